@@ -1,0 +1,172 @@
+"""What flows through training: a batch is fed, predictions come out, losses come back.
+
+B images, C classes, M objects (padded), A anchor points, R bins. Boxes are float32 xyxy in pixels of the batch's images.
+"""
+
+import math
+from collections.abc import ItemsView
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from teachkit.boxes import distances_to_boxes, expected_bin
+
+
+@dataclass
+class GroundTruth:
+    """The true objects of B images. boxes: [B, M, 4] px; labels: [B, M] int64 from 0; mask: [B, M] bool, False on padding."""
+
+    boxes: Tensor
+    labels: Tensor
+    mask: Tensor
+
+    @classmethod
+    def from_lists(cls, boxes: list[Tensor], labels: list[Tensor]) -> "GroundTruth":
+        """Pads B lists of boxes [n, 4] px and labels [n] to the longest."""
+        longest = max((len(one) for one in boxes), default=0)
+        device = boxes[0].device if boxes else torch.device("cpu")
+        packed = cls(
+            boxes=torch.zeros(len(boxes), longest, 4, device=device),
+            labels=torch.zeros(len(boxes), longest, dtype=torch.int64, device=device),
+            mask=torch.zeros(len(boxes), longest, dtype=torch.bool, device=device),
+        )
+        for image, (its_boxes, its_labels) in enumerate(zip(boxes, labels, strict=True)):
+            count = len(its_boxes)
+            packed.boxes[image, :count] = its_boxes.reshape(-1, 4)
+            packed.labels[image, :count] = its_labels
+            packed.mask[image, :count] = True
+        return packed
+
+    def image(self, index: int) -> tuple[Tensor, Tensor]:
+        """Boxes [n, 4] px and labels [n] of one image, padding left out."""
+        mask = self.mask[index]
+        return self.boxes[index][mask], self.labels[index][mask]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "GroundTruth":
+        return GroundTruth(*(part.to(device, non_blocking=non_blocking) for part in (self.boxes, self.labels, self.mask)))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass
+class Batch:
+    """What the model is fed. images: [B, 3, H, W] float32 RGB in 0–1; names: B file names, or scene names."""
+
+    images: Tensor
+    ground_truth: GroundTruth
+    names: list[str]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        return Batch(self.images.to(device, non_blocking=non_blocking), self.ground_truth.to(device, non_blocking), self.names)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass
+class Predictions:
+    """What the model answers at every anchor point, raw.
+
+    cls_logits: [B, A, C]; box_logits: [B, A, 4, R] over bins of left, top, right, bottom;
+    anchor_points: [A, 2] (x, y) px; strides: [A] px.
+    """
+
+    cls_logits: Tensor
+    box_logits: Tensor
+    anchor_points: Tensor
+    strides: Tensor
+
+    @cached_property
+    def boxes(self) -> Tensor:
+        """[B, A, 4] xyxy px, not clipped to the image."""
+        distances = expected_bin(self.box_logits)  # [B, A, 4] in strides
+        return distances_to_boxes(distances, self.anchor_points, self.strides)
+
+    @cached_property
+    def scores(self) -> Tensor:
+        """[B, A, C] in 0–1: an independent sigmoid for each class."""
+        return self.cls_logits.sigmoid()
+
+
+@dataclass
+class Detections:
+    """What is found in one image, best first. boxes: [n, 4] px; scores: [n] in 0–1; labels: [n] int64."""
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device | str) -> "Detections":
+        return Detections(self.boxes.to(device), self.scores.to(device), self.labels.to(device))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass
+class Assignment:
+    """Which anchor point answers for which object.
+
+    positive: [B, A] bool; object: [B, A] int64 index into M (0 where not positive);
+    target_scores: [B, A, C] in 0–1, 0 where not positive.
+    """
+
+    positive: Tensor
+    object: Tensor
+    target_scores: Tensor
+
+
+@dataclass
+class LossWeights:
+    """How much each loss counts in the total. Each finite and ≥ 0; ValueError otherwise, and the old value stays."""
+
+    box: float = 7.5
+    cls: float = 0.5
+    dfl: float = 1.5
+
+    def __setattr__(self, name: str, value: float) -> None:
+        if name not in ("box", "cls", "dfl"):
+            raise AttributeError(f"there is no loss weight {name!r}; the weights are box, cls and dfl")
+        if isinstance(value, bool):
+            raise ValueError(f"the {name} weight must be a number ≥ 0, not {value}")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"the {name} weight must be a number ≥ 0, not {value!r}") from None
+        if not (math.isfinite(number) and number >= 0):
+            raise ValueError(f"the {name} weight must be finite and ≥ 0, not {value!r}")
+        object.__setattr__(self, name, number)
+
+    def as_dict(self) -> dict[str, float]:
+        return {"box": self.box, "cls": self.cls, "dfl": self.dfl}
+
+
+@dataclass
+class Losses:
+    """How wrong the predictions were. box, cls, dfl: unweighted 0-d tensors; weights: as they were at that call."""
+
+    box: Tensor
+    cls: Tensor
+    dfl: Tensor
+    weights: LossWeights = field(default_factory=LossWeights)
+
+    def __post_init__(self) -> None:
+        self.weights = replace(self.weights)  # a copy: a slider moved later must not change this result
+
+    @cached_property
+    def total(self) -> Tensor:
+        """Σ weight · loss, 0-d."""
+        return self.weights.box * self.box + self.weights.cls * self.cls + self.weights.dfl * self.dfl
+
+    def backward(self) -> None:
+        """Fills `.grad` of every parameter with the slope of the total."""
+        self.total.backward()
+
+    def items(self) -> ItemsView[str, float]:
+        """Pairs of name and detached float: box, cls, dfl (unweighted) and total. One transfer from the device."""
+        names = ("box", "cls", "dfl", "total")
+        values = torch.stack([getattr(self, name).detach() for name in names]).tolist()
+        return dict(zip(names, values, strict=True)).items()

@@ -1,0 +1,39 @@
+"""What every test shares: one thread, a real data set where there is one, no GPU unless asked for."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Two threads on two cores are slower than one as soon as anything else runs, and less repeatable."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder that holds real data sets: TEACHKIT_DATA, else data/."""
+    return Path(os.environ.get("TEACHKIT_DATA", ROOT / "data"))
+
+
+@pytest.fixture(scope="session")
+def bccd(real_data: Path) -> Path:
+    folder = real_data / "bccd"
+    if not (folder / "Annotations").is_dir():
+        reason = f"no BCCD pictures in {folder}: run `python -m teachkit data get bccd` or set TEACHKIT_DATA"
+        if os.environ.get("TEACHKIT_REQUIRE_DATA") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
