@@ -105,18 +105,18 @@ def anchor_points(
 
 
 def distances_to_boxes(distances: Tensor, points: Tensor, strides: Tensor) -> Tensor:
-    """distances: [..., A, 4] left, top, right, bottom in strides; points: [A, 2] px; strides: [A] px → [..., A, 4] xyxy px."""
+    """Left, top, right, bottom to xyxy. distances: [..., A, 4] in strides; points: [A, 2] px; strides: [A] px → [..., A, 4]."""
     distances = distances * strides[:, None]  # [..., A, 4] px
     return torch.cat([points - distances[..., :2], points + distances[..., 2:]], -1)
 
 
 def boxes_to_distances(boxes: Tensor, points: Tensor, strides: Tensor) -> Tensor:
-    """boxes: [..., A, 4] xyxy px; points: [..., A, 2] px; strides: [..., A] px → [..., A, 4] left, top, right, bottom in strides."""
+    """The way back. boxes: [..., A, 4] xyxy px; points: [..., A, 2] px; strides: [..., A] px → [..., A, 4] in strides."""
     return torch.cat([points - boxes[..., :2], boxes[..., 2:] - points], -1) / strides[..., None]
 
 
 def expected_bin(logits: Tensor) -> Tensor:
-    """Expectation over bins 0 … R − 1 of softmax(logits). [..., R] → [...] in 0 … R − 1. Li et al. 2020, arXiv 2006.04388, eq. 3."""
+    """Mean of bins 0 … R − 1 under softmax. logits: [..., R] → [...] in 0 … R − 1. Li et al. 2020, arXiv 2006.04388, eq. 3."""
     bins = torch.arange(logits.shape[-1], dtype=logits.dtype, device=logits.device)
     return logits.softmax(-1) @ bins
 

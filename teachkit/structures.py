@@ -1,6 +1,7 @@
 """What flows through training: a batch is fed, predictions come out, losses come back.
 
-B images, C classes, M objects (padded), A anchor points, R bins. Boxes are float32 xyxy in pixels of the batch's images.
+B images, C classes, M objects (padded), A anchor points, R bins.
+Boxes are float32 xyxy in pixels of the batch's images.
 """
 
 import math
@@ -16,7 +17,7 @@ from teachkit.boxes import distances_to_boxes, expected_bin
 
 @dataclass
 class GroundTruth:
-    """The true objects of B images. boxes: [B, M, 4] px; labels: [B, M] int64 from 0; mask: [B, M] bool, False on padding."""
+    """The true objects of B images. boxes: [B, M, 4] px; labels: [B, M] int64 from 0; mask: [B, M], False on padding."""
 
     boxes: Tensor
     labels: Tensor
@@ -45,7 +46,8 @@ class GroundTruth:
         return self.boxes[index][mask], self.labels[index][mask]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "GroundTruth":
-        return GroundTruth(*(part.to(device, non_blocking=non_blocking) for part in (self.boxes, self.labels, self.mask)))
+        parts = (self.boxes, self.labels, self.mask)
+        return GroundTruth(*(part.to(device, non_blocking=non_blocking) for part in parts))
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -60,7 +62,8 @@ class Batch:
     names: list[str]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        return Batch(self.images.to(device, non_blocking=non_blocking), self.ground_truth.to(device, non_blocking), self.names)
+        images = self.images.to(device, non_blocking=non_blocking)
+        return Batch(images, self.ground_truth.to(device, non_blocking), self.names)
 
     def __len__(self) -> int:
         return len(self.images)
