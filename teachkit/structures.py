@@ -12,12 +12,15 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from teachkit.boxes import distances_to_boxes, expected_bin
+from teachkit.boxes import at_least_float32, distances_to_boxes, expected_bin
 
 
 @dataclass
 class GroundTruth:
-    """The true objects of B images. boxes: [B, M, 4] px; labels: [B, M] int64 from 0; mask: [B, M], False on padding."""
+    """The true objects of B images.
+
+    boxes: [B, M, 4] px; labels: [B, M] int64 from 0; mask: [B, M] bool, False on padding.
+    """
 
     boxes: Tensor
     labels: Tensor
@@ -25,7 +28,7 @@ class GroundTruth:
 
     @classmethod
     def from_lists(cls, boxes: list[Tensor], labels: list[Tensor]) -> "GroundTruth":
-        """Pads B lists of boxes [n, 4] px and labels [n] to the longest."""
+        """Pads B lists of boxes [n, 4] px and labels [n] to the longest. ValueError if they are not as many."""
         longest = max((len(one) for one in boxes), default=0)
         device = boxes[0].device if boxes else torch.device("cpu")
         packed = cls(
@@ -35,6 +38,8 @@ class GroundTruth:
         )
         for image, (its_boxes, its_labels) in enumerate(zip(boxes, labels, strict=True)):
             count = len(its_boxes)
+            if len(its_labels) != count:  # one label would be spread over all the boxes
+                raise ValueError(f"image {image} has {count} boxes but {len(its_labels)} labels")
             packed.boxes[image, :count] = its_boxes.reshape(-1, 4)
             packed.labels[image, :count] = its_labels
             packed.mask[image, :count] = True
@@ -75,6 +80,7 @@ class Predictions:
 
     cls_logits: [B, A, C]; box_logits: [B, A, 4, R] over bins of left, top, right, bottom;
     anchor_points: [A, 2] (x, y) px; strides: [A] px.
+    Logits in half precision are taken up to float32, so that boxes and losses never are in less.
     """
 
     cls_logits: Tensor
@@ -82,13 +88,19 @@ class Predictions:
     anchor_points: Tensor
     strides: Tensor
 
+    def __post_init__(self) -> None:
+        self.cls_logits = at_least_float32(self.cls_logits)
+        self.box_logits = at_least_float32(self.box_logits)
+
     @cached_property
+    @torch.enable_grad()  # kept for later readers: the first one's no_grad must not cut off theirs
     def boxes(self) -> Tensor:
         """[B, A, 4] xyxy px, not clipped to the image."""
         distances = expected_bin(self.box_logits)  # [B, A, 4] in strides
         return distances_to_boxes(distances, self.anchor_points, self.strides)
 
     @cached_property
+    @torch.enable_grad()
     def scores(self) -> Tensor:
         """[B, A, C] in 0–1: an independent sigmoid for each class."""
         return self.cls_logits.sigmoid()
@@ -113,8 +125,8 @@ class Detections:
 class Assignment:
     """Which anchor point answers for which object.
 
-    positive: [B, A] bool; object: [B, A] int64 index into M (0 where not positive);
-    target_scores: [B, A, C] in 0–1, 0 where not positive.
+    positive: [B, A] bool; object: [B, A] int64 index into M, of no meaning where not positive;
+    target_scores: [B, A, C] in 0–1, 0 where not positive, and where a positive point overlaps nothing.
     """
 
     positive: Tensor
@@ -133,11 +145,11 @@ class LossWeights:
     def __setattr__(self, name: str, value: float) -> None:
         if name not in ("box", "cls", "dfl"):
             raise AttributeError(f"there is no loss weight {name!r}; the weights are box, cls and dfl")
-        if isinstance(value, bool):
-            raise ValueError(f"the {name} weight must be a number ≥ 0, not {value}")
         try:
+            if isinstance(value, bool | str):  # float() would take True and "3", and a widget would never notice
+                raise TypeError
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"the {name} weight must be a number ≥ 0, not {value!r}") from None
         if not (math.isfinite(number) and number >= 0):
             raise ValueError(f"the {name} weight must be finite and ≥ 0, not {value!r}")
@@ -149,12 +161,16 @@ class LossWeights:
 
 @dataclass
 class Losses:
-    """How wrong the predictions were. box, cls, dfl: unweighted 0-d tensors; weights: as they were at that call."""
+    """How wrong the predictions were. box, cls, dfl: unweighted 0-d tensors; weights: as they were at that call.
+
+    clipped: how many target sides lay beyond the bins and were moved to their end, 0-d int64.
+    """
 
     box: Tensor
     cls: Tensor
     dfl: Tensor
     weights: LossWeights = field(default_factory=LossWeights)
+    clipped: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.weights = replace(self.weights)  # a copy: a slider moved later must not change this result

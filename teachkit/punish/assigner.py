@@ -1,0 +1,122 @@
+"""Which anchor point answers for which object: task-aligned assignment.
+
+B images, C classes, M objects (padded), A anchor points. Shapes follow from these alone and nothing is read back from
+the device, so that a whole step can be captured in a CUDA graph.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from teachkit.boxes import ciou, contains
+from teachkit.structures import Assignment, GroundTruth, Predictions
+
+EPSILON = 1e-9  # of TOOD's normalisation
+
+
+class TaskAlignedAssigner:
+    """Each object takes the anchor points that are both confident of its class and well placed.
+
+    topk: anchor points per object; alpha, beta: how much score and overlap count in score^alpha · overlap^beta.
+    Feng et al. 2021, "TOOD", arXiv 2108.07755, section 3.2.
+    """
+
+    def __init__(self, topk: int = 10, alpha: float = 0.5, beta: float = 6.0) -> None:
+        if not (topk >= 1 and alpha >= 0 and beta >= 0):
+            raise ValueError(f"topk must be ≥ 1, alpha and beta ≥ 0, not {topk}, {alpha} and {beta}")
+        self.topk = topk
+        self.alpha = alpha
+        self.beta = beta
+
+    @torch.no_grad()
+    def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Assignment:
+        """At most topk · M positive anchor points in each image."""
+        if ground_truth.boxes.shape[1] == 0:
+            return nobody(predictions)
+        classes = torch.arange(predictions.cls_logits.shape[-1], device=predictions.cls_logits.device)
+        labels = checked_labels(ground_truth, len(classes))
+        boxes = ground_truth.boxes.where(ground_truth.mask[..., None], 0)  # padding may hold anything, even NaN
+        inside = candidates(predictions, ground_truth).to(boxes)  # [B, M, A], 1 or 0: products are quicker than masks
+        overlap = ciou(boxes[:, :, None], predictions.boxes[:, None]).clamp(min=0) * inside
+        metric = scores_of(labels, predictions) ** self.alpha * overlap**self.beta * inside
+
+        positive, owner = settle(best(metric, self.topk) * inside, overlap)  # [B, A]
+        quality = normalise(metric, overlap, positive, owner)  # [B, A]
+        is_class = labels.gather(1, owner)[..., None] == classes  # [B, A, C]
+        return Assignment(positive, owner, quality[..., None] * is_class)
+
+
+def nobody(predictions: Predictions) -> Assignment:
+    """The assignment where there are no objects."""
+    target_scores = torch.zeros_like(predictions.cls_logits)
+    owner = torch.zeros_like(target_scores[..., 0], dtype=torch.int64)
+    return Assignment(owner.bool(), owner, target_scores)
+
+
+def checked_labels(ground_truth: GroundTruth, classes: int) -> Tensor:
+    """[B, M], 0 on padding. RuntimeError if a label is not a class: on a GPU later, for nothing waits for it here."""
+    labels = ground_truth.labels * ground_truth.mask
+    valid = (labels >= 0) & (labels < classes)
+    torch._assert_async(valid.all(), f"labels must lie in 0 … {classes - 1}: the model has {classes} classes")
+    return labels
+
+
+def scores_of(labels: Tensor, predictions: Predictions) -> Tensor:
+    """What each anchor point gives to each object's class. labels: [B, M] → [B, M, A] in 0–1."""
+    images = torch.arange(len(labels), device=labels.device)[:, None]
+    return predictions.scores.transpose(1, 2)[images, labels]
+
+
+def second_stride(strides: Tensor) -> Tensor:
+    """The second of the strides, or the only one. strides: [A] px, map after map → [1] px."""
+    where_it_starts = (strides != strides[0]).int().argmax(0, keepdim=True)  # 0 if there is but one
+    return strides.gather(0, where_it_starts)
+
+
+def candidates(predictions: Predictions, ground_truth: GroundTruth) -> Tensor:
+    """The anchor points inside each object, [B, M, A] bool.
+
+    A side shorter than the second stride is widened to it about the centre, lest a small object lie between the points.
+    A box of NaN holds every point: its loss is NaN then, and noticed, where the object would be lost in silence.
+    """
+    left_top, right_bottom = ground_truth.boxes[..., :2], ground_truth.boxes[..., 2:]  # [B, M, 2]
+    margin = (second_stride(predictions.strides) - (right_bottom - left_top)).clamp(min=0) / 2
+    padding = ~ground_truth.mask[..., None]
+    left_top = (left_top - margin).nan_to_num(-math.inf).masked_fill(padding, math.inf)
+    right_bottom = (right_bottom + margin).nan_to_num(math.inf)
+    return contains(torch.cat([left_top, right_bottom], -1)[:, :, None], predictions.anchor_points)
+
+
+def best(metric: Tensor, topk: int) -> Tensor:
+    """Marks the topk largest of each row. metric: [B, M, A] → [B, M, A], 1 or 0.
+
+    Of equal values, which in practice are zeros, torch.topk marks which it likes. Their target is 0, but they can make
+    a point be taken twice: a row is therefore searched whole, as in YOLOv8, not only inside the box.
+    """
+    chosen = metric.topk(min(topk, metric.shape[-1])).indices
+    return torch.zeros_like(metric).scatter(-1, chosen, 1)
+
+
+def settle(taken: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
+    """One owner for each anchor point. taken (1 or 0), overlap: [B, M, A] → positive [B, A] bool, owner [B, A] in M.
+
+    A point taken by several objects goes to the one it overlaps most, be it one that had not taken it.
+    """
+    takers = taken.sum(1, keepdim=True)  # [B, 1, A]
+    claim = torch.where(takers > 1, overlap, taken)
+    return takers[:, 0] > 0, claim.max(1).indices
+
+
+def normalise(metric: Tensor, overlap: Tensor, positive: Tensor, owner: Tensor) -> Tensor:
+    """Target score of each anchor point: its metric, scaled so that its object's best equals its object's best overlap.
+
+    metric, overlap: [B, M, A]; positive, owner: [B, A] → [B, A] in 0–1. Feng et al. 2021, section 3.2.
+    """
+    objects = metric.shape[:2]
+    metric = metric.gather(1, owner[:, None])[:, 0] * positive  # [B, A]: each point with its owner
+    overlap = overlap.gather(1, owner[:, None])[:, 0] * positive
+    none = metric.new_zeros(objects)
+    best_metric = none.scatter_reduce(1, owner, metric, "amax").gather(1, owner)
+    best_overlap = none.scatter_reduce(1, owner, overlap, "amax").gather(1, owner)
+    return metric * best_overlap / (best_metric + EPSILON)

@@ -1,0 +1,99 @@
+"""How wrong were the predictions? Anchor points are assigned to objects, then classes, boxes and bins are measured."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from teachkit.boxes import boxes_to_distances, distances_to_boxes, expected_bin
+from teachkit.punish.assigner import TaskAlignedAssigner
+from teachkit.punish.losses import beyond_bins, box_loss, cls_loss, dfl_loss
+from teachkit.structures import Assignment, GroundTruth, Losses, LossWeights, Predictions
+
+Assigner = Callable[[Predictions, GroundTruth], Assignment]
+
+
+class Criterion:
+    """Box, cls and dfl loss of YOLOv8, each a sum over anchor points divided by the sum of target scores, at least 1.
+
+    weights: may be changed at any time, each call reads them anew. class_weights: [C], multiply the columns of the BCE.
+    assigner: if it has a `topk`, at most topk · M points of an image may be positive, and the rest is left out.
+    Jocher et al. 2023, YOLOv8, with Feng et al. 2021, "TOOD", arXiv 2108.07755, section 3.3.
+    """
+
+    def __init__(
+        self,
+        weights: LossWeights | None = None,
+        assigner: Assigner | None = None,
+        class_weights: Sequence[float] | Tensor | None = None,
+    ) -> None:
+        self.weights = LossWeights() if weights is None else weights
+        self.assigner = TaskAlignedAssigner() if assigner is None else assigner
+        self.class_weights = None if class_weights is None else checked_class_weights(class_weights)
+
+    def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Losses:
+        """Losses of a batch, as sums over B · A anchor points. M = 0 and images without objects are fine."""
+        with torch.no_grad():  # the targets are made from the predictions, but no gradient flows through them
+            assignment = self.assigner(predictions, ground_truth)
+        total_score = assignment.target_scores.sum().clamp(min=1)
+
+        cls = cls_loss(predictions.cls_logits, assignment.target_scores)  # [B, A, C]
+        if self.class_weights is not None:
+            self.class_weights = fitted(self.class_weights, cls)  # kept: only the first call moves it to the device
+            cls = cls * self.class_weights
+
+        per_object = getattr(self.assigner, "topk", len(predictions.strides))
+        places = positive_places(assignment.positive, per_object * ground_truth.boxes.shape[1])  # [B, K]
+        weight = (assignment.target_scores.sum(-1) * assignment.positive).gather(1, places)  # [B, K]
+        boxes = boxes_of_owners(ground_truth, assignment.object.gather(1, places))  # [B, K, 4]
+        points, strides = predictions.anchor_points[places], predictions.strides[places]  # [B, K, 2], [B, K]
+        bins = rows(predictions.box_logits, places)  # [B, K, 4, R]
+        box = box_loss(distances_to_boxes(expected_bin(bins), points, strides), boxes)  # [B, K]
+        distances = boxes_to_distances(boxes, points, strides)  # [B, K, 4]
+        dfl = dfl_loss(bins, distances).mean(-1)  # [B, K]
+        return Losses(
+            box=(box * weight).sum() / total_score,
+            cls=cls.sum() / total_score,
+            dfl=(dfl * weight).sum() / total_score,
+            weights=self.weights,
+            clipped=(beyond_bins(distances, bins.shape[-1]) & (weight > 0)[..., None]).sum(),
+        )
+
+
+def checked_class_weights(values: Sequence[float] | Tensor) -> Tensor:
+    """[C] float32. ValueError unless all are finite and ≥ 0."""
+    weights = torch.as_tensor(values, dtype=torch.float32)
+    if weights.ndim != 1 or not bool((weights.isfinite() & (weights >= 0)).all()):
+        raise ValueError(f"class weights must be a list of finite numbers ≥ 0, not {values}")
+    return weights
+
+
+def fitted(class_weights: Tensor, losses: Tensor) -> Tensor:
+    """class_weights: [C], as the losses [B, A, C] are typed and placed. ValueError if the numbers of classes differ."""
+    if len(class_weights) != losses.shape[-1]:
+        raise ValueError(f"there are {len(class_weights)} class weights for {losses.shape[-1]} classes")
+    return class_weights.to(losses)
+
+
+def positive_places(positive: Tensor, limit: int) -> Tensor:
+    """Anchor points of each image, the positive ones first, as many as can be positive: K = min(limit, A).
+
+    positive: [B, A] bool → [B, K] int64, none twice in an image.
+    """
+    points = positive.shape[1]
+    rank = positive * points - torch.arange(points, device=positive.device)  # no two alike: the same on every device
+    return rank.topk(min(limit, points)).indices
+
+
+def boxes_of_owners(ground_truth: GroundTruth, owners: Tensor) -> Tensor:
+    """owners: [B, K] index into M → [B, K, 4] px. Padding may hold anything, even NaN, and is taken as 0."""
+    return rows(ground_truth.boxes.where(ground_truth.mask[..., None], 0), owners)
+
+
+def rows(values: Tensor, places: Tensor) -> Tensor:
+    """In each image, the values at its places. values: [B, A, ...]; places: [B, K] → [B, K, ...].
+
+    By index_select, whose backward is the quickest and is deterministic on a GPU.
+    """
+    first = torch.arange(len(values), device=values.device)[:, None] * values.shape[1]
+    return values.flatten(0, 1).index_select(0, (first + places).flatten()).unflatten(0, places.shape)
