@@ -1,0 +1,156 @@
+"""Which detection has found which true object.
+
+Best score first, each detection claims one true object of its class that is still free: the one it overlaps most, if by
+enough. As COCO does it (Lin et al. 2014, arXiv 1405.0312). N detections, G true objects, T overlap thresholds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from teachkit.structures import Detections, GroundTruth
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+PerImage = Sequence[Detections] | Sequence[Sequence[Detections]]  # of one batch, or of several
+Truths = GroundTruth | Sequence[GroundTruth]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Boxes of many images in one row, image after image. image, labels: [N]; boxes: [N, 4] px; scores: [N]."""
+
+    image: Ints
+    boxes: Floats
+    labels: Ints
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def take(self, places: NDArray) -> "Objects":
+        return Objects(self.image[places], self.boxes[places], self.labels[places], self.scores[places])
+
+
+def gather(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Objects]:
+    """Detections and true objects of all images, float64 on the CPU.
+
+    ValueError on NaN and infinity, or if the two are not of the same number of images.
+    """
+    if isinstance(ground_truth, GroundTruth):
+        detections, ground_truth = [cast(Sequence[Detections], detections)], [ground_truth]
+    batches = cast(Sequence[Sequence[Detections]], detections)
+    counts, true_counts = [len(batch) for batch in batches], [len(batch) for batch in ground_truth]
+    if counts != true_counts:
+        raise ValueError(f"detections of {counts} images, batch by batch, but ground truth of {true_counts}")
+    found, truths = _join([one for batch in batches for one in batch]), _join_truths(ground_truth)
+    _refuse_nan("detections", found)
+    _refuse_nan("ground truth", truths)
+    return found, truths
+
+
+def _join(detections: list[Detections]) -> Objects:
+    counts = [len(one) for one in detections]
+    return Objects(
+        np.repeat(np.arange(len(counts)), counts),
+        _numpy([one.boxes.reshape(-1, 4) for one in detections], (0, 4)),
+        _numpy([one.labels for one in detections], (0,)).astype(np.int64),
+        _numpy([one.scores for one in detections], (0,)),
+    )
+
+
+def _join_truths(batches: Sequence[GroundTruth]) -> Objects:
+    mask = [batch.mask.cpu() for batch in batches]
+    before = np.cumsum([0, *map(len, mask)])
+    image = [one.nonzero()[:, 0] + int(first) for one, first in zip(mask, before, strict=False)]
+    boxes = _numpy([batch.boxes.cpu()[one] for batch, one in zip(batches, mask, strict=True)], (0, 4))
+    labels = _numpy([batch.labels.cpu()[one] for batch, one in zip(batches, mask, strict=True)], (0,))
+    return Objects(_numpy(image, (0,)).astype(np.int64), boxes, labels.astype(np.int64), np.ones(len(boxes)))
+
+
+def _numpy(parts: list[Tensor], empty: tuple[int, ...]) -> Floats:
+    # joined where they lie: one transfer, not one for each image; float64 only on the CPU, as some GPUs have none
+    return torch.cat([part.detach() for part in parts]).cpu().double().numpy() if parts else np.zeros(empty)
+
+
+def _refuse_nan(what: str, objects: Objects) -> None:
+    for name, fine in (("scores", np.isfinite(objects.scores)), ("boxes", np.isfinite(objects.boxes).all(1))):
+        if not fine.all():
+            image = objects.image[fine.argmin()]
+            raise ValueError(
+                f"{what}: NaN or infinity in the {name} of image {image}, counted from 0; look for NaN in the weights"
+            )
+
+
+def best_first(objects: Objects, limit: int | None = None) -> Ints:
+    """Places of the objects, image after image, best score first within each; at most `limit` of an image. → [≤ N]"""
+    order = np.lexsort((-objects.scores, objects.image))
+    image = objects.image[order]
+    rank = np.arange(len(order)) - np.searchsorted(image, image)  # within its image, from 0
+    return order if limit is None else order[rank < limit]
+
+
+def overlaps(a: Floats, b: Floats) -> Floats:
+    """IoU, exact where the two are exactly half on each other. a, b: [..., 4] px, broadcast → [...] in 0–1."""
+    # `boxes.iou` keeps its gradient finite by a tiny number in the quotient; that would miss a threshold met exactly
+    inter = np.prod(np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None), -1)
+    union = np.prod(a[..., 2:] - a[..., :2], -1) + np.prod(b[..., 2:] - b[..., :2], -1) - inter
+    return np.divide(inter, union, out=np.zeros_like(inter), where=inter > 0)
+
+
+def match(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
+    """For each threshold, the place in `truths` that each detection claims, or -1. Both of one class → [T, N].
+
+    found: image after image and best first, as `best_first` sorts them; truths: image after image; thresholds: [T] > 0.
+    All images are worked through side by side: their best detections first, then their second best, and so on.
+    """
+    claimed = np.full((len(thresholds), len(found)), -1)
+    if not len(found) or not len(truths):
+        return claimed
+    images = np.arange(max(found.image[-1], truths.image[-1]) + 1)
+    first_found, first_truth = np.searchsorted(found.image, images), np.searchsorted(truths.image, images)
+    found_count, truth_count = (
+        np.bincount(found.image, minlength=len(images)),
+        np.bincount(truths.image, minlength=len(images)),
+    )
+    column = np.arange(len(truths)) - first_truth[truths.image]
+    table = np.zeros((len(images), truth_count.max(), 4))  # [B, M, 4] padded with empty boxes, which overlap nothing
+    table[truths.image, column] = truths.boxes
+    free = np.ones((len(thresholds), *table.shape[:2]), dtype=bool)  # [T, B, M]
+
+    for rank in range(found_count.max()):
+        rows = np.flatnonzero(found_count > rank)  # the images that have a detection of this rank
+        places = first_found[rows] + rank
+        iou = overlaps(found.boxes[places][:, None], table[rows])  # [b, M]
+        iou_if_free = np.where(free[:, rows], iou, -1)  # [T, b, M]
+        best = iou_if_free.shape[-1] - 1 - iou_if_free[..., ::-1].argmax(-1)  # [T, b]; of equals the last, as COCO
+        enough = np.take_along_axis(iou_if_free, best[..., None], -1)[..., 0] >= thresholds[:, None]
+        level, row = enough.nonzero()
+        free[level, rows[row], best[level, row]] = False
+        claimed[level, places[row]] = first_truth[rows[row]] + best[level, row]
+    return claimed
+
+
+def match_classes(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
+    """`match` for all classes together: each detection may only claim an object of its own class. → [T, N]"""
+    claimed = np.full((len(thresholds), len(found)), -1)
+    for label in np.unique(found.labels):
+        theirs, true = np.flatnonzero(found.labels == label), np.flatnonzero(truths.labels == label)
+        its = match(found.take(theirs), truths.take(true), thresholds)
+        claimed[:, theirs] = np.where(its >= 0, np.append(true, -1)[its], -1)
+    return claimed
+
+
+def objects_found(detections: PerImage, ground_truth: Truths, iou: float = 0.5) -> tuple[int, int]:
+    """How many true objects have a detection of their class that overlaps them by `iou` or more; and of how many.
+
+    The detections are taken as they are: their score threshold was chosen in `detect`.
+    """
+    found, truths = gather(detections, ground_truth)
+    claimed = match_classes(found.take(best_first(found)), truths, np.array([iou]))
+    return int((claimed >= 0).sum()), len(truths)

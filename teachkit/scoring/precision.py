@@ -1,0 +1,135 @@
+"""Precision, recall and what is made of them: AP for a class, mAP for all.
+
+Read at 101 recalls as COCO does (Lin et al. 2014, arXiv 1405.0312). N detections of a class; G true objects.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachkit.scoring.matching import Floats, Objects, PerImage, Truths, best_first, gather, match
+
+OVERLAPS = np.linspace(0.5, 0.95, 10)
+RECALLS = np.linspace(0, 1, 101)
+MOST_PER_CLASS_AND_IMAGE = 100
+
+
+class PrecisionRecall(NamedTuple):
+    """A class's curve, a point for each detection let in, best first. recall, precision, scores: [N] in 0–1."""
+
+    recall: Floats
+    precision: Floats
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """AP of a class: mean over the overlaps 0.50, 0.55 … 0.95; at 0.50; at 0.75. NaN without ground truth."""
+
+    map: float
+    map50: float
+    map75: float
+
+    def __getitem__(self, name: str) -> float:
+        return self.values()[name]
+
+    def values(self) -> dict[str, float]:
+        return {"map": self.map, "map50": self.map50, "map75": self.map75}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All detections of a class, best first. hits: [10, N], whether each found an object, by overlap; truths: G."""
+
+    hits: NDArray[np.bool_]
+    scores: Floats
+    truths: int
+
+
+@dataclass(frozen=True)
+class Scores(ClassScores):
+    """Means over the classes that have ground truth, and the same three for each class by its name."""
+
+    per_class: dict[str, ClassScores]
+    rankings: dict[str, Ranking] = field(repr=False, compare=False)
+
+    def curve(self, name: str, iou: float = 0.5) -> PrecisionRecall:
+        """Precision and recall of a class. iou: 0.50, 0.55 … or 0.95. ValueError if there is no such curve."""
+        level = np.flatnonzero(np.isclose(OVERLAPS, iou))
+        if name not in self.rankings or not len(level):
+            raise ValueError(f"no curve of {name!r} at IoU {iou}: there are {list(self.rankings)} at 0.50, 0.55 … 0.95")
+        ranking = self.rankings[name]
+        return PrecisionRecall(*precision_recall(ranking.hits[level[0]], ranking.truths), ranking.scores)
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON, which has no NaN: None where undefined."""
+        return {**_defined(self), "per_class": {name: _defined(one) for name, one in self.per_class.items()}}
+
+
+def _defined(scores: ClassScores) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in scores.values().items()}
+
+
+def precision_recall(hits: NDArray[np.bool_], truths: int) -> tuple[Floats, Floats]:
+    """Recall and precision once the first 1, 2 … N detections are let in.
+
+    hits: [..., N] bool, best first; truths: G → [..., N], [..., N] in 0–1; recall is NaN if G = 0.
+    """
+    found = hits.cumsum(-1)
+    recall = found / truths if truths else np.full(hits.shape, np.nan)
+    return recall, found / np.arange(1, hits.shape[-1] + 1)
+
+
+def average_precision(hits: NDArray[np.bool_], truths: int) -> Floats:
+    """Mean over 101 recalls of the best precision still to be had there, 0 beyond the last recall reached.
+
+    hits: [T, N] bool, best first; truths: G → [T] in 0–1; NaN if G = 0.
+    """
+    if truths == 0:
+        return np.full(len(hits), np.nan)
+    recall, precision = precision_recall(hits, truths)
+    still_to_be_had = np.maximum.accumulate(precision[:, ::-1], -1)[:, ::-1]
+    beyond = np.zeros((len(hits), 1))
+    first_there = np.stack([row.searchsorted(RECALLS) for row in recall])  # [T, 101], N where never reached
+    return np.take_along_axis(np.append(still_to_be_had, beyond, -1), first_there, -1).mean(-1)
+
+
+def score(detections: PerImage, ground_truth: Truths, classes: Sequence[str] | None = None) -> Scores:
+    """AP of each class and their mean, of B Detections and one GroundTruth, or of lists of both over batches.
+
+    classes: names of labels 0, 1 …; without them the labels name themselves. The best 100 of a class and image count.
+    A class without ground truth is NaN and left out of the mean. ValueError on NaN scores and on labels without a name.
+    """
+    found, truths = gather(detections, ground_truth)
+    names = _class_names(found, truths, classes)
+    rankings = {name: _rank(found, truths, label) for label, name in enumerate(names)}
+    table = np.array([average_precision(one.hits, one.truths) for one in rankings.values()]).reshape(-1, len(OVERLAPS))
+    per_class = {name: _three(row) for name, row in zip(names, table, strict=True)}
+    with_truth = table[~np.isnan(table[:, 0])]
+    mean = with_truth.mean(0) if len(with_truth) else np.full(len(OVERLAPS), np.nan)
+    return Scores(**_three(mean).values(), per_class=per_class, rankings=rankings)
+
+
+def _class_names(found: Objects, truths: Objects, classes: Sequence[str] | None) -> list[str]:
+    labels = np.concatenate([found.labels, truths.labels])
+    count = int(labels.max(initial=-1)) + 1 if classes is None else len(classes)
+    if len(labels) and not 0 <= labels.min() <= labels.max() < count:
+        raise ValueError(f"labels {labels.min()} … {labels.max()}, but there are {count} classes: 0 … {count - 1}")
+    return [str(label) for label in range(count)] if classes is None else list(classes)
+
+
+def _rank(found: Objects, truths: Objects, label: int) -> Ranking:
+    """Matches one class within its images, then ranks its detections over all images."""
+    found, truths = found.take(found.labels == label), truths.take(truths.labels == label)
+    found = found.take(best_first(found, MOST_PER_CLASS_AND_IMAGE))
+    order = np.argsort(-found.scores, kind="stable")
+    return Ranking(match(found, truths, OVERLAPS)[:, order] >= 0, found.scores[order], len(truths))
+
+
+def _three(over_overlaps: Floats) -> ClassScores:
+    at_50, at_75 = over_overlaps[0], over_overlaps[5]
+    return ClassScores(map=float(over_overlaps.mean()), map50=float(at_50), map75=float(at_75))
