@@ -1,0 +1,122 @@
+"""Other views of the same scenes: flipped, shifted and zoomed, in another light. Boxes follow.
+
+Whole batches at once, on whatever device they are: torchvision's transforms.v2 takes one image at a time, and four
+times as long to zoom 16 of 128 × 128 px. Random numbers are drawn on the processor: every device sees the same.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 — the name everybody knows
+
+from teachkit.boxes import area, sides
+from teachkit.errors import UserError
+from teachkit.feed.letterbox import GREY
+from teachkit.structures import Batch, GroundTruth
+
+GREY_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue. ITU-R BT.601
+NARROWEST = 2.0  # px: what is cut down to less shows nothing
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How far an augmented picture may be from the original. UserError if out of range.
+
+    flip, vertical_flip: probability, 0–1; zoom: smallest and largest factor, 0.1 … 10;
+    colour: brightness, contrast and saturation are each multiplied by 1 − colour … 1 + colour, 0–1;
+    min_visible: an object of which less is left, as a share of its box, is dropped, 0–1.
+    """
+
+    flip: float = 0.5
+    vertical_flip: float = 0.0
+    zoom: tuple[float, float] = (0.8, 1.25)
+    colour: float = 0.2
+    min_visible: float = 0.25
+
+    def __post_init__(self) -> None:
+        match self.zoom:
+            case (int() | float() as smallest, int() | float() as largest) if 0.1 <= smallest <= largest <= 10:
+                pass
+            case _:
+                raise UserError(f"zoom must be the smallest and the largest factor, 0.1 … 10, not {self.zoom!r}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "zoom" and (type(value) not in (int, float) or not 0 <= value <= 1):
+                raise UserError(f"{field.name} of the augmentation must be a number from 0 to 1, not {value!r}")
+
+
+def flip(images: Tensor, boxes: Tensor, mirrored: Tensor, vertical: bool = False) -> tuple[Tensor, Tensor]:
+    """Left becomes right, or top bottom.
+
+    images: [B, 3, H, W]; boxes: [B, M, 4] px; mirrored: [B] bool, False where an image stays as it is.
+    """
+    axis = 2 if vertical else 3
+    length = images.shape[axis]
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    turned = (x1, length - y2, x2, length - y1) if vertical else (length - x2, y1, length - x1, y2)
+    return (
+        torch.where(mirrored[:, None, None, None], images.flip(axis), images),
+        torch.where(mirrored[:, None, None], torch.stack(turned, -1), boxes),
+    )
+
+
+def zoom(images: Tensor, boxes: Tensor, factor: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """A crop where factor > 1, a smaller picture on grey where factor < 1; neither clips the boxes.
+
+    images: [B, 3, H, W] in 0–1; boxes: [B, M, 4] px; factor: [B]; shift: [B, 2] in −1 … 1: −1 puts the left (upper)
+    edges of picture and frame together, 0 the middles, 1 the right (lower) edges.
+    """
+    height, width = images.shape[2:]
+    moved = shift * (1 - factor[:, None])  # of the picture's middle, in half frames: [B, 2]
+    x, y = (
+        ((2 * torch.arange(side, device=images.device) + 1) / side - 1 - moved[:, axis : axis + 1]) / factor[:, None]
+        for axis, side in ((0, width), (1, height))
+    )  # [B, W] and [B, H]: where each pixel comes from, −1 … 1 over the picture
+    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1)  # [B, H, W, 2]
+    grey = GREY / 255
+    zoomed = F.grid_sample(images - grey, grid, align_corners=False) + grey  # what lies outside is sampled as 0
+    frame = images.new_tensor([width, height])
+    middle = ((moved + 1) / 2 * frame).repeat(1, 2)[:, None]  # [B, 1, 4] px
+    return zoomed, (boxes - frame.repeat(2) / 2) * factor[:, None, None] + middle
+
+
+def colour(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor) -> Tensor:
+    """Brightness, then contrast about the mean grey, then saturation, as one matrix per image.
+
+    images: [B, 3, H, W] in 0–1; brightness, contrast, saturation: [B] factors, 1 for no change.
+    """
+    weights = images.new_tensor(GREY_WEIGHTS)
+    pixels = images.flatten(2)  # [B, 3, H·W]
+    mean_grey = pixels.mean(-1) @ weights * brightness  # [B]
+    greyed = weights.expand(3, 3)  # of a pixel: each colour becomes the grey
+    mixing = torch.lerp(greyed, torch.eye(3, device=images.device), saturation[:, None, None])  # [B, 3, 3]
+    lifted = (mean_grey * (1 - contrast))[:, None, None].expand(-1, 3, 1)
+    return torch.baddbmm(lifted, mixing * (brightness * contrast)[:, None, None], pixels).clamp_(0, 1).view_as(images)
+
+
+def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: float) -> GroundTruth:
+    """Boxes cut at the frame; objects of which too little is left are taken out of the mask, and their rows are 0."""
+    height, width = image_size
+    boxes = ground_truth.boxes
+    clipped = torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height, width, height]))
+    across, down = sides(clipped)
+    kept = ground_truth.mask & (area(clipped) >= min_visible * area(boxes)) & (torch.minimum(across, down) >= NARROWEST)
+    return GroundTruth(clipped * kept[..., None], ground_truth.labels * kept, kept)
+
+
+def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator) -> Batch:
+    """Each image its own way; the batch given stays as it was. generator: on the processor, 8 numbers an image."""
+    images, truth = batch.images, batch.ground_truth
+    draws = torch.rand(8, len(images), generator=generator).to(images.device)
+    images, boxes = flip(images, truth.boxes, draws[0] < settings.flip)
+    if settings.vertical_flip:
+        images, boxes = flip(images, boxes, draws[1] < settings.vertical_flip, vertical=True)
+    if settings.zoom != (1, 1):
+        smallest, largest = settings.zoom
+        factor = smallest * (largest / smallest) ** draws[2]  # as likely to halve as to double
+        images, boxes = zoom(images, boxes, factor, 2 * draws[3:5].T - 1)
+    if settings.colour:
+        images = colour(images, *(1 + settings.colour * (2 * draws[5:8] - 1)))
+    truth = clip(replace(truth, boxes=boxes), (images.shape[2], images.shape[3]), settings.min_visible)
+    return Batch(images, truth, batch.names)

@@ -1,0 +1,39 @@
+"""From predictions at every anchor point to the few boxes worth showing."""
+
+from torch import Tensor
+
+from teachkit.structures import Detections, Predictions
+
+
+def decode(
+    predictions: Predictions,
+    image_size: tuple[int, int],
+    score_threshold: float = 0.25,
+    iou_threshold: float = 0.7,
+    limit: int = 100,
+) -> list[Detections]:
+    """Threshold, then non-maximum suppression within each class, best first. image_size: (height, width) px.
+
+    An anchor point counts once for each class that it scores above the threshold. At most `limit` per class and image.
+    """
+    boxes, scores = predictions.boxes.detach(), predictions.scores.detach()
+    return [
+        _one_image(boxes[image], scores[image], image_size, score_threshold, iou_threshold, limit)
+        for image in range(len(boxes))
+    ]
+
+
+def _one_image(
+    boxes: Tensor, scores: Tensor, image_size: tuple[int, int], score_threshold: float, iou_threshold: float, limit: int
+) -> Detections:
+    from torchvision import ops  # half a second to load, and training does not need it
+
+    boxes = ops.clip_boxes_to_image(boxes, image_size)
+    anchor, label = (scores > score_threshold).nonzero(as_tuple=True)  # [n], [n]
+    boxes, score = boxes[anchor], scores[anchor, label]
+    kept = ops.batched_nms(boxes, score, label, iou_threshold)  # best first
+    label = label[kept]
+    # place of each detection within its class: those past the limit go
+    rank = (label[:, None] == label[None]).tril(-1).sum(1)
+    kept, label = kept[rank < limit], label[rank < limit]
+    return Detections(boxes[kept], score[kept], label)

@@ -1,0 +1,215 @@
+"""The student who sits the exam: a small anchor-free detector in plain torch.nn.
+
+image ─ backbone ─ neck (finer maps hear from coarser ones) ─ head at every anchor point:
+        class logits [C] and, for left, top, right and bottom, logits over R bins
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 — the name everybody knows
+
+from teachkit.boxes import anchor_points
+from teachkit.errors import UserError
+from teachkit.feed.decode import decode
+from teachkit.feed.device import native_bfloat16, pick_device
+from teachkit.structures import Detections, Predictions
+
+# The share of anchor points expected to be positive at the start: a model that says "nothing here"
+# nearly everywhere begins with a small class loss. Lin et al. 2017, arXiv 1708.02002, section 3.3.
+PRIOR = 0.01
+# Channels of the map at each stride; a detector has as many maps as its coarsest stride needs.
+POSSIBLE_STRIDES = (4, 8, 16, 32, 64)
+WIDTHS = (24, 48, 96, 128, 160)
+# Mean and spread of photographs, rounded and the same for the three colours: pictures come out roughly centred.
+MEAN, SPREAD = 0.45, 0.25
+
+
+def convolution(
+    inputs: int, outputs: int, kernel: int = 3, stride: int = 1, padding: int | None = None
+) -> nn.Sequential:
+    """Convolution, batch normalisation, SiLU. [B, inputs, H, W] → [B, outputs, H / stride, W / stride]."""
+    padding = kernel // 2 if padding is None else padding
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False),
+        nn.BatchNorm2d(outputs, momentum=0.03, eps=1e-3),
+        nn.SiLU(),
+    )
+
+
+class Residual(nn.Module):
+    """Two convolutions whose result is added to their input. He et al. 2016, arXiv 1512.03385."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(convolution(width, width // 2, kernel=1), convolution(width // 2, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class Backbone(nn.Module):
+    """Looks at patches, then halves the map again and again; hands on the maps at the wanted strides, finest first."""
+
+    def __init__(self, widths: Sequence[int], strides: Sequence[int]) -> None:
+        super().__init__()
+        self.strides = tuple(strides)
+        # One step to a quarter of each side: at full size a convolution costs most and sees least.
+        stages = [convolution(3, widths[0], kernel=6, stride=4, padding=1)]
+        for before, after in itertools.pairwise(widths):
+            stages.append(nn.Sequential(convolution(before, after, stride=2), Residual(after)))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        maps = []
+        for stride, stage in zip(POSSIBLE_STRIDES, self.stages, strict=False):
+            x = stage(x)  # [B, width, H / stride, W / stride]
+            if stride in self.strides:
+                maps.append(x)
+        return maps
+
+
+class Neck(nn.Module):
+    """Top-down pyramid: each map adds what the coarser one saw. Lin et al. 2017, arXiv 1612.03144."""
+
+    def __init__(self, inputs: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.sideways = nn.ModuleList(convolution(one, width, kernel=1) for one in inputs)
+        self.smooth = nn.ModuleList(convolution(width, width) for _ in inputs)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        merged = [sideways(one) for sideways, one in zip(self.sideways, maps, strict=True)]
+        for level in range(len(merged) - 2, -1, -1):
+            coarser = F.interpolate(merged[level + 1], size=merged[level].shape[-2:], mode="nearest")
+            merged[level] = merged[level] + coarser
+        return [smooth(one) for smooth, one in zip(self.smooth, merged, strict=True)]
+
+
+class Head(nn.Module):
+    """One branch for classes and one for box sides, shared by all strides."""
+
+    def __init__(self, width: int, num_classes: int, bins: int, strides: Sequence[int]) -> None:
+        super().__init__()
+        self.bins = bins
+        self.cls_branch = nn.Sequential(convolution(width, width), nn.Conv2d(width, num_classes, 1))
+        self.box_branch = nn.Sequential(convolution(width, width), nn.Conv2d(width, 4 * bins, 1))
+        nn.init.constant_(self.cls_branch[-1].bias, -math.log((1 - PRIOR) / PRIOR))
+
+    def forward(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        # [B, channels, h, w] → [B, h·w, channels], the strides one after the other
+        cls_logits = torch.cat([self.cls_branch(one).flatten(2).transpose(1, 2) for one in maps], 1)  # [B, A, C]
+        box_logits = torch.cat([self.box_branch(one).flatten(2).transpose(1, 2) for one in maps], 1)  # [B, A, 4·R]
+        return cls_logits, box_logits.unflatten(-1, (4, self.bins))
+
+
+class Detector(nn.Module):
+    """Predicts a box, a score per class and nothing else at every anchor point.
+
+    num_classes: C; strides: px between anchor points, of 4, 8, 16, 32, 64, finest first; bins: R per box side;
+    widths: channels of the maps at strides 4, 8, 16 … up to the coarsest; neck: channels of all that follows;
+    device: "auto", "cpu", "cuda", "mps"; seed: of the first weights.
+    UserError if strides or widths do not fit.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        strides: Sequence[int] = (8, 16),
+        bins: int = 16,
+        device: str | torch.device = "auto",
+        seed: int = 0,
+        widths: Sequence[int] | None = None,
+        neck: int = 48,
+    ) -> None:
+        super().__init__()
+        if not strides or list(strides) != sorted(set(strides) & set(POSSIBLE_STRIDES)):
+            raise UserError(f"strides {tuple(strides)}: choose from {POSSIBLE_STRIDES}, each once and finest first")
+        depth = POSSIBLE_STRIDES.index(strides[-1]) + 1
+        widths = WIDTHS[:depth] if widths is None else tuple(widths)
+        if len(widths) != depth:
+            raise UserError(f"widths {widths}: for a coarsest stride of {strides[-1]} px there must be {depth} of them")
+        if num_classes < 1 or bins < 2:
+            raise UserError(f"a detector needs a class and two bins, not {num_classes} and {bins}")
+        self.num_classes, self.strides, self.bins = num_classes, tuple(strides), bins
+        self.widths, self.neck_width, self.seed = widths, neck, seed
+
+        with torch.random.fork_rng(devices=[]):  # torch.nn draws its first weights from the global generator
+            torch.manual_seed(seed)
+            self.backbone = Backbone(widths, strides)
+            self.neck = Neck([widths[POSSIBLE_STRIDES.index(stride)] for stride in strides], neck)
+            self.predictor = Head(neck, num_classes, bins, strides)
+        self._points: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        chosen = pick_device(device)
+        self.bfloat16 = native_bfloat16(chosen)
+        self.to(chosen, memory_format=torch.channels_last)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def settings(self) -> dict[str, Any]:
+        """What rebuilds the model: `Detector(**settings)`."""
+        return {
+            "num_classes": self.num_classes,
+            "strides": list(self.strides),
+            "bins": self.bins,
+            "seed": self.seed,
+            "widths": list(self.widths),
+            "neck": self.neck_width,
+        }
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """What all losses share. images: [B, 3, H, W] in 0–1 → one map [B, neck, H / stride, W / stride] per stride."""
+        self._check(images)
+        normalised = ((images - MEAN) / SPREAD).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return self.neck(self.backbone(normalised))
+
+    def head(self, features: list[Tensor]) -> Predictions:
+        """features: one map per stride, as from `features` → Predictions, in float32."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            cls_logits, box_logits = self.predictor(features)
+        height, width = (side * self.strides[0] for side in features[0].shape[-2:])
+        points, strides = self._anchor_points(height, width)
+        return Predictions(cls_logits.float(), box_logits.float(), points, strides)
+
+    def forward(self, images: Tensor) -> Predictions:
+        """images: [B, 3, H, W] float32 RGB in 0–1, H and W multiples of the largest stride → Predictions."""
+        return self.head(self.features(images))
+
+    @torch.no_grad()
+    def detect(
+        self, images: Tensor, score_threshold: float = 0.25, iou_threshold: float = 0.7, limit: int = 100
+    ) -> list[Detections]:
+        """images: [B, 3, H, W] in 0–1 → for each image what scores above the threshold, after NMS per class.
+
+        limit: detections per class and image. Boxes are clipped to the image.
+        """
+        was_training = self.training
+        self.eval()
+        try:
+            predictions = self(images.to(self.device))
+        finally:
+            self.train(was_training)
+        return decode(predictions, images.shape[-2:], score_threshold, iou_threshold, limit)
+
+    def _check(self, images: Tensor) -> None:
+        coarsest = self.strides[-1]
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise UserError(f"images must be [B, 3, H, W] floats in 0–1, not {list(images.shape)} {images.dtype}")
+        if images.shape[2] % coarsest or images.shape[3] % coarsest:
+            height, width = images.shape[2:]
+            raise UserError(f"pictures of {height} × {width} px: both sides must be multiples of {coarsest}")
+
+    def _anchor_points(self, height: int, width: int) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode(False):  # kept for later calls, which may want a gradient
+            if (height, width) not in self._points:
+                self._points[height, width] = anchor_points((height, width), self.strides, self.device)
+            points, strides = self._points[height, width]
+            if points.device != self.device:  # the model was moved since
+                points, strides = self._points[height, width] = (points.to(self.device), strides.to(self.device))
+        return points, strides

@@ -1,0 +1,65 @@
+"""A data set in memory, before it is cut into batches: pictures, boxes, labels, and what was wrong with them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from teachkit.feed.pictures import read_picture
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault in a data set; str() is `file:line: what`. line: from 1; 1 also for a picture or a file as a whole."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}: {self.what}"
+        # One line a problem, whatever a file or a class is called; control characters would also move the cursor.
+        return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+@dataclass
+class Examples:
+    """N pictures with their objects.
+
+    images: uint8 [3, h, w] RGB, or the path of a picture that `image` decodes when it is asked for;
+    boxes: float32 [n, 4] xyxy px of the upright picture; labels: int64 [n], an index into classes.
+    ValueError if the lists differ in length.
+    """
+
+    images: list[Tensor | Path]
+    boxes: list[Tensor]
+    labels: list[Tensor]
+    names: list[str]
+    classes: list[str]
+    problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.images), len(self.boxes), len(self.labels), len(self.names)}
+        if len(lengths) != 1:
+            raise ValueError(f"images, boxes, labels and names must be equally many, not {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def image(self, index: int) -> Tensor:
+        """uint8 [3, h, w] RGB. PictureError, which names the file, if it cannot be decoded."""
+        image = self.images[index]
+        return read_picture(image) if isinstance(image, Path) else image
+
+    def subset(self, indices: Iterable[int]) -> "Examples":
+        """The examples at these places, in this order; classes and problems stay."""
+        chosen = list(indices)
+        return Examples(
+            images=[self.images[index] for index in chosen],
+            boxes=[self.boxes[index] for index in chosen],
+            labels=[self.labels[index] for index in chosen],
+            names=[self.names[index] for index in chosen],
+            classes=self.classes,
+            problems=self.problems,
+        )

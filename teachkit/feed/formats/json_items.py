@@ -1,0 +1,70 @@
+"""JSON with the line at which each item of its top-level lists starts, which json.loads does not keep."""
+
+import json
+import re
+from json.decoder import JSONDecodeError
+from typing import Any
+
+BLANKS = re.compile(r"[ \t\n\r]*")
+
+
+def read_items(text: str) -> dict[str, list[tuple[int, Any]]]:
+    """The lists in a JSON object: key → (line from 1, item) pairs. JSONDecodeError if the text is no such object."""
+    return _Reader(text).lists()
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.place = 0
+        self.line = 1  # of self.counted
+        self.counted = 0
+        self.decode = json.JSONDecoder().raw_decode
+
+    def lists(self) -> dict[str, list[tuple[int, Any]]]:
+        found: dict[str, list[tuple[int, Any]]] = {}
+        self.expect("{")
+        while not self.follows("}"):
+            key = self.value()
+            self.expect(":")
+            if self.follows("["):
+                found[str(key)] = self.items()
+            else:
+                self.value()
+            if not self.follows(","):
+                self.expect("}")
+                break
+        return found
+
+    def items(self) -> list[tuple[int, Any]]:
+        items: list[tuple[int, Any]] = []
+        while not self.follows("]"):
+            self.line += self.text.count("\n", self.counted, self.place)
+            self.counted = self.place
+            items.append((self.line, self.value()))
+            if not self.follows(","):
+                self.expect("]")
+                break
+        return items
+
+    def value(self) -> Any:
+        value, self.place = self.decode(self.text, self.place)
+        self.skip_blanks()
+        return value
+
+    def follows(self, sign: str) -> bool:
+        """Steps over the sign, and the blanks about it, if it comes next."""
+        self.skip_blanks()
+        if self.text[self.place : self.place + 1] != sign:
+            return False
+        self.place += 1
+        self.skip_blanks()
+        return True
+
+    def expect(self, sign: str) -> None:
+        if not self.follows(sign):
+            raise JSONDecodeError(f"expected {sign!r}", self.text, self.place)
+
+    def skip_blanks(self) -> None:
+        blanks = BLANKS.match(self.text, self.place)
+        self.place = blanks.end() if blanks else self.place

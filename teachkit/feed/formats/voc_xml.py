@@ -1,0 +1,102 @@
+"""One VOC label file. Read as a stream of events, because only there the parser tells at which line it is."""
+
+from pathlib import Path
+from xml.sax import SAXException, SAXParseException
+from xml.sax.handler import ContentHandler
+from xml.sax.xmlreader import AttributesImpl, Locator
+
+import defusedxml.sax
+from defusedxml import DefusedXmlException
+
+from teachkit.feed.examples import Problem
+from teachkit.feed.formats.entry import Entry, Row, number
+
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+OBJECT = ["annotation", "object"]
+
+
+def read_xml(label_file: Path, picture: Path) -> Entry:
+    """The objects of one file. What cannot be read is named in .problems; entities and outside files are refused."""
+    entry = Entry(picture, label_file)
+    handler = _Objects(entry)
+    try:
+        defusedxml.sax.parseString(label_file.read_bytes(), handler)
+        return entry
+    except SAXParseException as error:
+        line, reason = error.getLineNumber() or 1, f"is not well-formed XML: {error.getMessage()}"
+    except DefusedXmlException as error:
+        line, reason = handler.line(), f"defines or loads something, which a label file has no need of: {error}"
+    except (SAXException, ValueError, LookupError) as error:  # an encoding that is unknown, or not kept to
+        line, reason = handler.line(), f"cannot be read as XML: {error}"
+    entry.readable = False
+    entry.problems = [Problem(str(label_file), line, f"{reason}; picture left out")]
+    return entry
+
+
+class _Objects(ContentHandler):
+    """Puts a row into the entry for each <object>, or a problem."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__()
+        self.entry = entry
+        self.locator: Locator | None = None
+        self.path: list[str] = []
+        self.text: list[str] = []
+        self.start = 1  # line of the element opened last
+        self.found: dict[str, tuple[int, str]] = {}  # leaf of the object, or of the size → line, text
+        self.object_line = self.box_line = 1
+
+    def line(self) -> int:
+        return (self.locator.getLineNumber() if self.locator else None) or 1
+
+    def setDocumentLocator(self, locator: Locator) -> None:  # noqa: N802 (the name is SAX's)
+        self.locator = locator
+
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
+        self.path.append(name)
+        self.text.clear()
+        self.start = self.line()
+        if self.path == OBJECT:
+            self.found.clear()
+            self.object_line = self.box_line = self.start
+        elif self.path[:-1] == OBJECT and name == "bndbox":
+            self.box_line = self.start
+
+    def characters(self, content: str) -> None:
+        self.text.append(content)
+
+    def endElement(self, name: str) -> None:  # noqa: N802
+        # A person's <part>s in VOC 2007 have names and boxes of their own, deeper down: only whole paths count.
+        parent = self.path[:-1]
+        if (parent == OBJECT and name == "name") or (parent == [*OBJECT, "bndbox"] and name in SIDES):
+            self.found[name] = (self.start, "".join(self.text).strip())
+        elif parent == ["annotation", "size"]:
+            self.found[name] = (self.start, "".join(self.text))
+        elif self.path == ["annotation", "size"]:
+            self.end_size()
+        elif self.path == OBJECT:
+            self.end_object()
+        self.path.pop()
+
+    def end_size(self) -> None:
+        height, width = (number(self.found.get(side, (1, ""))[1]) for side in ("height", "width"))
+        if height and width:  # some tools write 0 where they did not know
+            self.entry.size = (int(height), int(width))
+            self.entry.size_line = self.found["width"][0]
+
+    def end_object(self) -> None:
+        if not self.found.get("name", (1, ""))[1]:
+            self.refuse(self.object_line, "object has no <name>")
+            return
+        box: list[float] = []
+        for side in SIDES:
+            line, text = self.found.get(side, (self.box_line, ""))
+            value = number(text)
+            if value is None:
+                self.refuse(line, f"{side} is {text!r}, not a number" if text else f"object has no <{side}>")
+                return
+            box.append(value)
+        self.entry.rows.append(Row(self.box_line, self.found["name"][1], (box[0], box[1], box[2], box[3])))
+
+    def refuse(self, line: int, what: str) -> None:
+        self.entry.problems.append(Problem(str(self.entry.label_file), line, f"{what}; object left out"))

@@ -1,0 +1,53 @@
+"""Pictures of any size onto one canvas: scaled to fit, centred, the rest grey. Boxes follow, and come back."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 — the name everybody knows
+
+GREY = 128
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where a picture lies on its canvas. Each size is (height, width) px; left, top: px of grey before the picture."""
+
+    picture: tuple[int, int]
+    canvas: tuple[int, int]
+    scaled: tuple[int, int]
+    left: int
+    top: int
+
+    @classmethod
+    def fit(cls, picture: tuple[int, int], canvas: tuple[int, int]) -> "Letterbox":
+        scale = min(canvas[0] / picture[0], canvas[1] / picture[1])
+        height, width = (max(1, round(side * scale)) for side in picture)
+        return cls(picture, canvas, (height, width), (canvas[1] - width) // 2, (canvas[0] - height) // 2)
+
+    def image(self, image: Tensor) -> Tensor:
+        """uint8 [3, h, w] → uint8 [3, H, W]. The same picture where nothing is to be done."""
+        if self.scaled != self.picture:
+            image = F.interpolate(image[None], self.scaled, mode="bilinear", antialias=True)[0]
+        if self.scaled == self.canvas:
+            return image
+        canvas = torch.full((3, *self.canvas), GREY, dtype=torch.uint8)
+        canvas[:, self.top : self.top + self.scaled[0], self.left : self.left + self.scaled[1]] = image
+        return canvas
+
+    def boxes(self, boxes: Tensor) -> Tensor:
+        """[..., 4] px of the picture → px of the canvas."""
+        return boxes * self._scales(boxes) + self._shifts(boxes)
+
+    def undo(self, boxes: Tensor) -> Tensor:
+        """[..., 4] px of the canvas → px of the picture, clipped to it."""
+        height, width = self.picture
+        ends = boxes.new_tensor([width, height, width, height])
+        return ((boxes - self._shifts(boxes)) / self._scales(boxes)).clamp(min=0).minimum(ends)
+
+    def _scales(self, like: Tensor) -> Tensor:
+        down, across = self.scaled[0] / self.picture[0], self.scaled[1] / self.picture[1]
+        return like.new_tensor([across, down, across, down])
+
+    def _shifts(self, like: Tensor) -> Tensor:
+        return like.new_tensor([self.left, self.top, self.left, self.top])

@@ -1,0 +1,225 @@
+"""From a data set to batches on the device: letterboxed, shuffled, augmented; any batch can be asked for again."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 — the name everybody knows
+from torch.nn.utils.rnn import pad_sequence
+
+from teachkit.errors import UserError
+from teachkit.feed.augment import AugmentSettings
+from teachkit.feed.augment import augment as augmented
+from teachkit.feed.device import pick_device
+from teachkit.feed.examples import Examples, Problem
+from teachkit.feed.formats import read_folder
+from teachkit.feed.pictures import picture_size
+from teachkit.feed.scenes import COUNTS, SceneSettings, make_scenes
+from teachkit.feed.store import InFiles, Resident
+from teachkit.structures import Batch, GroundTruth
+
+TRAINING_SPLITS = ("train", "trainval")  # shuffled and augmented unless told otherwise
+RESIDENT_BYTES = 2**30  # of pixels kept on the device; the pictures of larger sets stay in their files
+SMALL_SIDE, LARGE_SIDE = 128, 256  # px of the longer side where no image size is given
+CANVAS_STEP, PICTURES_LOOKED_AT = 32, 256  # then the shorter side is a multiple of 32 px that holds these
+OBJECTS_STEP = 4  # objects are padded to a multiple of it, so that few different shapes occur
+
+
+class Loader:
+    """Batches on the device, one pass for each `for` loop; a batch depends on seed, epoch and place alone.
+
+    image_size: px, the side of a square or (height, width); shuffle: anew for each pass, else in order;
+    augment: None for none; workers: threads that decode; resident_bytes: of pixels kept on the device.
+    UserError if a setting is out of range or no picture can be used.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        split: str = "train",
+        batch_size: int = 16,
+        image_size: int | tuple[int, int] = SMALL_SIDE,
+        device: str | torch.device = "auto",
+        seed: int = 0,
+        *,
+        shuffle: bool = True,
+        augment: AugmentSettings | None = None,
+        workers: int = 0,
+        resident_bytes: int = RESIDENT_BYTES,
+    ) -> None:
+        self.split, self.seed, self.batch_size = split, _whole("seed", seed, 0), _whole("batch_size", batch_size, 1)
+        self.image_size, self.device = _height_and_width(image_size), pick_device(device)
+        self.classes, self.shuffle, self.augment = examples.classes, shuffle, augment
+        files = InFiles(examples, self.image_size, self.device, _whole("workers", workers, 0))
+        fits = 3 * self.image_size[0] * self.image_size[1] * len(examples) <= resident_bytes
+        self._pictures = Resident(files) if fits else files
+        if not self.names:
+            raise UserError(f"the split {split!r} has no pictures that can be used")
+        self._order: tuple[int, list[int]] | None = None
+        self._next, self._resumed = (0, 0), False
+
+    @property
+    def names(self) -> list[str]:
+        """Of the pictures, unshuffled."""
+        return self._pictures.names
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was left out so far."""
+        return self._pictures.problems
+
+    def __len__(self) -> int:
+        """Batches in a pass, a smaller last one included."""
+        return -(-len(self.names) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One pass, or the rest of one after `load_state_dict`."""
+        epoch, start = self._next
+        if start and not self._resumed:  # the pass before was broken off
+            epoch, start = epoch + 1, 0
+        self._resumed = False
+        for place in range(start, len(self)):
+            batch = self.batch(epoch, place)
+            self._next = (epoch, place + 1) if place + 1 < len(self) else (epoch + 1, 0)
+            yield batch
+
+    def batch(self, epoch: int, place: int) -> Batch:
+        """Number `place` of pass `epoch`, both from 0. IndexError if a pass has no such place."""
+        if not 0 <= place < len(self):
+            raise IndexError(f"there is no batch {place}: a pass has {len(self)}")
+        chosen = self._shuffled(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+        taken = self._pictures.take(chosen)
+        truth = padded(taken.boxes, taken.labels).to(self.device)
+        batch = Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
+        return augmented(batch, self.augment, self._generator(epoch, place + 1)) if self.augment else batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Epoch and place of the next batch to come."""
+        return {"epoch": self._next[0], "place": self._next[1]}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """The next `for` loop starts there. ValueError if there is no such place."""
+        epoch, place = state["epoch"], state["place"]
+        if epoch < 0 or not 0 <= place < len(self):
+            raise ValueError(f"there is no place {place} in epoch {epoch}: a pass has {len(self)} batches")
+        self._next, self._resumed = (epoch, place), True
+
+    def _shuffled(self, epoch: int) -> list[int]:
+        """Indices of all pictures in the order of this pass."""
+        if not self.shuffle:
+            return list(range(len(self.names)))
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, torch.randperm(len(self.names), generator=self._generator(epoch, 0)).tolist()
+        return self._order[1]
+
+    def _generator(self, epoch: int, stream: int) -> torch.Generator:
+        """Stream 0 shuffles the pass, stream place + 1 augments a batch."""
+        mixed = np.random.SeedSequence([self.seed, epoch, stream]).generate_state(1, np.uint64)[0]
+        return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
+
+
+def padded(boxes: list[Tensor], labels: list[Tensor]) -> GroundTruth:
+    """B lists of boxes [n, 4] px and labels [n] → padded to a multiple of OBJECTS_STEP, at least one."""
+    counts = torch.tensor([len(one) for one in labels])
+    most = max(OBJECTS_STEP, -(-int(counts.max()) // OBJECTS_STEP) * OBJECTS_STEP)
+    together, names = pad_sequence(boxes, batch_first=True), pad_sequence(labels, batch_first=True)
+    short = most - names.shape[1]
+    mask = torch.arange(most) < counts[:, None]  # [B, M]
+    return GroundTruth(F.pad(together, (0, 0, 0, short)), F.pad(names, (0, short)), mask)
+
+
+def load_data(
+    source: str | Path,
+    split: str = "train",
+    batch_size: int = 16,
+    image_size: int | tuple[int, int] | None = None,
+    device: str | torch.device = "auto",
+    seed: int = 0,
+    *,
+    augment: bool | AugmentSettings | None = None,
+    shuffle: bool | None = None,
+    strict: bool = False,
+    limit: int | None = None,
+    count: int | None = None,
+    scenes: SceneSettings | None = None,
+    workers: int = 0,
+) -> Loader:
+    """source: "shapes" for the built-in scenes, or a VOC, COCO or YOLO folder.
+
+    image_size: px, the side of a square or (height, width), pictures being letterboxed; None: 128 for the longer side,
+    or 256 for a folder with larger pictures; seed: of the scenes, the order and the augmentation;
+    augment, shuffle: None for on in "train" and "trainval", off elsewhere; strict: stop at the first problem;
+    limit: the first so many pictures only; count, scenes: how many scenes, and their knobs; workers: see Loader.
+    UserError if any of it cannot be had.
+    """
+    training = split in TRAINING_SPLITS
+    if limit is not None:
+        _whole("limit", limit, 1)
+    if source == "shapes":
+        examples, image_size = _made(split, image_size, seed, limit, count, scenes)
+    else:
+        if count is not None or scenes is not None:
+            raise UserError(f'count and scenes are for source "shapes" only, not for {source}')
+        if not Path(source).exists():
+            raise UserError(f'{source}: there is no such folder; give one in VOC, COCO or YOLO form, or "shapes"')
+        examples = read_folder(source, split=split, strict=strict)
+    if limit is not None:
+        examples = examples.subset(range(min(limit, len(examples))))
+    if augment is None or isinstance(augment, bool):
+        augment = AugmentSettings() if (training if augment is None else augment) else None
+    return Loader(
+        examples,
+        split,
+        batch_size,
+        _canvas_for(examples) if image_size is None else image_size,
+        device,
+        seed,
+        shuffle=training if shuffle is None else shuffle,
+        augment=augment,
+        workers=workers,
+    )
+
+
+def _made(
+    split: str,
+    image_size: int | tuple[int, int] | None,
+    seed: int,
+    limit: int | None,
+    count: int | None,
+    scenes: SceneSettings | None,
+) -> tuple[Examples, int | tuple[int, int]]:
+    """Scenes drawn at the size that is asked for, rather than scaled to it, and no more of them than needed."""
+    if scenes is None:
+        side = SMALL_SIDE if image_size is None else min(_height_and_width(image_size))
+        scenes = SceneSettings(image_size=min(max(side, 64), 1024))
+    if limit is not None and split in COUNTS:
+        count = min(limit, COUNTS[split] if count is None else count)
+    return make_scenes(count, seed, scenes, split=split), scenes.image_size if image_size is None else image_size
+
+
+def _canvas_for(examples: Examples) -> tuple[int, int]:
+    """No higher and no wider than the shapes of the first pictures ask for: grey costs as much time as pixels do."""
+    shapes = [
+        picture_size(image) if isinstance(image, Path) else tuple(image.shape[1:])
+        for image in examples.images[:PICTURES_LOOKED_AT]
+    ]
+    longest = SMALL_SIDE if max(map(max, shapes)) <= SMALL_SIDE else LARGE_SIDE
+    height, width = (max(shape[axis] / max(shape) for shape in shapes) * longest for axis in (0, 1))
+    return math.ceil(height / CANVAS_STEP) * CANVAS_STEP, math.ceil(width / CANVAS_STEP) * CANVAS_STEP
+
+
+def _height_and_width(image_size: object) -> tuple[int, int]:
+    pair = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
+    match pair:
+        case (int(height), int(width)) if 16 <= height <= 4096 and 16 <= width <= 4096:
+            return height, width
+    raise UserError(f"image_size must be a side, or (height, width), of 16 … 4096 px, not {image_size!r}")
+
+
+def _whole(name: str, value: object, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise UserError(f"{name} must be a whole number ≥ {least}, not {value!r}")
+    return value

@@ -1,0 +1,96 @@
+"""Picture files to RGB tensors, by Pillow, never writing to them.
+
+Pillow raises an error on a broken file where torchvision's decoder has been seen to end the process.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import ExifTags, Image, ImageOps
+from torch import Tensor
+
+from teachkit.errors import UserError
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+# Pillow knows more, among them EPS, which it hands to another program to run.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+SIDES_SWAPPED = (5, 6, 7, 8)  # EXIF orientations that turn the picture by a quarter
+
+
+class PictureError(UserError):
+    """A picture that cannot be decoded: file and reason; str() is `file:1: reason`."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file}:1: {reason}")
+        self.file = file
+        self.reason = reason
+
+
+def read_picture(path: Path) -> Tensor:
+    """uint8 [3, h, w] RGB, upright by its EXIF tag, the first frame. PictureError if it cannot be decoded.
+
+    What is transparent becomes white, as a page shows it; of 16 bits the upper 8 are kept.
+    """
+    with _opened(path) as image:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        pixels = np.asarray(_rgb(image))  # [h, w, 3]
+    # Turned by numpy, three times as fast as by torch; and always a copy, for Pillow's own array may not be written to.
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())  # [3, h, w]
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(height, width) px of the upright picture, without its pixels where the format allows. PictureError likewise."""
+    with _opened(path) as image:
+        if image.format == "TIFF":  # Pillow turns these itself, sooner or later by its version
+            ImageOps.exif_transpose(image, in_place=True)
+        width, height = image.size
+        turned = image.getexif().get(ExifTags.Base.Orientation) in SIDES_SWAPPED
+    return (width, height) if turned else (height, width)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The open picture; whatever a broken file raises, within the block too, comes out as PictureError."""
+    try:
+        if not path.is_file():  # a named pipe would keep us waiting for ever
+            raise FileNotFoundError("there is no such file")
+        content = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if content.startswith(b"\x89PNG"):
+                # Decoding leaves the checksums of the pixels unread: some flipped bits would pass as other pixels.
+                Image.open(BytesIO(content), formats=FORMATS).verify()
+            with Image.open(BytesIO(content), formats=FORMATS) as image:
+                yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PictureError(path, f"is larger than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller") from None
+    except Image.UnidentifiedImageError:
+        raise PictureError(path, "is not a picture in a form known here, or its head is broken") from None
+    except Exception as error:  # Pillow's decoders raise nearly every kind on broken files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(path, f"cannot be decoded: {reason}") from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _upper_eight_bits(image).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("32-bit pictures have no agreed white; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        page = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(page, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _upper_eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey to 8 bits, as Pillow does for 16-bit colour; its own conversion of grey clips to white instead."""
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("32-bit pictures have no agreed white; save it with 8 or 16 bits")
+    return Image.fromarray((values >> 8).astype(np.uint8))

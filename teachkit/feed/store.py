@@ -1,0 +1,107 @@
+"""Where the pictures of a loader lie: all of them on the device, or in their files until a batch needs them."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from teachkit.errors import UserError
+from teachkit.feed.examples import Examples, Problem
+from teachkit.feed.letterbox import Letterbox
+from teachkit.feed.pictures import PictureError
+
+
+class Fitted(NamedTuple):
+    """A picture on its canvas. image: uint8 [3, H, W]; boxes: [n, 4] px of the canvas; labels: [n]."""
+
+    image: Tensor
+    boxes: Tensor
+    labels: Tensor
+    name: str
+
+
+class Taken(NamedTuple):
+    """B pictures. pixels: uint8 [B, 3, H, W] on the device; the rest: B of each, as in Fitted."""
+
+    pixels: Tensor
+    boxes: list[Tensor]
+    labels: list[Tensor]
+    names: list[str]
+
+
+class InFiles:
+    """Decodes and letterboxes pictures each time they are taken. workers: threads that do it; 0 for none."""
+
+    def __init__(self, examples: Examples, image_size: tuple[int, int], device: torch.device, workers: int = 0) -> None:
+        self.examples, self.image_size, self.device, self.workers = examples, image_size, device, workers
+        self.names, self.problems = examples.names, list(examples.problems)
+
+    def take(self, indices: list[int]) -> Taken:
+        """What cannot be decoded is left out, with a warning, and named in .problems. UserError if nothing is left."""
+        known = len(self.problems)
+        fitted = list(self.fitted(indices))
+        for problem in self.problems[known:]:
+            warnings.warn(f"{problem}; left out", stacklevel=2)
+        if not fitted:
+            raise UserError(f"{self.examples.images[indices[0]]}:1: cannot be decoded, nor can the rest of its batch")
+        images, boxes, labels, names = map(list, zip(*fitted, strict=True))
+        return Taken(torch.stack(images).to(self.device), boxes, labels, names)
+
+    def fitted(self, indices: Iterable[int]) -> Iterator[Fitted]:
+        """One by one, in order; what cannot be decoded is left out and named in .problems."""
+        return (one for one in self._decoded(indices) if one is not None)
+
+    def _decoded(self, indices: Iterable[int]) -> Iterable[Fitted | None]:
+        if self.workers:
+            try:
+                # Threads, not processes: decoding frees the interpreter's lock, and so there is no shared memory to run
+                # out of and no process that could be killed and waited for.
+                with ThreadPoolExecutor(self.workers) as pool:
+                    return list(pool.map(self._fit, indices))
+            except RuntimeError as error:
+                warnings.warn(f"no threads to be had ({error}): pictures are decoded without workers", stacklevel=2)
+                self.workers = 0
+        return map(self._fit, indices)
+
+    def _fit(self, index: int) -> Fitted | None:
+        examples = self.examples
+        try:
+            image = examples.image(index)
+        except PictureError as error:
+            problem = Problem(str(error.file), 1, error.reason)
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return None
+        canvas = Letterbox.fit((image.shape[1], image.shape[2]), self.image_size)
+        return Fitted(
+            canvas.image(image), canvas.boxes(examples.boxes[index]), examples.labels[index], examples.names[index]
+        )
+
+
+class Resident:
+    """Takes the pictures out of their files once and keeps them on the device as uint8."""
+
+    def __init__(self, files: InFiles) -> None:
+        pixels = torch.empty(len(files.names), 3, *files.image_size, dtype=torch.uint8)
+        self.boxes: list[Tensor] = []
+        self.labels: list[Tensor] = []
+        self.names: list[str] = []
+        for one in files.fitted(range(len(files.names))):
+            pixels[len(self.names)] = one.image
+            self.boxes.append(one.boxes)
+            self.labels.append(one.labels)
+            self.names.append(one.name)
+        self.pixels = pixels[: len(self.names)].to(files.device)
+        self.problems = files.problems
+
+    def take(self, indices: list[int]) -> Taken:
+        chosen = torch.tensor(indices, device=self.pixels.device)
+        return Taken(
+            self.pixels.index_select(0, chosen),
+            [self.boxes[index] for index in indices],
+            [self.labels[index] for index in indices],
+            [self.names[index] for index in indices],
+        )
