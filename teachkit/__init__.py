@@ -13,3 +13,41 @@ for epoch in range(epochs):
         losses.backward()
         optimizer.step()
 """
+
+from importlib import import_module
+from typing import Any
+
+# Each public name and the module it lives in. A name is loaded when it is first asked for (PEP 562), so that
+# `import teachkit` costs nothing and brings neither torch nor the notebook's libraries with it.
+_HOME = {
+    "Batch": "structures",
+    "GroundTruth": "structures",
+    "Predictions": "structures",
+    "Detections": "structures",
+    "Assignment": "structures",
+    "LossWeights": "structures",
+    "Losses": "structures",
+    "Detector": "feed.detector",
+    "load_data": "feed.loader",
+    "TaskAlignedAssigner": "punish.assigner",
+    "Criterion": "punish.criterion",
+    "Trainer": "learn.trainer",
+    "Scores": "scoring",
+    "score": "scoring",
+    "Cockpit": "watch.cockpit",
+    "UserError": "errors",
+}
+
+__all__ = sorted(_HOME)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'teachkit' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = globals()[name] = getattr(import_module(f"teachkit.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -64,13 +64,6 @@ def area(boxes: Tensor) -> Tensor:
     return _Edges.of(boxes).area
 
 
-def _meeting_sides(a: _Edges, b: _Edges) -> tuple[Tensor, Tensor]:
-    """Width and height of what both cover, [...] px; negative where a gap lies between them."""
-    width = torch.minimum(a.x2, b.x2) - torch.maximum(a.x1, b.x1)
-    height = torch.minimum(a.y2, b.y2) - torch.maximum(a.y1, b.y1)
-    return width, height
-
-
 def _hull_sides(a: _Edges, b: _Edges) -> tuple[Tensor, Tensor]:
     """Width and height of the smallest box around both, [...] px."""
     width = torch.maximum(a.x2, b.x2) - torch.minimum(a.x1, b.x1)
@@ -80,7 +73,8 @@ def _hull_sides(a: _Edges, b: _Edges) -> tuple[Tensor, Tensor]:
 
 def _intersection_and_union(a: _Edges, b: _Edges) -> tuple[Tensor, Tensor]:
     """Areas, [...] px². The union is never 0."""
-    width, height = _meeting_sides(a, b)
+    width = torch.minimum(a.x2, b.x2) - torch.maximum(a.x1, b.x1)
+    height = torch.minimum(a.y2, b.y2) - torch.maximum(a.y1, b.y1)
     intersection = width.clamp(min=0) * height.clamp(min=0)
     return intersection, (a.area + TINY) + b.area - intersection
 
@@ -170,7 +164,7 @@ def boxes_to_distances(boxes: Tensor, points: Tensor, strides: Tensor) -> Tensor
 
 
 def expected_bin(logits: Tensor) -> Tensor:
-    """Mean bin under softmax. logits: [..., R] → [...] in 0 … R − 1. Li et al. 2020, arXiv 2006.04388, eq. 3."""
+    """Mean bin under softmax. logits: [..., R] → [...] in 0 … R − 1. Li et al. 2020, arXiv 2006.04388, eq. 5."""
     logits = at_least_float32(logits)
     bins = torch.arange(logits.shape[-1], dtype=logits.dtype, device=logits.device)
     with torch.autocast(logits.device.type, enabled=False):  # in bfloat16 the product would be off by pixels

@@ -4,7 +4,7 @@ Whole batches at once, on whatever device they are: torchvision's transforms.v2 
 times as long to zoom 16 of 128 × 128 px. Random numbers are drawn on the processor: every device sees the same.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,7 +25,8 @@ class AugmentSettings:
 
     flip, vertical_flip: probability, 0–1; zoom: smallest and largest factor, 0.1 … 10;
     colour: brightness, contrast and saturation are each multiplied by 1 − colour … 1 + colour, 0–1;
-    min_visible: an object of which less is left, as a share of its box, is dropped, 0–1.
+    min_visible: an object of which less is left, as a share of its box, is dropped, 0–1;
+    plain_passes: through the data before augmentation begins.
     """
 
     flip: float = 0.5
@@ -33,6 +34,7 @@ class AugmentSettings:
     zoom: tuple[float, float] = (0.8, 1.25)
     colour: float = 0.2
     min_visible: float = 0.25
+    plain_passes: int = 0
 
     def __post_init__(self) -> None:
         match self.zoom:
@@ -40,10 +42,12 @@ class AugmentSettings:
                 pass
             case _:
                 raise UserError(f"zoom must be the smallest and the largest factor, 0.1 … 10, not {self.zoom!r}")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "zoom" and (type(value) not in (int, float) or not 0 <= value <= 1):
-                raise UserError(f"{field.name} of the augmentation must be a number from 0 to 1, not {value!r}")
+        if type(self.plain_passes) is not int or self.plain_passes < 0:
+            raise UserError(f"plain_passes must be a whole number ≥ 0, not {self.plain_passes!r}")
+        for name in ("flip", "vertical_flip", "colour", "min_visible"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 <= value <= 1:
+                raise UserError(f"{name} of the augmentation must be a number from 0 to 1, not {value!r}")
 
 
 def flip(images: Tensor, boxes: Tensor, mirrored: Tensor, vertical: bool = False) -> tuple[Tensor, Tensor]:

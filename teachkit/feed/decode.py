@@ -1,7 +1,9 @@
 """From predictions at every anchor point to the few boxes worth showing."""
 
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
+from teachkit.errors import UserError
 from teachkit.structures import Detections, Predictions
 
 
@@ -15,8 +17,11 @@ def decode(
     """Threshold, then non-maximum suppression within each class, best first. image_size: (height, width) px.
 
     An anchor point counts once for each class that it scores above the threshold. At most `limit` per class and image.
+    UserError if a score is NaN.
     """
     boxes, scores = predictions.boxes.detach(), predictions.scores.detach()
+    if scores.isnan().any():  # it is above no threshold, and a broken model would seem to find nothing
+        raise UserError("the model's scores are NaN: its weights are broken; go back to weights from before that")
     return [
         _one_image(boxes[image], scores[image], image_size, score_threshold, iou_threshold, limit)
         for image in range(len(boxes))
@@ -33,7 +38,6 @@ def _one_image(
     boxes, score = boxes[anchor], scores[anchor, label]
     kept = ops.batched_nms(boxes, score, label, iou_threshold)  # best first
     label = label[kept]
-    # place of each detection within its class: those past the limit go
-    rank = (label[:, None] == label[None]).tril(-1).sum(1)
-    kept, label = kept[rank < limit], label[rank < limit]
+    place = F.one_hot(label, scores.shape[1]).cumsum(0).gather(1, label[:, None])[:, 0]  # within its class, from 1
+    kept, label = kept[place <= limit], label[place <= limit]
     return Detections(boxes[kept], score[kept], label)

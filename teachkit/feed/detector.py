@@ -22,6 +22,9 @@ from teachkit.structures import Detections, Predictions
 # The share of anchor points expected to be positive at the start: a model that says "nothing here"
 # nearly everywhere begins with a small class loss. Lin et al. 2017, arXiv 1708.02002, section 3.3.
 PRIOR = 0.01
+# Each bin's logit starts this much below the one before, so that first boxes reach about 3 strides to each side; with
+# equal bins they would reach 7.5, which few objects do, and the assigner would first have to wait for smaller ones.
+FIRST_SLOPE = 0.3
 # Channels of the map at each stride; a detector has as many maps as its coarsest stride needs.
 POSSIBLE_STRIDES = (4, 8, 16, 32, 64)
 WIDTHS = (24, 48, 96, 128, 160)
@@ -98,6 +101,8 @@ class Head(nn.Module):
         self.cls_branch = nn.Sequential(convolution(width, width), nn.Conv2d(width, num_classes, 1))
         self.box_branch = nn.Sequential(convolution(width, width), nn.Conv2d(width, 4 * bins, 1))
         nn.init.constant_(self.cls_branch[-1].bias, -math.log((1 - PRIOR) / PRIOR))
+        with torch.no_grad():
+            self.box_branch[-1].bias.copy_(-FIRST_SLOPE * torch.arange(bins).repeat(4))
 
     def forward(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
         # [B, channels, h, w] → [B, h·w, channels], the strides one after the other
@@ -187,8 +192,10 @@ class Detector(nn.Module):
     ) -> list[Detections]:
         """images: [B, 3, H, W] in 0–1 → for each image what scores above the threshold, after NMS per class.
 
-        limit: detections per class and image. Boxes are clipped to the image.
+        limit: detections per class and image. Boxes are clipped to the image. UserError on pixels of 0–255.
         """
+        if images.numel() and images.amax() > 2:  # a little over 1 may come of a student's own brightening
+            raise UserError(f"images must hold floats in 0–1, not up to {float(images.amax()):g}: divide them by 255")
         was_training = self.training
         self.eval()
         try:

@@ -6,9 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 — the name everybody knows
-from torch.nn.utils.rnn import pad_sequence
 
 from teachkit.errors import UserError
 from teachkit.feed.augment import AugmentSettings
@@ -16,16 +13,17 @@ from teachkit.feed.augment import augment as augmented
 from teachkit.feed.device import pick_device
 from teachkit.feed.examples import Examples, Problem
 from teachkit.feed.formats import read_folder
+from teachkit.feed.formats.entry import same_split
 from teachkit.feed.pictures import picture_size
 from teachkit.feed.scenes import COUNTS, SceneSettings, make_scenes
-from teachkit.feed.store import InFiles, Resident
-from teachkit.structures import Batch, GroundTruth
+from teachkit.feed.store import InFiles, Resident, padded
+from teachkit.structures import Batch
 
 TRAINING_SPLITS = ("train", "trainval")  # shuffled and augmented unless told otherwise
 RESIDENT_BYTES = 2**30  # of pixels kept on the device; the pictures of larger sets stay in their files
 SMALL_SIDE, LARGE_SIDE = 128, 256  # px of the longer side where no image size is given
 CANVAS_STEP, PICTURES_LOOKED_AT = 32, 256  # then the shorter side is a multiple of 32 px that holds these
-OBJECTS_STEP = 4  # objects are padded to a multiple of it, so that few different shapes occur
+PLAIN_PASSES = 3  # a picture that is new to the detector need not be made new
 
 
 class Loader:
@@ -94,7 +92,9 @@ class Loader:
         taken = self._pictures.take(chosen)
         truth = padded(taken.boxes, taken.labels).to(self.device)
         batch = Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
-        return augmented(batch, self.augment, self._generator(epoch, place + 1)) if self.augment else batch
+        if self.augment is None or epoch < self.augment.plain_passes:
+            return batch
+        return augmented(batch, self.augment, self._generator(epoch, place + 1))
 
     def state_dict(self) -> dict[str, int]:
         """Epoch and place of the next batch to come."""
@@ -121,16 +121,6 @@ class Loader:
         return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
 
-def padded(boxes: list[Tensor], labels: list[Tensor]) -> GroundTruth:
-    """B lists of boxes [n, 4] px and labels [n] → padded to a multiple of OBJECTS_STEP, at least one."""
-    counts = torch.tensor([len(one) for one in labels])
-    most = max(OBJECTS_STEP, -(-int(counts.max()) // OBJECTS_STEP) * OBJECTS_STEP)
-    together, names = pad_sequence(boxes, batch_first=True), pad_sequence(labels, batch_first=True)
-    short = most - names.shape[1]
-    mask = torch.arange(most) < counts[:, None]  # [B, M]
-    return GroundTruth(F.pad(together, (0, 0, 0, short)), F.pad(names, (0, short)), mask)
-
-
 def load_data(
     source: str | Path,
     split: str = "train",
@@ -151,25 +141,27 @@ def load_data(
 
     image_size: px, the side of a square or (height, width), pictures being letterboxed; None: 128 for the longer side,
     or 256 for a folder with larger pictures; seed: of the scenes, the order and the augmentation;
-    augment, shuffle: None for on in "train" and "trainval", off elsewhere; strict: stop at the first problem;
+    augment: True, False, how, or None for "train" and "trainval" only, from the fourth pass on; shuffle: None for the
+    same splits, in each pass; strict: stop at the first problem;
     limit: the first so many pictures only; count, scenes: how many scenes, and their knobs; workers: see Loader.
     UserError if any of it cannot be had.
     """
-    training = split in TRAINING_SPLITS
+    training = same_split(split) in TRAINING_SPLITS
     if limit is not None:
         _whole("limit", limit, 1)
     if source == "shapes":
         examples, image_size = _made(split, image_size, seed, limit, count, scenes)
     else:
-        if count is not None or scenes is not None:
-            raise UserError(f'count and scenes are for source "shapes" only, not for {source}')
         if not Path(source).exists():
             raise UserError(f'{source}: there is no such folder; give one in VOC, COCO or YOLO form, or "shapes"')
+        if count is not None or scenes is not None:
+            raise UserError(f'count and scenes are for source "shapes" only, not for {source}')
         examples = read_folder(source, split=split, strict=strict)
     if limit is not None:
         examples = examples.subset(range(min(limit, len(examples))))
     if augment is None or isinstance(augment, bool):
-        augment = AugmentSettings() if (training if augment is None else augment) else None
+        plain_passes = PLAIN_PASSES if augment is None else 0
+        augment = AugmentSettings(plain_passes=plain_passes) if (training if augment is None else augment) else None
     return Loader(
         examples,
         split,

@@ -7,11 +7,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 — the name everybody knows
+from torch.nn.utils.rnn import pad_sequence
 
 from teachkit.errors import UserError
 from teachkit.feed.examples import Examples, Problem
 from teachkit.feed.letterbox import Letterbox
 from teachkit.feed.pictures import PictureError
+from teachkit.structures import GroundTruth
+
+OBJECTS_STEP = 4  # objects are padded to a multiple of it, so that few different shapes occur
 
 
 class Fitted(NamedTuple):
@@ -94,7 +99,7 @@ class Resident:
             self.boxes.append(one.boxes)
             self.labels.append(one.labels)
             self.names.append(one.name)
-        self.pixels = pixels[: len(self.names)].to(files.device)
+        self.pixels = pixels.to(files.device)  # after broken pictures, its last rows are never taken
         self.problems = files.problems
 
     def take(self, indices: list[int]) -> Taken:
@@ -105,3 +110,13 @@ class Resident:
             [self.labels[index] for index in indices],
             [self.names[index] for index in indices],
         )
+
+
+def padded(boxes: list[Tensor], labels: list[Tensor]) -> GroundTruth:
+    """B lists of boxes [n, 4] px and labels [n] → padded to a multiple of OBJECTS_STEP, at least one."""
+    counts = torch.tensor([len(one) for one in labels])
+    most = max(OBJECTS_STEP, -(-int(counts.max()) // OBJECTS_STEP) * OBJECTS_STEP)
+    together, names = pad_sequence(boxes, batch_first=True), pad_sequence(labels, batch_first=True)
+    short = most - names.shape[1]
+    mask = torch.arange(most) < counts[:, None]  # [B, M]
+    return GroundTruth(F.pad(together, (0, 0, 0, short)), F.pad(names, (0, short)), mask)

@@ -18,7 +18,7 @@ class Criterion:
 
     weights: may be changed at any time, each call reads them anew. class_weights: [C], multiply the columns of the BCE.
     assigner: if it has a `topk`, at most topk · M points of an image may be positive, and the rest is left out.
-    Jocher et al. 2023, YOLOv8, with Feng et al. 2021, "TOOD", arXiv 2108.07755, section 3.3.
+    Jocher et al. 2023, YOLOv8; the weighting by target score is from Feng et al. 2021, arXiv 2108.07755, section 3.2.
     """
 
     def __init__(

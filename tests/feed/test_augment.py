@@ -51,7 +51,9 @@ def equal(one: Batch, other: Batch) -> bool:
 
 
 def tall_and_wide(x1, y1, x2, y2, canvas=(48, 64)) -> BoundingBoxes:
-    return BoundingBoxes(torch.tensor([[x1, y1, x2, y2]], dtype=torch.float32), format="XYXY", canvas_size=canvas)
+    return BoundingBoxes(
+        torch.tensor([[x1, y1, x2, y2]], dtype=torch.float32), format="XYXY", canvas_size=canvas, clamping_mode=None
+    )
 
 
 @given(
@@ -101,9 +103,7 @@ def test_a_zoom_is_torchvisions_affine(factor, shift):
     inside = v2.affine(torch.ones_like(images), **how, interpolation=InterpolationMode.BILINEAR, fill=[0.0] * 3)
     assert (ours - theirs)[inside == 1].abs().max() < 1e-4
     assert (ours[inside == 0] - GREY / 255).abs().sum() == 0
-    assert torch.allclose(
-        our_boxes[0], v2.affine(boxes, **how, clamping_mode=None).as_subclass(torch.Tensor), atol=1e-4
-    )
+    assert torch.allclose(our_boxes[0], v2.affine(boxes, **how).as_subclass(torch.Tensor), atol=1e-4)
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 1.7])
@@ -185,8 +185,15 @@ def test_padding_stays_padding():
         assert not seen.labels[~seen.mask].any()
 
 
+def test_an_object_masked_out_stays_out():
+    truth = GroundTruth(
+        torch.tensor([[[5.0, 5, 30, 30], [0, 0, 9, 9]]]), torch.ones(1, 2).long(), torch.tensor([[True, False]])
+    )
+    assert clip(truth, (48, 64), 0.25).mask.tolist() == [[True, False]]
+
+
 def test_labels_go_with_their_boxes():
-    """Patches of 12 px in one of three colours, the label being the channel: its colour is found in the middle of each box."""
+    """Red, green and blue patches, labelled 0, 1 and 2: the colour is found again in the middle of each box."""
     draw = seeded(1)
     for seed in range(30):
         corners = torch.tensor([(x, y) for y in (2, 18, 34) for x in (2, 18, 34, 50)])[
@@ -266,6 +273,14 @@ def test_as_many_images_are_flipped_as_asked_for(settings, share):
     assert flipped.double().mean().item() == pytest.approx(share, abs=0.06)
 
 
+def test_the_two_flips_have_nothing_to_do_with_each_other():
+    corner = torch.zeros(400, 3, 2, 2)
+    corner[:, :, 0, 0] = 1
+    truth = GroundTruth.from_lists([torch.zeros(0, 4)] * 400, [torch.zeros(0, dtype=torch.int64)] * 400)
+    seen = augment(Batch(corner, truth, [""] * 400), AugmentSettings(0.5, 0.5, (1, 1), 0), seeded())
+    assert seen.images[:, 0].mean(0).flatten().tolist() == pytest.approx([0.25] * 4, abs=0.07)
+
+
 def test_zooming_in_and_out_are_equally_likely():
     box = torch.tensor([[30.0, 22, 34, 26]])
     truth = GroundTruth.from_lists([box] * 400, [torch.tensor([0])] * 400)
@@ -292,6 +307,8 @@ def test_zooming_in_and_out_are_equally_likely():
         ("colour", float("nan")),
         ("colour", 2),
         ("min_visible", None),
+        ("plain_passes", -1),
+        ("plain_passes", 1.5),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(name, value):

@@ -513,6 +513,18 @@ def test_a_picture_that_two_splits_hold_is_told_by_check(tmp_path: Path, form: s
     assert problem.what == f"is the same picture as {first}, byte for byte; and another split holds that one"
 
 
+def test_a_picture_that_two_json_files_name_is_checked_against_both(tmp_path: Path) -> None:
+    items = coco_items(SPLITS["train"])
+    items["annotations"][0]["bbox"] = [1, 2, 0, 0]
+    write(coco(tmp_path) / "annotations" / "instances_trainval.json", json_lines(items))
+    for name in ("train", "trainval"):
+        items["annotations"][0]["id"] = name
+        write(tmp_path / "annotations" / f"instances_{name}.json", json_lines(items))
+    shutil.copytree(tmp_path / "images" / "train", tmp_path / "images", dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "images" / "train")
+    assert [Path(problem.file).stem for problem in check(tmp_path)] == ["instances_train", "instances_trainval"]
+
+
 def test_copies_never_come_to_lie_on_both_sides_of_a_division(tmp_path: Path) -> None:
     for number in range(10):
         for copy in "xyz":
@@ -687,7 +699,7 @@ ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("train: images/train\nnc: 3\nnames: [cat, dog]\n", 2, "is 3, but 2 names stand here"),
         ("train: images/train\nnames: {1: cat, 2: dog}\n", 2, "need the numbers 0 to 1, each once"),
         ("train: images/train\nnames: cat\n", 2, "need a list"),
-        ("train: {a: b}\nnames: [cat]\n", 1, "needs a folder, a text file, or a list of them"),
+        ("names: [cat]\ntrain: {a: b}\n", 2, "needs a folder, a text file, or a list of them"),
         ("train: images/train\nnames: [cat\n", 3, "cannot be read as plain YAML"),
         ("train: images/train\nnames: " + "[" * 600 + "\n", 1, "cannot be read as plain YAML"),
     ],

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torchvision.ops import clip_boxes_to_image, nms
 
+from teachkit.errors import UserError
 from teachkit.feed.decode import decode
 from teachkit.structures import Predictions
 
@@ -54,6 +55,12 @@ def test_defaults_are_a_score_of_a_quarter_and_an_overlap_of_seven_tenths():
     one = random_predictions(0)
     assert decode(one, SIZE)[0].scores.tolist() == decode(one, SIZE, 0.25, 0.7, 100)[0].scores.tolist()
     assert decode(one, SIZE)[0].scores.tolist() != decode(one, SIZE, 0.26, 0.6)[0].scores.tolist()
+
+
+def test_a_hundred_of_a_class_are_kept_unless_told_otherwise():
+    points = [(10 * column, 10 * row) for row in range(11) for column in range(10)]
+    one = predictions(points, torch.zeros(1, 110, 4, dtype=torch.int64), torch.full((1, 110, 1), 0.5))
+    assert len(decode(one, (200, 200))[0]) == 100
 
 
 def test_a_score_on_the_threshold_is_left_out():
@@ -109,3 +116,10 @@ def test_decoding_twice_gives_the_same():
     first, second = (decode(random_predictions(3), SIZE)[0] for _ in range(2))
     assert torch.equal(first.boxes, second.boxes)
     assert torch.equal(first.scores, second.scores)
+
+
+def test_scores_of_nan_are_refused():
+    broken = random_predictions(0)
+    broken.cls_logits[0, 5, 1] = torch.nan
+    with pytest.raises(UserError, match="NaN"):
+        decode(broken, SIZE)

@@ -106,6 +106,21 @@ def test_every_weight_gets_a_gradient():
     assert without == []
 
 
+def test_finer_maps_hear_from_coarser_ones():
+    model = small(strides=(4, 8, 16))
+    predictions = model(pictures())
+    predictions.cls_logits[:, predictions.strides == 4].square().mean().backward()
+    assert all(value.grad.any() for value in model.backbone.stages[-1].parameters())
+
+
+def test_the_model_normalises_its_pictures():
+    model, seen = small(), []
+    model.backbone.register_forward_pre_hook(lambda _, fed: seen.append(fed[0]))
+    model(pictures())
+    assert abs(seen[0].mean()) < 0.3
+    assert 0.5 < seen[0].std() < 2
+
+
 def test_two_trainings_end_in_the_same_bits():
     def trained():
         model = small()
@@ -224,3 +239,8 @@ def test_a_device_that_is_not_there_is_refused_in_one_line():
     with pytest.raises(UserError, match="take auto, cpu, cuda or mps") as refused:
         small(device="tpu")
     assert "\n" not in str(refused.value)
+
+
+def test_pixels_of_0_to_255_are_refused_before_they_give_a_wrong_answer():
+    with pytest.raises(UserError, match="divide them by 255"):
+        small().detect(pictures() * 255)

@@ -123,8 +123,17 @@ def test_layouts_that_tools_write_are_read(tmp_path: Path, layout: Callable[[Pat
     assert check(tmp_path) == []
 
 
+def _pictures_at_the_top(folder: Path) -> None:
+    voc(folder)
+    for file in list((folder / "JPEGImages").iterdir()):
+        file.rename(folder / file.name)
+    (folder / "JPEGImages").rmdir()
+    shutil.rmtree(folder / "ImageSets")
+
+
 UNDIVIDED: dict[str, Callable[[Path], None]] = {
     "voc without lists": lambda folder: shutil.rmtree(voc(folder) / "ImageSets"),
+    "voc with its pictures at the top": _pictures_at_the_top,
     "voc side by side": lambda folder: _voc_beside(folder, "."),
     "yolo images beside labels": lambda folder: _yolo_beside(folder, "images", "labels"),
     "yolo side by side": lambda folder: _yolo_beside(folder, ".", "."),
@@ -171,6 +180,15 @@ def test_lists_of_one_class_are_no_splits(tmp_path: Path) -> None:
     voc(tmp_path)
     write(tmp_path / "ImageSets" / "Main" / "cat_train.txt", "a  1\nb -1\nc  0\n")
     assert split_names(tmp_path) == ["train", "val"]
+
+
+def test_a_split_of_pictures_called_cell_1_and_cell_0_is_no_list_of_one_class(tmp_path: Path) -> None:
+    voc(tmp_path)
+    for stem in ("cell 0", "cell 1"):
+        picture(tmp_path / "JPEGImages" / f"{stem}.png")
+        write(tmp_path / "Annotations" / f"{stem}.xml", xml(OBJECTS["a"]))
+    write(tmp_path / "ImageSets" / "Main" / "test.txt", "cell 0\ncell 1\n")
+    assert read_folder(tmp_path, "test").names == ["cell 0.png", "cell 1.png"]
 
 
 def test_voc_lists_may_keep_the_suffix_and_windows_line_ends(tmp_path: Path) -> None:
@@ -306,8 +324,8 @@ def test_a_linked_folder_is_followed_and_a_circle_of_links_ends(tmp_path: Path) 
     home = yolo(tmp_path / "pets")
     os.rename(home / "images", tmp_path / "elsewhere")
     (home / "images").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    (home / "images" / "train" / "round").symlink_to(home, target_is_directory=True)
-    assert_holds(read_folder(home, "val"), SPLITS["val"])
+    (home / "images" / "val" / "round").symlink_to(home, target_is_directory=True)
+    assert_holds(read_folder(home, "val"), SPLITS["val"])  # and none of them a second time, round the corner
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ def main() -> None:
         if ties_decide(case) != case.ties:
             raise SystemExit(f"case {number}: ties decide something, or nothing, against what the case says")
         answer = ask_peer(case, make_inputs(case))
+        if any(case.objects) and not answer.losses.all():
+            raise SystemExit(f"case {number} says nothing about boxes: no point overlaps any")
         kept[f"{number}_losses"] = answer.losses
         for name, gradient in zip(("cls", "box", "dfl"), answer.gradients, strict=True):
             largest = np.abs(gradient).max()

@@ -191,6 +191,17 @@ def test_only_points_inside_are_taken_whatever_alpha_and_beta(truth):
         assert positive[:2].any(1).all()
 
 
+def test_with_beta_0_the_scores_decide_among_the_points_inside_alone():
+    truth = make_truth([(10, 30, 50, 62, 2)])
+    predictions = make_predictions(truth)
+    inside = candidates(predictions, truth)[0, 0]
+    scores = predictions.scores[0, :, 2].detach()
+    assert scores[~inside].max() > scores[inside].max()
+    positive = TaskAlignedAssigner(beta=0)(predictions, truth).positive[0]
+    assert positive.sum() == 10
+    assert scores[positive].min() > scores[inside & ~positive].max()
+
+
 @pytest.mark.parametrize(
     ("strides", "least_side"), [((8,), 8), ((16,), 16), ((8, 16), 16), ((8, 16, 32), 16), ((4, 8), 8), ((16, 32), 32)]
 )
@@ -295,11 +306,14 @@ def test_assigning_leaves_the_predictions_with_their_gradient(truth):
 
 
 @pytest.mark.parametrize("edges", [(0,), (2,), (1, 3), (0, 1, 2, 3)], ids=str)
-def test_a_true_box_of_nan_gives_targets_of_nan_and_is_not_lost(truth, edges):
-    truth.boxes[1, 0, list(edges)] = math.nan
-    found = TaskAlignedAssigner()(make_predictions(truth), truth)
-    assert found.target_scores[1].isnan().any()
-    assert not found.target_scores[[0, 2, 3]].isnan().any()
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_true_box_of_nan_gives_targets_of_nan_and_is_not_lost(edges, broken):
+    truth = make_truth([(2, 2, 20, 20, 0), (40, 40, 62, 62, 1)], [(8, 8, 40, 40, 0)])
+    truth.boxes[0, broken, list(edges)] = math.nan
+    found = TaskAlignedAssigner()(make_predictions(make_truth([(2, 2, 20, 20, 0)] * 2, [])), truth)
+    assert found.target_scores[0].isnan().any()
+    assert found.positive[0][found.object[0] == broken].any()
+    assert not found.target_scores[1].isnan().any()
 
 
 @pytest.mark.parametrize("label", [-1, -3, 3, 80])

@@ -50,10 +50,23 @@ class EveryPoint:
 # What is summed
 
 
+class Smoothed(TaskAlignedAssigner):
+    """Label smoothing: a little of every class everywhere, background too."""
+
+    def __call__(self, predictions, ground_truth):
+        found = super().__call__(predictions, ground_truth)
+        return Assignment(found.positive, found.object, 0.9 * found.target_scores + 0.05)
+
+
 @pytest.mark.parametrize(
-    "assigner", [TaskAlignedAssigner(), TaskAlignedAssigner(topk=2), EveryPoint()], ids=["10", "2", "all"]
+    "assigner",
+    [TaskAlignedAssigner(), TaskAlignedAssigner(topk=2), EveryPoint(), Smoothed()],
+    ids=["10", "2", "all", "smoothed"],
 )
-def test_the_losses_are_sums_over_all_anchor_points_by_any_assigner(truth, assigner):
+@pytest.mark.parametrize("images", [slice(0, 4), slice(1, 2)], ids=["four images", "one object"])
+def test_the_losses_are_sums_over_all_anchor_points_by_any_assigner(truth, assigner, images):
+    objects = truth.mask[images].sum(1).max()
+    truth = GroundTruth(truth.boxes[images, :objects], truth.labels[images, :objects], truth.mask[images, :objects])
     predictions = make_predictions(truth)
     found = assigner(predictions, truth)
     weight = found.target_scores.sum(-1)
@@ -69,6 +82,17 @@ def test_the_losses_are_sums_over_all_anchor_points_by_any_assigner(truth, assig
     for ours, theirs in zip((losses.box, losses.cls, losses.dfl), expected, strict=True):
         for slope, expected_slope in zip(gradients(ours, predictions), gradients(theirs, predictions), strict=True):
             assert_close(slope, expected_slope, rtol=1e-4, atol=1e-6)
+
+
+def test_no_gradient_flows_through_the_targets_of_any_assigner(truth):
+    def careless(predictions, ground_truth):
+        found = TaskAlignedAssigner()(predictions, ground_truth)
+        return Assignment(found.positive, found.object, found.target_scores * predictions.scores)
+
+    predictions = make_predictions(truth)
+    slope, _ = gradients(Criterion(assigner=careless)(predictions, truth).cls, predictions)
+    targets = careless(predictions, truth).target_scores.detach()
+    assert_close(slope, (predictions.scores - targets).detach() / targets.sum().clamp(min=1))
 
 
 def test_a_sum_of_target_scores_below_one_counts_as_one():

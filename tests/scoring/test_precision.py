@@ -319,7 +319,7 @@ def test_ap_depends_on_the_ranking_of_scores_only(seed):
 
 
 def test_scoring_a_validation_set_is_quick_enough_for_every_epoch():
-    """Measured at 10 ms and 25 ms; a loop over thresholds and detections takes a hundred times as long."""
+    """Measured at 10 and 60 ms of a core, whatever its neighbours do; one detection at a time takes seconds."""
     rng = np.random.default_rng(0)
     for images, each, classes in ((200, 20, 4), (87, 300, 3)):
         corners = torch.tensor(rng.uniform(0, 100, (images, each, 2)), dtype=torch.float32)
@@ -328,7 +328,7 @@ def test_scoring_a_validation_set_is_quick_enough_for_every_epoch():
         ground_truth = GroundTruth(boxes[:, :15] + 1, labels[:, :15], torch.ones(images, 15, dtype=torch.bool))
         seconds = []
         for _ in range(3):
-            begin = time.perf_counter()
+            begin = time.process_time()
             score(found, ground_truth)
-            seconds.append(time.perf_counter() - begin)
+            seconds.append(time.process_time() - begin)
         assert min(seconds) < 0.25

@@ -39,7 +39,7 @@ def read(folder: Path, files: Mapping[PurePosixPath, Path]) -> Contents | None:
         return None
     # The full COCO set has key points and segments of the same pictures beside the boxes.
     boxes = {name: items for name, items in found.items() if name.name.startswith("instances")} or found
-    contents = Contents("COCO", [], {}, "", {}, {"": []})
+    contents = Contents([], {}, "", {}, {"": []})
     names = _categories(boxes, files)
     contents.classes = list(dict.fromkeys(names[key] for key in sorted(names)))
     contents.labels = {key: contents.classes.index(name) for key, name in names.items()}
@@ -82,14 +82,12 @@ def _categories(found: Mapping[PurePosixPath, Items], files: Mapping[PurePosixPa
     for file, items in found.items():
         for line, category in items["categories"]:
             key, name = (category.get("id"), category.get("name")) if isinstance(category, dict) else (None, None)
-            if isinstance(key, bool) or not isinstance(key, int) or not isinstance(name, str) or not name.strip():
-                raise BrokenFileError(
-                    files[file], line, f"category needs a whole number as id and a name, not {category!r}"
-                )
+            if not isinstance(key, int) or isinstance(key, bool) or not isinstance(name, str) or not name.strip():
+                what = f"category needs a whole number as id and a name, not {category!r:.80}"
+                raise BrokenFileError(files[file], line, what)
             if names.setdefault(key, name.strip()) != name.strip():
-                raise BrokenFileError(
-                    files[file], line, f"category {key} is {name!r} here and {names[key]!r} before it"
-                )
+                what = f"category {key} is {name!r} here and {names[key]!r} before it"
+                raise BrokenFileError(files[file], line, what)
     return names
 
 
@@ -166,13 +164,17 @@ class _Split:
         return None
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_id(value: Any) -> bool:
-    return isinstance(value, int | str)
+    return _is_whole(value) or isinstance(value, str)
 
 
 def _key(value: Any) -> int | str:
-    """A text stays a text, and so is none of the ids."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else repr(value)[:40]
+    """What is no whole number becomes a text, and so is none of the ids."""
+    return value if _is_whole(value) else repr(value)[:40]
 
 
 def _homes(name: PurePosixPath) -> list[str]:

@@ -48,7 +48,6 @@ class Contents:
     splits: name → entries, {"": …} where there are none; problems: of each split, under "" of the folder as a whole.
     """
 
-    form: str
     classes: list[str]
     labels: dict[int | str, int]
     valid: str

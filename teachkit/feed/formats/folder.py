@@ -54,11 +54,11 @@ def check(path: str | Path) -> list[Problem]:
     except BrokenFileError as error:
         return [error.problem]
     problems = [problem for group in contents.problems.values() for problem in group]
-    once: dict[Path, Entry] = {}  # a picture of train may be in trainval too
+    once: dict[tuple[Path, Path], Entry] = {}  # a picture of train may be in trainval too
     for entries in contents.splits.values():
         kept, copies = _without_copies(entries)
         problems += copies
-        once.update((entry.picture, entry) for entry in kept)
+        once.update(((entry.picture, entry.label_file), entry) for entry in kept)
     problems += _without_copies(list(once.values()), "and another split holds that one")[1]
     for _ in _usable(list(once.values()), contents, problems, kept_bytes=None):
         pass
@@ -104,7 +104,7 @@ def _divided(entries: list[Entry]) -> dict[str, list[Entry]]:
 
 
 def _own_name(split: str, contents: Contents, path: str | Path) -> str:
-    """The folder's name for the split: val finds valid and val2017, but never another name's pictures."""
+    """The folder's own name for the split: val finds valid and val2017 too. UserError if it has none such."""
     names = [name for name in contents.splits if name == split or same_split(name) == same_split(split)]
     if not names:
         raise UserError(f"{path}: has no split {split!r}; it has {', '.join(contents.splits) or 'none'}")
@@ -121,7 +121,7 @@ def _without_copies(entries: list[Entry], consequence: str = "left out") -> tupl
     for alike in of_size.values():
         for entry in alike if len(alike) > 1 else ():
             earlier = first.setdefault(hashlib.sha256(entry.picture.read_bytes()).digest(), entry)
-            if earlier is not entry:
+            if earlier.picture != entry.picture:
                 what = f"is the same picture as {earlier.picture}, byte for byte; {consequence}"
                 copies[id(entry)] = Problem(str(entry.picture), 1, what)
     return [entry for entry in entries if id(entry) not in copies], list(copies.values())

@@ -4,6 +4,7 @@ Annotations/*.xml with JPEGImages/ and ImageSets/Main/<split>.txt; or XML and pi
 one for each split. Everingham et al. 2010, The Pascal Visual Object Classes Challenge.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,7 @@ def read(folder: Path, files: Mapping[PurePosixPath, Path]) -> Contents | None:
     labels = {name: path for name, path in files.items() if name.suffix.lower() == ".xml"}
     if not any("<annotation" in read_text(path)[:1000] for path in labels.values()):
         return None
-    contents = Contents("VOC", [], {}, "", {}, {"": []})
+    contents = Contents([], {}, "", {}, {"": []})
     if any(name.parts[0] == "Annotations" for name in labels):
         _read_devkit(folder, files, contents)
     elif not _read_side_by_side(files, contents):
@@ -61,8 +62,8 @@ class _Pairs:
 
 
 def _read_devkit(folder: Path, files: Mapping[PurePosixPath, Path], contents: Contents) -> None:
-    home = next((name for name in PICTURE_FOLDERS if (folder / name).is_dir()), "Annotations")
-    in_home = {name: path for name, path in files.items() if name.parts[0] == home and is_picture(name)}
+    home = next((name for name in PICTURE_FOLDERS if (folder / name).is_dir()), None)
+    in_home = {name: path for name, path in files.items() if is_picture(name) and home in (name.parts[0], None)}
     in_annotations = {name: path for name, path in files.items() if name.parts[0] == "Annotations"}
     pairs = _Pairs(
         _by_stem(in_home, contents.problems[""]),
@@ -70,7 +71,7 @@ def _read_devkit(folder: Path, files: Mapping[PurePosixPath, Path], contents: Co
     )
     listed: set[str] = set()
     for name, path in files.items():
-        if name.parent == LISTS and name.suffix == ".txt" and not _is_list_of_one_class(path):
+        if name.parent == LISTS and name.suffix == ".txt" and not _is_list_of_one_class(path, pairs):
             stems, problems = _listed(path, pairs)
             listed.update(stems)
             contents.splits[name.stem], more = pairs.entries(stems)
@@ -96,10 +97,11 @@ def _stem(name: PurePosixPath) -> str:
     return str(PurePosixPath(*name.parts[1:] or name.parts).with_suffix(""))
 
 
-def _is_list_of_one_class(path: Path) -> bool:
+def _is_list_of_one_class(path: Path, pairs: _Pairs) -> bool:
     """As aeroplane_train.txt: a second column that says 1, 0 or −1 of each picture."""
-    lines = [line.split() for line in read_text(path).split("\n") if line.strip()]
-    return bool(lines) and all(len(words) == 2 and words[1] in ("1", "0", "-1") for words in lines)
+    lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
+    marked = (re.fullmatch(r"\S+\s+(1|0|-1)", line) and line not in pairs.pictures for line in lines)
+    return bool(lines) and all(marked)
 
 
 def _listed(path: Path, pairs: _Pairs) -> tuple[list[str], list[Problem]]:

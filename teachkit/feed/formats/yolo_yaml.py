@@ -25,10 +25,6 @@ class Settings:
     classes: list[str] | None
     sources: dict[str, list[str]]
 
-    def line(self, key: str) -> int:
-        before = re.split(rf"^{re.escape(key)}\s*:", self.text, maxsplit=1, flags=re.MULTILINE)[0]
-        return before.count("\n") + 1 if before != self.text else 1
-
     def pictures(self, problems: dict[str, list[Problem]]) -> dict[str, list[Path]]:
         """Split → its pictures, each once. What is not there goes into the problems of the split."""
         found: dict[str, list[Path]] = {}
@@ -44,7 +40,7 @@ class Settings:
         place = self._find(source)
         if place is None:
             what = f"{split}: there is no {source!r} in {str(self.base)!r}"
-            problems.append(Problem(str(self.file), self.line(split), what))
+            problems.append(Problem(str(self.file), _line(self.text, split), what))
         elif place.is_dir():
             yield from (path for path in files_in(place).values() if is_picture(path))
         else:
@@ -78,10 +74,8 @@ def read_settings(folder: Path) -> Settings | None:
     for file in files:
         if file.is_file() and (values := _values(file)) is not None:
             text = read_text(file)
-            sources = {key: _sources(file, key, values[key]) for key in SPLIT_KEYS if values.get(key)}
-            settings = Settings(file, text, _base(file, values), None, sources)
-            settings.classes = _classes(settings, values)
-            return settings
+            sources = {key: _sources(file, text, key, values[key]) for key in SPLIT_KEYS if values.get(key)}
+            return Settings(file, text, _base(file, values), _classes(file, text, values), sources)
     return None
 
 
@@ -107,35 +101,40 @@ def _base(file: Path, values: dict[str, Any]) -> Path:
     return base if base.is_dir() else file.parent
 
 
-def _sources(file: Path, key: str, value: object) -> list[str]:
+def _line(text: str, key: str) -> int:
+    """Where a key of the top level stands; 1 if it cannot be found."""
+    found = re.search(rf"^{re.escape(key)}\s*:", text, re.MULTILINE)
+    return text.count("\n", 0, found.start()) + 1 if found else 1
+
+
+def _sources(file: Path, text: str, key: str, value: object) -> list[str]:
     sources = value if isinstance(value, list) else [value]
     if not all(isinstance(source, str) for source in sources):
-        raise BrokenFileError(file, 1, f"{key}: needs a folder, a text file, or a list of them")
+        raise BrokenFileError(file, _line(text, key), f"{key}: needs a folder, a text file, or a list of them")
     return [str(source) for source in sources]
 
 
-def _classes(settings: Settings, values: dict[str, Any]) -> list[str] | None:
+def _classes(file: Path, text: str, values: dict[str, Any]) -> list[str] | None:
     """Names in order of their numbers, from a list or a mapping 0: …; plain numbers where only nc is given."""
-    names, line = values.get("names"), settings.line("names")
+    names, line = values.get("names"), _line(text, "names")
     if isinstance(names, dict):
         if sorted(map(str, names)) != sorted(map(str, range(len(names)))):
-            raise BrokenFileError(settings.file, line, f"names: need the numbers 0 to {len(names) - 1}, each once")
+            raise BrokenFileError(file, line, f"names: need the numbers 0 to {len(names) - 1}, each once")
         names = [names[key] for key in sorted(names, key=int)]
     if names is None:
         count = values.get("nc")
         return [str(number) for number in range(count)] if isinstance(count, int) and 0 < count < 10_000 else None
     if not isinstance(names, list) or not names:
-        raise BrokenFileError(settings.file, line, "names: need a list, or a mapping of numbers to names")
+        raise BrokenFileError(file, line, "names: need a list, or a mapping of numbers to names")
     for place, name in enumerate(names):
         if isinstance(name, bool) or not isinstance(name, str | int | float):
             # Not shown: a few lines of aliases can stand for a list as large as the memory.
             what = f"names: number {place} is {type(name).__name__} to YAML, not text; put quotes about it"
-            raise BrokenFileError(settings.file, line, what)
+            raise BrokenFileError(file, line, what)
     classes = [str(name).strip() for name in names]
     if len(set(classes)) < len(classes):
-        raise BrokenFileError(settings.file, line, "names: a name stands twice; give each class its own")
+        raise BrokenFileError(file, line, "names: a name stands twice; give each class its own")
     if "nc" in values and values["nc"] != len(classes):
-        raise BrokenFileError(
-            settings.file, settings.line("nc"), f"nc: is {values['nc']}, but {len(classes)} names stand here"
-        )
+        what = f"nc: is {values['nc']!s:.20}, but {len(classes)} names stand here"
+        raise BrokenFileError(file, _line(text, "nc"), what)
     return classes

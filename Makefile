@@ -1,0 +1,49 @@
+# make lab     opens the first notebook in JupyterLab
+# make test    style, types, unit tests, notebooks
+# make train   the main job without a browser: a detector learns the built-in set
+# make bench   side by side with other tools, as ratios
+# Each makes .venv and installs requirements.txt when that is needed, and only then.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# The first Python that is new enough; `make lab PYTHON=python3.12` overrules it.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: lab test lint units notebooks train bench clean
+
+# On localhost behind a random token, as Jupyter comes; root is only ever met in a container.
+lab: $(INSTALLED)
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
+
+test: lint units notebooks
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# One file on one worker: a module's fixtures are made once. One thread each: two workers fill two cores.
+units: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests
+
+notebooks: $(INSTALLED)
+	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
+
+train: $(INSTALLED)
+	$(BIN)/python -m teachkit train --data shapes --log runs/shapes/log.jsonl --save runs/shapes
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
+
+# pip's own messages say what went wrong; only a missing Python and a missing ensurepip need words of ours.
+$(INSTALLED): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "teachkit needs Python 3.11 or later: install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv here: on Debian and Ubuntu, 'apt install python3-venv' mends it" >&2; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

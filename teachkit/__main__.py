@@ -1,0 +1,155 @@
+"""The command line: `python -m teachkit …`. Here is what may be typed; what it does stands in `teachkit/commands/`.
+
+Exit codes: 0 done, 1 a goal was not reached, 2 the user's mistake, 3 diverged, 130 interrupted.
+"""
+
+import argparse
+import math
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NoReturn
+
+from teachkit.errors import UserError
+
+METRICS = ("map", "map50", "map75")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def number(kind: type[int] | type[float], least: float, wording: str) -> Callable[[str], float]:
+    """For argparse: text → a finite number of that kind and not below `least`."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= least):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wording}")
+        return value
+
+    return read
+
+
+COUNT = number(int, 1, "a whole number from 1")
+WHOLE = number(int, 0, "a whole number from 0")
+WEIGHT = number(float, 0, "a number from 0")
+
+
+def goal(text: str) -> tuple[str, float]:
+    """`map50=0.9` → ("map50", 0.9)."""
+    metric, _, value = text.partition("=")
+    try:
+        wanted = float(value)
+    except ValueError:
+        wanted = math.nan
+    if metric not in METRICS or not 0 <= wanted <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(METRICS)} = a number from 0 to 1")
+    return metric, wanted
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="python -m teachkit", description="Learn how an object detector is trained: feed, punish, learn."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _train(commands.add_parser("train", help="feed, punish, learn: the whole loop", allow_abbrev=False))
+    _evaluate(commands.add_parser("evaluate", help="score a saved run", allow_abbrev=False))
+    _detect(commands.add_parser("detect", help="draw what a saved run finds in pictures", allow_abbrev=False))
+    _data(commands.add_parser("data", help="check, export or download a data set", allow_abbrev=False))
+    commands.add_parser("doctor", help="what this machine has, what is missing, how to mend it")
+    return parser
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    """No default stands here: what was left out is chosen to suit the data set (learn/defaults.py)."""
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--data", metavar="shapes|PATH", help="the built-in scenes, or a VOC, COCO or YOLO folder")
+    start.add_argument(
+        "--resume", metavar="DIR", help="go on with a saved run; only --epochs --until --log --device go with it"
+    )
+    parser.add_argument("--epochs", type=COUNT, metavar="N", help="passes over the training data, in all")
+    parser.add_argument(
+        "--until", type=goal, metavar="map50=0.9", help="stop once validation scores this; exit 1 if never"
+    )
+    parser.add_argument("--batch-size", type=COUNT, metavar="N", help="pictures per step")
+    parser.add_argument("--optimizer", choices=("adamw", "sgd"))
+    parser.add_argument("--lr", type=WEIGHT, metavar="X", help="learning rate at its height")
+    for name in ("box", "cls", "dfl"):
+        parser.add_argument(f"--{name}", type=WEIGHT, metavar="X", help=f"weight of the {name} loss")
+    parser.add_argument("--image-size", type=COUNT, metavar="S", help="pictures are fitted into S × S px")
+    parser.add_argument("--train-split", metavar="SPLIT", help="train, unless given")
+    parser.add_argument("--val-split", metavar="SPLIT", help="val, unless given")
+    parser.add_argument("--device", metavar="auto|cpu|cuda|mps")
+    parser.add_argument("--threads", type=COUNT, metavar="N", help="of the processor, for the arithmetic")
+    parser.add_argument("--seed", type=WHOLE, metavar="N", help="0, unless given; the same seed gives the same run")
+    parser.add_argument("--log", metavar="FILE", help="one JSON object a line: every step, epoch and event")
+    parser.add_argument("--save", metavar="DIR", help="weights, log, curves.png and detections.png")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, metavar="shapes|PATH")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--weights", required=True, metavar="DIR", help="what `train --save` wrote")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps")
+    parser.add_argument("--json", action="store_true", help="print nothing but one JSON object")
+
+
+def _detect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="+", metavar="IMAGE")
+    parser.add_argument("--weights", required=True, metavar="DIR", help="what `train --save` wrote")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the drawn pictures go")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="every bad annotation or picture as file:line: what is wrong")
+    check.add_argument("path", metavar="PATH")
+    export = actions.add_parser("export", help="write the built-in scenes for other tools")
+    export.add_argument("name", choices=("shapes",))
+    export.add_argument("out", metavar="OUT")
+    export.add_argument("--format", required=True, choices=("voc", "coco", "yolo"))
+    get = actions.add_parser("get", help="download a real data set, checksummed")
+    get.add_argument("name", metavar="NAME")
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
+    warnings.showwarning = _warn
+    try:
+        # Loaded only now: a typing mistake is answered at once, not after torch has been loaded.
+        return import_module(f"teachkit.commands.{arguments.command}").run(arguments)
+    except UserError as error:
+        return _mistake(arguments.command, str(error))
+    except BrokenPipeError:  # `… | head`: the reader has seen enough
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        return _mistake(arguments.command, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """One line, past a progress bar and without the line of our code that Python would add."""
+    from tqdm import tqdm
+
+    tqdm.write(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _mistake(command: str, message: str) -> int:
+    print(f"python -m teachkit {command}: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""`evaluate`: a saved run's scores on one split."""
+
+import argparse
+import json
+
+from teachkit.errors import UserError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from teachkit.feed.loader import load_data
+    from teachkit.learn.checkpoint import load_model
+    from teachkit.learn.validation import evaluate
+
+    model, classes, size = load_model(arguments.weights, device=arguments.device)
+    data = load_data(
+        arguments.data, arguments.split, image_size=size, device=model.device, augment=False, shuffle=False
+    )
+    if data.classes != classes:
+        raise UserError(f"{arguments.data}: the classes are {data.classes}, but {arguments.weights} learned {classes}")
+    measured = evaluate(model, data)
+    assert measured is not None  # nothing stops it half-way here
+    scores = measured[0]
+    if arguments.json:
+        print(json.dumps(scores.as_dict(), allow_nan=False, ensure_ascii=False))
+        return 0
+    print(f"{arguments.data}, split {arguments.split}: {len(data.names)} pictures")
+    width = max(map(len, ["all", *classes]))
+    print(f"{'':{width}}  {'map':>6} {'map50':>6} {'map75':>6}")
+    for name, row in {"all": scores, **scores.per_class}.items():
+        print(f"{name:{width}}  " + " ".join(f"{value:6.3f}" for value in (row.map, row.map50, row.map75)))
+    return 0

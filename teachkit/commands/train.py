@@ -1,0 +1,158 @@
+"""`train`: the whole loop with a progress bar, a log, and pictures of what came out."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from teachkit.errors import UserError
+from teachkit.learn.defaults import Settings
+
+if TYPE_CHECKING:
+    from teachkit.commands.records import Records
+    from teachkit.feed.detector import Detector
+    from teachkit.feed.loader import Loader
+    from teachkit.learn.trainer import Trainer
+
+NEW_ON_RESUME = ("epochs", "until", "log", "device")
+VALIDATION_BATCH = 16
+PROBLEMS_SHOWN = 10
+PICTURES_DRAWN = 12
+EXIT_CODES = {"until": 0, "epochs": 0, "early_stop": 0, "diverged": 3, "interrupted": 130}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    given = {name: value for name, value in vars(arguments).items() if value is not None and name != "command"}
+    log, device = given.pop("log", None), given.pop("device", "auto")
+    trainer, records = _resume(given, log, device) if "resume" in given else _begin(given, log, device)
+    try:
+        reason = trainer.fit(total_epochs=records.epochs)["reason"]
+    finally:
+        records.close()
+    if trainer.saver is not None:
+        _draw(trainer, records.history, trainer.saver.folder)
+    missed = trainer.goal.until is not None and reason in ("epochs", "early_stop")
+    return 1 if missed else EXIT_CODES[reason]
+
+
+def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
+    from teachkit.commands.records import Records
+
+    folder = given.pop("save", None)
+    settings = Settings(**given)
+    training, validation = _data(settings, device)
+    settings = settings.for_pictures(len(training.names))
+    trainer = _trainer(settings, training, validation, device, folder)
+    records = Records(_log_files(log, folder), len(training), settings.epochs)
+    trainer.on_record = records.take
+    return trainer, records
+
+
+def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
+    from teachkit.commands.records import Records
+    from teachkit.learn.checkpoint import load_run
+
+    folder = given.pop("resume")
+    refused = ", ".join(f"--{name.replace('_', '-')}" for name in given if name not in NEW_ON_RESUME)
+    if refused:
+        raise UserError(
+            f"a run goes on as it began: only --epochs --until --log --device go with --resume, not {refused}"
+        )
+    saved = load_run(folder)
+    settings = replace(Settings(**saved.settings), threads=saved.state["machine"]["threads"], **given)
+    training, validation = _data(settings, device)
+    if training.classes != saved.classes:
+        raise UserError(f"{settings.data}: the classes are {training.classes}, but {folder} learned {saved.classes}")
+    trainer = _trainer(settings, training, validation, device, folder)
+    trainer.load_state_dict(saved.state)
+    if settings.epochs <= trainer.closed_epochs:
+        raise UserError(
+            f"{folder}: all its {trainer.closed_epochs} epochs are done; --epochs counts them too, ask for more"
+        )
+    files = _log_files(log, folder)
+    records = Records(files, len(training), settings.epochs, (trainer.step_number, trainer.closed_epochs))
+    trainer.on_record = records.take
+    assert trainer.saver is not None
+    trainer.saver.continues = True  # else what is there would be put aside as another run's
+    trainer.tell("resumed", f"resumed from {saved.file}")
+    return trainer, records
+
+
+def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
+    """Training and validation batches; what was wrong with the pictures is told on stderr."""
+    from teachkit.feed.loader import load_data
+
+    training = load_data(
+        settings.data,
+        settings.train_split,
+        settings.batch_size,
+        settings.image_size,
+        device,
+        settings.seed,
+        augment=True,
+        shuffle=True,
+    )
+    validation = load_data(
+        settings.data,
+        settings.val_split,
+        VALIDATION_BATCH,
+        training.image_size,
+        device,
+        settings.seed,
+        augment=False,
+        shuffle=False,
+    )
+    problems = list(dict.fromkeys([*training.problems, *validation.problems]))
+    for problem in problems[:PROBLEMS_SHOWN]:
+        print(problem, file=sys.stderr)
+    if len(problems) > PROBLEMS_SHOWN:
+        more = len(problems) - PROBLEMS_SHOWN
+        print(f"… and {more} more: python -m teachkit data check {settings.data}", file=sys.stderr)
+    in_both = len(set(training.names) & set(validation.names))
+    if in_both:
+        which = f"{in_both} of {len(validation.names)} pictures of {validation.split} are in {training.split} too"
+        print(f"warning: the splits overlap: {which}, by their names; a score on them flatters", file=sys.stderr)
+    return training, validation
+
+
+def _trainer(
+    settings: Settings, training: "Loader", validation: "Loader", device: str, folder: str | None
+) -> "Trainer":
+    from teachkit.feed.detector import Detector
+    from teachkit.learn.trainer import Trainer
+    from teachkit.punish.criterion import Criterion
+    from teachkit.structures import LossWeights
+
+    return Trainer(
+        Detector(len(training.classes), device=device, seed=settings.seed),
+        Criterion(weights=LossWeights(settings.box, settings.cls, settings.dfl)),
+        training,
+        validation,
+        settings.optimizer,
+        lr=settings.lr,
+        until=settings.until,
+        save_dir=folder,
+        settings=settings.as_dict(),
+        threads=settings.threads,
+    )
+
+
+def _log_files(log: str | None, folder: str | None) -> list[Path]:
+    """Into the saved run itself, so that its curves can be drawn after a resume, and where --log says."""
+    files = ([Path(folder, "log.jsonl")] if folder else []) + ([Path(log)] if log else [])
+    return list({file.resolve(): file for file in files}.values())
+
+
+def _draw(trainer: "Trainer", history: list[dict[str, Any]], folder: Path) -> None:
+    """The curves, and what the averaged weights find in the first pictures of the validation split."""
+    from teachkit.watch import plots  # brings matplotlib: not before there is something to draw
+
+    (folder / "curves.png").write_bytes(plots.curves(history).png())
+    data = trainer.validation_data
+    batch = data.batch(0, 0)
+    images = batch.images[:PICTURES_DRAWN]
+    found = cast("Detector", trainer.ema).detect(images)
+    grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
+    (folder / "detections.png").write_bytes(grid.png())
+    print(f"{folder}: weights, log.jsonl, curves.png, detections.png")

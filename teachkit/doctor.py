@@ -1,0 +1,191 @@
+"""What this machine has, what is missing, and how to mend it."""
+
+import ast
+import contextlib
+import importlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+GIB = 2**30
+INSTALL = "pip install -r requirements.txt"
+ANY_ADDRESS = ("0.0.0.0", "*", "::", "")  # what Jupyter takes for "whoever can reach this machine"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. mend: what to do, empty where all is well; required: nothing works without it."""
+
+    name: str
+    what: str
+    mend: str = ""
+    required: bool = False
+
+    @property
+    def broken(self) -> bool:
+        return self.required and bool(self.mend)
+
+    def __str__(self) -> str:
+        mark = "BROKEN" if self.broken else "note" if self.mend else "ok"
+        return f"{mark:6}  {self.name:12}  {self.what}" + (f"\n{'':22}→ {self.mend}" if self.mend else "")
+
+
+def examine() -> list[Finding]:
+    """Everything, the most basic first."""
+    return [_python(), *_packages(), *_torch(), *_machine(), _chromium(), _data_sets(), *_jupyter()]
+
+
+def verdict(findings: Iterable[Finding]) -> str:
+    """One sentence that does not depend on the machine unless something is broken."""
+    broken = [finding.name for finding in findings if finding.broken]
+    return f"not ready: mend {', '.join(broken)} first" if broken else "this machine is ready"
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    mend = "" if sys.version_info >= (3, 11) else "install Python 3.11 or later, then run `make lab` again"
+    return Finding("python", f"{version} in {sys.prefix}", mend, required=True)
+
+
+def _packages() -> Iterator[Finding]:
+    """What pyproject.toml asks for is required; what only requirements.txt pins serves notebooks and tests."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        yield Finding("packaging", "not installed", INSTALL, required=True)
+        return
+    ranges = {one.name.lower(): one for one in map(Requirement, _ranges())}
+    pins = {one.name.lower(): one for one in map(Requirement, _pins())}
+    for name in ranges | pins:
+        required = name in ranges
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield Finding(name, "not installed", INSTALL, required)
+            continue
+        if required and not ranges[name].specifier.contains(version, prereleases=True):
+            yield Finding(name, f"{version}, but teachkit needs {ranges[name].specifier}", INSTALL, required)
+        elif name in pins and not pins[name].specifier.contains(version):
+            tested = str(pins[name].specifier).removeprefix("==")
+            yield Finding(name, f"{version}; tested with {tested}", f"if something fails: {INSTALL}")
+        else:
+            yield Finding(name, version)
+
+
+def _ranges() -> list[str]:
+    try:
+        return [line for line in metadata.requires("teachkit") or [] if "extra ==" not in line]
+    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return list(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+
+
+def _pins() -> list[str]:
+    file = ROOT / "requirements.txt"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [line for line in lines if line and line[0] not in "#-"]
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        torch = importlib.import_module("torch")
+        nms = importlib.import_module("torchvision.ops").nms
+        nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+    except Exception as error:  # a mismatched pair fails with whatever the loader of shared libraries says
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        yield Finding("torch", f"does not work with torchvision: {reason}", INSTALL, required=True)
+        return
+    from teachkit.feed.device import pick_device
+
+    device = pick_device("auto")
+    if device.type == "cuda":
+        gpu = torch.cuda.get_device_properties(device)
+        yield Finding("device", f"cuda: {gpu.name}, {gpu.total_memory / GIB:.0f} GiB")
+    else:
+        yield Finding("device", f"{device.type}: no CUDA GPU, and none is needed")
+    yield Finding("threads", f"torch computes with {torch.get_num_threads()} of {os.cpu_count()} cores")
+
+
+def _machine() -> Iterator[Finding]:
+    with contextlib.suppress(ImportError):  # `_packages` has named it
+        memory = importlib.import_module("psutil").virtual_memory()
+        mend = "" if memory.available > 2 * GIB else "close other programs: training wants about 2 GiB"
+        yield Finding("memory", f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free", mend)
+    free = shutil.disk_usage(Path.cwd()).free
+    mend = "" if free > GIB else "make room: a saved run and a data set want about 1 GiB"
+    yield Finding("disk", f"{free / GIB:.0f} GiB free here", mend)
+
+
+def _chromium() -> Finding:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    mend = "" if found else "only the browser tests need it: apt install chromium"
+    return Finding("chromium", found or "not found", mend)
+
+
+def _data_sets() -> Finding:
+    folder = Path(os.environ.get("TEACHKIT_DATA", ROOT / "data"))
+    if (folder / "bccd" / "Annotations").is_dir():
+        return Finding("data", f"shapes (built in), bccd in {folder}")
+    return Finding("data", "shapes (built in)", "for real pictures: python -m teachkit data get bccd")
+
+
+def _jupyter() -> Iterator[Finding]:
+    """A server that listens to everybody, or asks for no token, hands this machine to whoever finds it."""
+    found = list(_open_configs())
+    try:
+        from jupyter_server.serverapp import list_running_servers
+
+        for server in list_running_servers():
+            if server.get("hostname") in ANY_ADDRESS:
+                found.append(f"the server at {server['url']} listens to every address")
+            if not server.get("token") and not server.get("password"):
+                found.append(f"the server at {server['url']} asks for no token")
+    except ImportError:
+        pass  # no server, none open; `_packages` has named what is missing
+    for what in found:
+        yield Finding("jupyter", what, "listen on 127.0.0.1 with a token, as `make lab` does")
+    if not found:
+        yield Finding("jupyter", "no server of yours is open to the world")
+
+
+def _open_configs() -> Iterator[str]:
+    try:
+        from jupyter_core.paths import jupyter_config_path
+    except ImportError:
+        return
+    for folder in map(Path, jupyter_config_path()):
+        for file in sorted([*folder.glob("jupyter_*_config.py"), *folder.glob("jupyter_*_config.json")]):
+            try:
+                settings = list(_settings(file))
+            except (OSError, SyntaxError, ValueError) as error:
+                yield f"{file} cannot be read ({error})"
+                continue
+            has_password = any("password" in name and value for name, value in settings)
+            for name, value in settings:
+                if name == "ip" and value in ANY_ADDRESS:
+                    yield f"{file} makes servers listen to every address (ip = {value!r})"
+                if name == "token" and value == "" and not has_password:
+                    yield f"{file} makes servers ask for no token"
+
+
+def _settings(file: Path) -> Iterator[tuple[str, Any]]:
+    """Last part of the name and value of each setting. A .py file is read, never run."""
+    if file.suffix == ".json":
+        content = json.loads(file.read_text())
+        for section in content.values() if isinstance(content, dict) else ():
+            if isinstance(section, dict):
+                yield from section.items()
+        return
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                if isinstance(target, ast.Attribute):
+                    yield target.attr, node.value.value

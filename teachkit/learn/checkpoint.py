@@ -1,0 +1,140 @@
+"""What a run leaves on the disk: the last two states, the best weights, and all that rebuilds the detector.
+
+last.pt and before_last.pt continue a run; best.pt, a few hundred kilobytes, is what detects. Each is a file of
+torch.save, read without pickle, with the SHA-256 of its content behind it: torch.load does not look for flipped bits.
+"""
+
+import hashlib
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from teachkit.errors import UserError
+from teachkit.feed.detector import Detector
+from teachkit.learn.files import clean_stale, flush_folder, write_whole
+
+LAST, NEW, BEFORE_LAST, BEST = "last.pt", "new_last.pt", "before_last.pt", "best.pt"
+EARLIER = "earlier"
+TO_RESUME = (LAST, NEW, BEFORE_LAST)
+MARK = b"sha256:"
+TRAILER = len(MARK) + 64
+FORMAT = 1
+
+Content = dict[str, Any]
+
+
+class DamagedError(ValueError):
+    """A file that is not what was written, or was written by something else."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A saved run. state: for `Trainer.load_state_dict`; settings: as given to it; model: the detector's."""
+
+    state: dict[str, Any]
+    settings: dict[str, Any]
+    model: dict[str, Any]
+    classes: list[str]
+    image_size: tuple[int, int]
+    file: Path
+
+
+def pack(content: Content) -> bytes:
+    """torch.save's bytes, then their checksum: behind the archive it is in nobody's way, torch.load reads on."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **content}, buffer)
+    archive = buffer.getvalue()
+    return archive + MARK + hashlib.sha256(archive).hexdigest().encode()
+
+
+def unpack(packed: bytes, file: Path) -> Content:
+    """DamagedError, naming the file, if a bit differs or anything but tensors and plain values is inside."""
+    archive, trailer = packed[:-TRAILER], packed[-TRAILER:]
+    if trailer != MARK + hashlib.sha256(archive).hexdigest().encode():
+        raise DamagedError(f"{file} is damaged: its checksum does not fit")
+    try:
+        content = torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a foreign or hostile file makes torch raise
+        raise DamagedError(f"{file} is not a saved training ({str(error).strip().splitlines()[0][:100]})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise DamagedError(f"{file} is not a saved training of this version")
+    return content
+
+
+def save_last(folder: Path, packed: bytes) -> None:
+    """What was the last state becomes the one before; at every moment one of them is whole. OSError if it fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / NEW, packed)
+    if (folder / LAST).exists():
+        os.replace(folder / LAST, folder / BEFORE_LAST)
+    os.replace(folder / NEW, folder / LAST)
+    flush_folder(folder)
+
+
+def save_best(folder: Path, packed: bytes) -> None:
+    """OSError if it fails; the best before it is then still there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / BEST, packed)
+
+
+def put_aside(folder: Path) -> None:
+    """A run that was saved here before goes to `earlier/`, where it replaces the one before that."""
+    clean_stale(folder)
+    old = [folder / name for name in (BEST, *TO_RESUME) if (folder / name).exists()]
+    if old:
+        (folder / EARLIER).mkdir(exist_ok=True)
+        for name in (BEST, *TO_RESUME):
+            (folder / EARLIER / name).unlink(missing_ok=True)
+        for file in old:
+            os.replace(file, folder / EARLIER / file.name)
+
+
+def first_whole(folder: Path, names: tuple[str, ...]) -> tuple[Content, Path]:
+    """The first of these files that is there and whole; damaged ones are warned of. UserError if none is."""
+    damage: list[str] = []
+    for file in (folder / name for name in names):
+        try:
+            content = unpack(file.read_bytes(), file)
+        except FileNotFoundError:
+            continue
+        except (DamagedError, OSError) as error:
+            damage.append(str(error))
+            continue
+        for one in damage:
+            warnings.warn(f"{one}; {file.name} is taken instead", stacklevel=3)
+        return content, file
+    if damage:
+        raise UserError(f"{'; '.join(damage)}; there is nothing to fall back to: train again")
+    raise UserError(f"{folder}: there is no saved training here: give the folder that --save named")
+
+
+def load_run(folder: str | Path) -> Run:
+    """The last state in a folder, or the one before if it is damaged. UserError if there is neither."""
+    content, file = first_whole(Path(folder), TO_RESUME)
+    rebuilds = content["rebuilds"]
+    height, width = rebuilds["image_size"]
+    return Run(content["state"], content["settings"], rebuilds["model"], rebuilds["classes"], (height, width), file)
+
+
+def load_model(
+    folder: str | Path, which: str = "best", device: str | torch.device = "auto"
+) -> tuple[Detector, list[str], tuple[int, int]]:
+    """The averaged detector in eval mode, its classes and (height, width) of its pictures. which: "best" or "last".
+
+    Falls back to a state where that file is damaged or missing. UserError if there is none.
+    """
+    if which not in ("best", "last"):
+        raise UserError(f"there are the best weights and the last, not {which!r}")
+    content, file = first_whole(Path(folder), (BEST, *TO_RESUME) if which == "best" else TO_RESUME)
+    rebuilds = content["rebuilds"]
+    if rebuilds["model"] is None:
+        raise UserError(f"{file}: its model had no settings() to rebuild it from: load the weights into it yourself")
+    model = Detector(**rebuilds["model"], device=device)
+    model.load_state_dict(content["weights"] if "weights" in content else content["state"]["ema"]["model"])
+    height, width = rebuilds["image_size"]
+    return model.eval(), rebuilds["classes"], (height, width)

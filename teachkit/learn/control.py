@@ -1,0 +1,185 @@
+"""The levers of a running training: any thread moves them, the trainer takes them over between two steps."""
+
+import math
+import threading
+from dataclasses import dataclass, replace
+from typing import Any, SupportsFloat
+
+from teachkit.errors import UserError
+from teachkit.learn.schedule import check_schedule
+from teachkit.structures import LossWeights
+
+LARGEST_RATE = 100.0
+LARGEST_WEIGHT = 1e6
+WEIGHTS = ("box", "cls", "dfl")
+
+
+def check_number(name: str, value: object, largest: float) -> float:
+    """The value as a float in 0 … largest; UserError for text, NaN, infinite, negative or huge values."""
+    number = math.nan
+    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
+        number = float(value)
+    if not 0 <= number <= largest:
+        raise UserError(f"{name} must be a number from 0 to {largest:g}, not {value!r}")
+    return number
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Where the learning rate comes from: lr as it stands, or where that is None base · schedule."""
+
+    base: float
+    schedule: str
+    lr: float | None = None
+
+
+def _live_weight(name: str) -> property:
+    def read(weights: "LiveWeights") -> float:
+        return weights.as_dict()[name]
+
+    def write(weights: "LiveWeights", value: float) -> None:
+        weights.control.set(**{name: value})
+
+    return property(read, write)
+
+
+class LiveWeights:
+    """`control.weights.box = 3` asks for a weight; reading gives what is asked for, else what is in force."""
+
+    __slots__ = ("control",)  # a misspelt name is an AttributeError
+
+    box, cls, dfl = (_live_weight(name) for name in WEIGHTS)
+
+    def __init__(self, control: "Control") -> None:
+        self.control = control
+
+    def as_dict(self) -> dict[str, float]:
+        return self.control.wanted_weights()
+
+
+class Control:
+    """Thread-safe. A refused value raises UserError, and nothing changes.
+
+    lr: None as scheduled, else constant from the next step on; schedule: a name of `SCHEDULES`, which sets lr free
+    again; lr and schedule together give the schedule a new base. box, cls, dfl: the loss weights.
+    """
+
+    def __init__(self, lr: float, schedule: str = "cosine", weights: LossWeights | None = None) -> None:
+        self._changed = threading.Condition(threading.RLock())
+        self._rate = Rate(check_number("lr", lr, LARGEST_RATE), check_schedule(schedule))
+        self._in_force = weights
+        self._wanted: dict[str, float] = {}
+        self._paused = self._stopped = False
+        self.weights = LiveWeights(self)
+
+    def set(self, **changes: Any) -> None:
+        """Any of lr, schedule, box, cls, dfl; in force from the next step on, all of them or none."""
+        unknown = set(changes) - {"lr", "schedule", *WEIGHTS}
+        if unknown:
+            raise UserError(f"there is no control {', '.join(sorted(unknown))}: choose lr, schedule, box, cls or dfl")
+        weights = {
+            name: check_number(f"the {name} weight", changes[name], LARGEST_WEIGHT)
+            for name in WEIGHTS
+            if name in changes
+        }
+        if weights and self._in_force is None:
+            raise UserError("this criterion has no weights to set")
+        with self._changed:
+            self._rate = self._changed_rate(changes)
+            self._wanted |= weights
+            self._changed.notify_all()
+
+    def _changed_rate(self, changes: dict[str, Any]) -> Rate:
+        rate, lr = self._rate, changes.get("lr")
+        if lr is not None:
+            lr = check_number("lr", lr, LARGEST_RATE)
+        if "schedule" in changes:
+            return Rate(lr if lr is not None else rate.base, check_schedule(changes["schedule"]))
+        return replace(rate, lr=lr) if "lr" in changes else rate
+
+    @property
+    def lr(self) -> float | None:
+        return self._rate.lr
+
+    @lr.setter
+    def lr(self, value: float | None) -> None:
+        self.set(lr=value)
+
+    @property
+    def schedule(self) -> str:
+        """ "constant" while lr is fixed."""
+        rate = self._rate
+        return rate.schedule if rate.lr is None else "constant"
+
+    @schedule.setter
+    def schedule(self, name: str) -> None:
+        self.set(schedule=name)
+
+    def wanted_weights(self) -> dict[str, float]:
+        with self._changed:
+            in_force = {} if self._in_force is None else self._in_force.as_dict()
+            return in_force | self._wanted
+
+    def take(self) -> Rate:
+        """What the next step is to use; loss weights asked for come into force. Called by the trainer only."""
+        with self._changed:
+            self.put_in_force(self._wanted)
+            self._wanted = {}
+            return self._rate
+
+    def put_in_force(self, weights: dict[str, float]) -> None:
+        for name, value in weights.items():
+            setattr(self._in_force, name, value)
+
+    # pause, resume, stop
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped
+
+    def pause(self) -> None:
+        self._switch(paused=True, stopped=self._stopped)
+
+    def resume(self) -> None:
+        """Ends a pause, and takes back a stop that no `fit` has seen yet."""
+        self._switch(paused=False, stopped=False)
+
+    def stop(self) -> None:
+        """`fit` ends before the next step, also out of a pause."""
+        self._switch(paused=self._paused, stopped=True)
+
+    def forget_stop(self) -> None:
+        """The run has ended: the next `fit` is not stopped by it. Called by the trainer only."""
+        self._switch(paused=self._paused, stopped=False)
+
+    def _switch(self, paused: bool, stopped: bool) -> None:
+        with self._changed:
+            self._paused, self._stopped = paused, stopped
+            self._changed.notify_all()
+
+    def wait_while_paused(self) -> None:
+        """Sleeps until resume or stop; no processor time is used."""
+        with self._changed:
+            while self._paused and not self._stopped:
+                # A signal handler may have called stop() just before we slept: look again now and then.
+                self._changed.wait(timeout=1.0)
+
+    # for exact continuation
+
+    def state_dict(self) -> dict[str, Any]:
+        with self._changed:
+            rate = self._rate
+            return {"base": rate.base, "schedule": rate.schedule, "lr": rate.lr, "weights": self.wanted_weights()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Weights that differ from those in force are asked for again, and come into force with the next step."""
+        with self._changed:
+            self._rate = Rate(state["base"], state["schedule"], state["lr"])
+            in_force = {} if self._in_force is None else self._in_force.as_dict()
+            self._wanted = {
+                name: state["weights"][name] for name in in_force if state["weights"][name] != in_force[name]
+            }

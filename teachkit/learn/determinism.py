@@ -1,0 +1,36 @@
+"""Strict mode: an operation whose result may differ from run to run is an error, not a secret."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from teachkit.errors import UserError
+
+TELLTALE = "deterministic"
+
+
+@contextmanager
+def only_deterministic(strict: bool) -> Iterator[None]:
+    """UserError that names the operation, if there is one; torch's own setting is restored. Nothing if not strict."""
+    if not strict:
+        yield
+        return
+    # cuBLAS repeats itself only with a fixed workspace, and reads this when its first handle is made
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before, warned_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    except RuntimeError as error:
+        if TELLTALE not in str(error):
+            raise
+        raise UserError(
+            f"strict determinism: {str(error).split('. ')[0]}: replace it, or turn strict mode off"
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned_only)

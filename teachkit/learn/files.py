@@ -1,0 +1,55 @@
+"""Writing a file so that it is either there as a whole or not at all."""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+MEGABYTE = 10**6
+SUFFIX = ".part"  # of a file that is being written
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Written beside it, flushed to the disk, then renamed over it: a crash at any moment leaves the old or the new.
+
+    OSError if that fails; `path` is then as it was.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=SUFFIX)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Makes a renaming last through a power cut. Windows does so by itself and cannot open folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def clean_stale(folder: Path) -> None:
+    """Removes what a killed process had begun to write. Not to be called while another one writes here."""
+    for stale in folder.glob(f"*{SUFFIX}"):
+        stale.unlink(missing_ok=True)
+
+
+def why_not_written(error: OSError, path: Path, size: int) -> str:
+    """One line: what happened, how much room is needed, what to do. size: bytes."""
+    needed = f"{max(0.1, size / MEGABYTE):.1f} MB"
+    if error.errno in FULL:
+        return f"disk full, {path} needs {needed}: make room; the training goes on"
+    return (
+        f"{path} ({needed}) could not be written ({error.strerror or error}): see to its folder; the training goes on"
+    )

@@ -1,0 +1,57 @@
+"""When a run is good enough, and when it no longer gets better."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from teachkit.errors import UserError
+
+METRICS = ("map50", "map", "map75")
+
+
+@dataclass
+class Goal:
+    """until: a metric and the score to reach; early_stop: epochs without a better score after which to stop.
+
+    best: the highest score of the metric so far (map50 where none is named); stale: epochs since then.
+    """
+
+    until: tuple[str, float] | None = None
+    early_stop: int | None = None
+    best: float | None = None
+    stale: int = 0
+
+    def __post_init__(self) -> None:
+        if self.until is not None and (self.until[0] not in METRICS or not 0 <= self.until[1] <= 1):
+            raise UserError(f"until must be one of {', '.join(METRICS)} and a score in 0–1, not {self.until}")
+        if self.early_stop is not None and self.early_stop < 1:
+            raise UserError(f"early_stop counts epochs, from 1, not {self.early_stop}")
+
+    @property
+    def metric(self) -> str:
+        return self.until[0] if self.until is not None else "map50"
+
+    def is_better(self, scores: dict[str, Any]) -> bool:
+        """Notes the scores of an epoch. Without a defined score every epoch counts as better: the last is kept."""
+        score = scores.get(self.metric)
+        if score is None or math.isnan(score):
+            return self.best is None
+        if self.best is not None and score <= self.best:
+            self.stale += 1
+            return False
+        self.best, self.stale = score, 0
+        return True
+
+    def reason_to_stop(self, scores: dict[str, Any]) -> str | None:
+        """ "until", "early_stop" or None. A score of NaN reaches nothing."""
+        if self.until is not None and scores.get(self.metric, math.nan) >= self.until[1]:
+            return "until"
+        if self.early_stop is not None and self.stale >= self.early_stop:
+            return "early_stop"
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "stale": self.stale}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.stale = state["best"], state["stale"]

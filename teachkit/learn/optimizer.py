@@ -1,0 +1,58 @@
+"""Who changes the weights: AdamW or SGD by name, or any optimizer of torch.optim."""
+
+from typing import Any
+
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from teachkit.errors import UserError
+
+# Learning rate and weight decay where none are given, for losses divided by the sum of target scores.
+DEFAULTS = {"adamw": (5e-3, 0.01), "sgd": (5e-2, 5e-4)}
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Kernels and matrices decay; biases and the scales of norms, which have one dimension, do not."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    decaying = [one for one in trained if one.ndim >= 2]
+    others = [one for one in trained if one.ndim < 2]
+    groups: list[dict[str, Any]] = [
+        {"params": decaying, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def make_optimizer(
+    name: str, model: nn.Module, lr: float | None = None, weight_decay: float | None = None
+) -> Optimizer:
+    """name: "adamw", Loshchilov and Hutter 2019, arXiv 1711.05101, or "sgd", with Nesterov momentum 0.9.
+
+    UserError for any other.
+    """
+    if name not in DEFAULTS:
+        choice = " or ".join(DEFAULTS)
+        raise UserError(f"there is no optimizer {name!r}: choose {choice}, or hand over one of torch.optim")
+    usual_lr, usual_decay = DEFAULTS[name]
+    groups = parameter_groups(model, usual_decay if weight_decay is None else weight_decay)
+    rate = usual_lr if lr is None else lr
+    return AdamW(groups, lr=rate) if name == "adamw" else SGD(groups, lr=rate, momentum=0.9, nesterov=True)
+
+
+def name_of(optimizer: Optimizer) -> str:
+    return type(optimizer).__name__.lower()
+
+
+def rates(optimizer: Optimizer) -> list[float]:
+    """The learning rate of each group."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def set_rate(optimizer: Optimizer, lr: float, base_rates: list[float]) -> None:
+    """The first group gets `lr`; the others keep the ratio that their base rates have to the first."""
+    for group, base in zip(optimizer.param_groups, base_rates, strict=True):
+        group["lr"] = lr * (base / base_rates[0] if base_rates[0] else 1.0)
+
+
+def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

@@ -1,0 +1,55 @@
+"""When the device's memory is too small for a batch: the batch is learned from in parts that add up to one step."""
+
+import gc
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from teachkit.structures import Batch, GroundTruth, Losses
+
+# how torch words it where it has no exception of its own: CPU, MPS
+WORDINGS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(wording in str(error) for wording in WORDINGS)
+
+
+def give_memory_back(error: BaseException) -> None:
+    """Drops what the frames of the traceback still hold, and hands what torch keeps in reserve back to the device."""
+    traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def split(batch: Batch, parts: int) -> Iterator[tuple[float, Batch]]:
+    """At most `parts` smaller batches, each with its share of the images, 0–1."""
+    size = -(-len(batch) // parts)
+    truth = batch.ground_truth
+    for start in range(0, len(batch), size):
+        piece = slice(start, start + size)
+        its_truth = GroundTruth(truth.boxes[piece], truth.labels[piece], truth.mask[piece])
+        names = batch.names[piece]
+        yield len(names) / len(batch), Batch(batch.images[piece], its_truth, names)
+
+
+@dataclass
+class Gathered:
+    """The losses of a batch's parts, weighted by their share of the images."""
+
+    losses: Losses | None = None
+
+    def add(self, share: float, losses: Losses) -> None:
+        box, cls, dfl = (share * part.detach() for part in (losses.box, losses.cls, losses.dfl))
+        clipped = losses.clipped
+        if self.losses is not None:
+            so_far = self.losses
+            box, cls, dfl = so_far.box + box, so_far.cls + cls, so_far.dfl + dfl
+            clipped = None if clipped is None or so_far.clipped is None else so_far.clipped + clipped
+        self.losses = Losses(box, cls, dfl, losses.weights, clipped)

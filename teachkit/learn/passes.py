@@ -1,0 +1,86 @@
+"""Passes over the training data, one batch after the other, that know their place and can go back to any."""
+
+import warnings
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+
+from teachkit.errors import UserError
+from teachkit.structures import Batch
+
+
+class Passes:
+    """Endless batches from an iterable with `len`. epoch, place: of the batch to come, place < len(data).
+
+    Data with `load_state_dict` is told epoch and place. Any other, torch's DataLoader for one, is run forward to the
+    place with the random numbers that it had at the start of the pass.
+    """
+
+    def __init__(self, data: Any) -> None:
+        if len(data) == 0:
+            raise UserError("the training data has no batches: look at its split and at its annotations")
+        self.data = data
+        self.epoch = self.place = 0
+        self._batches: Iterator[Batch] | None = None
+        self._random: dict[str, Any] | None = None  # as it was when the pass began
+
+    def __next__(self) -> Batch:
+        if self._batches is None:
+            self._batches = self._open()
+        try:
+            batch = next(self._batches)
+        except StopIteration:
+            self._batches = None
+            raise UserError(f"the training data ended after {self.place} of its {len(self.data)} batches") from None
+        except BaseException:
+            self._batches = None  # a generator that has raised would only say that it is at its end
+            raise
+        self.place += 1
+        if self.place == len(self.data):
+            self.epoch, self.place, self._batches, self._random = self.epoch + 1, 0, None, None
+        return batch
+
+    def _open(self) -> Iterator[Batch]:
+        if hasattr(self.data, "load_state_dict"):
+            self.data.load_state_dict({"epoch": self.epoch, "place": self.place})
+            return iter(self.data)
+        now = self._random_state()
+        if self._random is None:
+            self._random = now
+        else:
+            self._set_random_state(self._random)
+        batches = iter(self.data)
+        if self.place:
+            next(islice(batches, self.place - 1, None))
+            torch.set_rng_state(now["global"])
+        return batches
+
+    def _random_state(self) -> dict[str, Any]:
+        own = getattr(self.data, "generator", None)
+        return {"global": torch.get_rng_state(), "own": own.get_state() if own is not None else None}
+
+    def _set_random_state(self, state: dict[str, Any]) -> None:
+        torch.set_rng_state(state["global"])
+        if state["own"] is not None:
+            self.data.generator.set_state(state["own"])
+
+    def state_dict(self) -> dict[str, Any]:
+        random = None if hasattr(self.data, "load_state_dict") else self._random or self._random_state()
+        seed = getattr(self.data, "seed", None)
+        return {"epoch": self.epoch, "place": self.place, "batches": len(self.data), "seed": seed, "random": random}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """UserError if the state is of data with another number of batches."""
+        if state["batches"] != len(self.data):
+            raise UserError(
+                f"this state is of {state['batches']} batches a pass, the training data has {len(self.data)}: "
+                "take the same data, split and batch size"
+            )
+        if state["seed"] != getattr(self.data, "seed", None):
+            warnings.warn(
+                "the state was made with another seed of the training data: results will differ", stacklevel=4
+            )
+        self.epoch, self.place, self._random = state["epoch"], state["place"], state["random"]
+        self._batches = None

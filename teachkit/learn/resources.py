@@ -1,0 +1,29 @@
+"""Time since the process began, and the memory in use."""
+
+import time
+from typing import Any
+
+import psutil
+import torch
+
+MEGABYTE = 2**20
+_process = psutil.Process()
+# The wall clock may be set while we run: it is read once, the rest is counted by a clock that only goes forward.
+_age_at_import, _imported = time.time() - _process.create_time(), time.perf_counter()
+
+
+def process_seconds() -> float:
+    """Seconds since the operating system started this process."""
+    return _age_at_import + time.perf_counter() - _imported
+
+
+def usage(device: torch.device) -> dict[str, Any]:
+    """rss_mb of this process; on a CUDA GPU also gpu_mb, the most in use so far, and gpu_percent, as NVML tells it."""
+    found: dict[str, Any] = {"rss_mb": round(_process.memory_info().rss / MEGABYTE, 1)}
+    if device.type == "cuda":
+        found["gpu_mb"] = round(torch.cuda.max_memory_allocated(device) / MEGABYTE, 1)
+        try:
+            found["gpu_percent"] = torch.cuda.utilization(device)
+        except (ImportError, RuntimeError):  # no NVML for this driver: a figure less, not a reason to stop
+            found["gpu_percent"] = None
+    return found

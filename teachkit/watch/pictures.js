@@ -1,0 +1,93 @@
+// Pictures with boxes: the truth dashed in white, what the detector finds in its class's colour with name and score.
+
+class Pictures {
+  constructor(classes, imageSize) {
+    this.classes = classes;
+    this.imageSize = imageSize; // [height, width] px of the detector's input, in which all boxes are given
+    this.images = [];
+    this.truth = [];
+    this.found = [];
+    this.ghost = []; // what the parent run found at the same step
+    this.canvas = new Canvas("Validation pictures", (...place) => this.draw(...place));
+    this.node = element("figure", { class: "tk-chart tk-pictures" },
+      element("figcaption", {}, "Validation pictures",
+        element("span", { class: "tk-note" }, "solid: found · dashed white: truth")), this.canvas.node);
+  }
+  async load(buffers) {
+    const fresh = await Promise.all(buffers.map((buffer) => createImageBitmap(new Blob([buffer], { type: "image/png" }))));
+    this.images.forEach((image) => image.close());
+    this.images = fresh;
+    this.canvas.paint();
+  }
+  show(found, ghost) {
+    if (found) this.found = found;
+    this.ghost = ghost ?? [];
+    this.canvas.node.dataset.boxes = this.found.reduce((sum, one) => sum + one.length, 0);
+    this.canvas.paint();
+  }
+  tell() {
+    const count = (lists) => lists.reduce((sum, one) => sum + one.length, 0);
+    this.canvas.node.setAttribute("aria-label",
+      `Validation pictures: ${count(this.found)} objects found, ${count(this.truth)} are there`);
+  }
+  layout(width, height) {
+    const [tall, wide] = this.imageSize, count = Math.max(1, this.images.length);
+    let best = { scale: 0 };
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const scale = Math.min((width - 6 * (columns - 1)) / columns / wide, (height - 6 * (rows - 1)) / rows / tall);
+      if (scale > best.scale) best = { scale, columns, rows };
+    }
+    return best;
+  }
+  draw(pen, width, height, size) {
+    const [tall, wide] = this.imageSize;
+    const { scale, columns, rows } = this.layout(width, height);
+    const stepX = wide * scale + 6, stepY = tall * scale + 6;
+    const left = (width - columns * stepX + 6) / 2, top = (height - rows * stepY + 6) / 2;
+    this.images.forEach((image, place) => {
+      pen.save();
+      pen.translate(left + (place % columns) * stepX, top + Math.floor(place / columns) * stepY);
+      pen.beginPath();
+      pen.rect(0, 0, wide * scale, tall * scale);
+      pen.clip();
+      pen.drawImage(image, 0, 0, wide * scale, tall * scale);
+      for (const box of this.truth[place] ?? []) this.box(pen, box, scale, "#ffffff", [6, 5], 2, "rgba(0,0,0,.55)");
+      for (const box of this.ghost[place] ?? []) this.box(pen, box, scale, "#c9d1da", [2, 4], 2, "rgba(0,0,0,.4)");
+      for (const box of this.found[place] ?? []) this.found_box(pen, box, scale, size, [wide, tall]);
+      pen.restore();
+    });
+  }
+  box(pen, [x1, y1, x2, y2], scale, colour, dash, thick, casing) {
+    const sides = [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale];
+    pen.setLineDash([]);
+    pen.strokeStyle = casing;
+    pen.lineWidth = thick + 2;
+    pen.strokeRect(...sides);
+    pen.setLineDash(dash);
+    pen.strokeStyle = colour;
+    pen.lineWidth = thick;
+    pen.strokeRect(...sides);
+    pen.setLineDash([]);
+  }
+  found_box(pen, box, scale, size, [wide, tall]) {
+    const [x1, y1, , , label, score] = box;
+    const colour = CLASS_COLOURS[label % CLASS_COLOURS.length];
+    this.box(pen, box, scale, colour, [], 3, "rgba(0,0,0,.65)");
+    pen.font = `600 ${size * 0.8}px system-ui, sans-serif`;
+    const text = `${this.classes[label] ?? label} ${score.toFixed(2).replace(/^0/, "")}`;
+    const width = pen.measureText(text).width + size * 0.5, height = size * 1.05;
+    const x = Math.max(0, Math.min(x1 * scale, wide * scale - width));
+    const y = Math.max(0, Math.min(y1 * scale - height, tall * scale - height));
+    pen.fillStyle = colour;
+    pen.fillRect(x, y, width, height);
+    pen.fillStyle = COLOURS.ink;
+    pen.textAlign = "left";
+    pen.textBaseline = "middle";
+    pen.fillText(text, x + size * 0.25, y + height / 2);
+  }
+  close() {
+    this.canvas.close();
+    this.images.forEach((image) => image.close());
+  }
+}

@@ -1,0 +1,192 @@
+"""Pictures of a run and of what a detector finds. Pure functions: records or tensors in, a figure out.
+
+Figures are made without pyplot, which keeps every figure alive until told otherwise and is not safe in threads.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from teachkit.structures import Detections, GroundTruth
+
+# Okabe and Ito's colours, told apart with any colour vision; each curve also has a dash or a marker of its own.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+LOSSES = {"box": (PALETTE[0], "-", "o"), "cls": (PALETTE[1], "--", "s"), "dfl": (PALETTE[2], "-.", "^")}
+SCORES = {"map50": (PALETTE[0], "-", "o"), "map": (PALETTE[1], "--", "s"), "map75": (PALETTE[2], "-.", "^")}
+EVENTS = {"spike": "spike", "skipped": "skipped step", "plateau": "plateau", "diverged": "diverged"}
+
+
+class Picture(Figure):
+    """A matplotlib Figure that a notebook shows by itself. alt: what it shows, for those who cannot see it."""
+
+    def __init__(self, *args: Any, alt: str, layout: Any = "constrained", **settings: Any) -> None:
+        super().__init__(*args, layout=layout, **settings)
+        self.alt = alt
+
+    def png(self, dpi: float | str = "figure") -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=dpi)
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        """The picture, and the same words on every machine for a page that cannot show it."""
+        image = base64.b64encode(self.png()).decode()
+        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def curves(records: Sequence[dict[str, Any]]) -> Picture:
+    """The story of a run: its three unweighted losses, its scores on validation, its learning rate, its incidents.
+
+    records: what a Trainer hands out, or the lines of a `--log` file, in order.
+    """
+    steps = [record for record in records if record["kind"] == "step"]
+    epochs = [record for record in records if record["kind"] == "epoch"]
+    last_step = {record["epoch"]: record["step"] for record in steps}
+    ends = [last_step.get(record["epoch"], 0) for record in epochs]
+
+    picture = Picture(figsize=(11, 3.4), alt="Curves of a training run: losses, scores and learning rate by step")
+    losses, scores, rate = picture.subplots(1, 3)
+    for name, (colour, dash, marker) in LOSSES.items():
+        at, values = _finite([record["step"] for record in steps], [record[name] for record in steps])
+        losses.plot(at, values, color=colour, alpha=0.25, linewidth=0.8)
+        losses.plot(at, _smooth(values), color=colour, linestyle=dash, label=name)
+        at, values = _finite(ends, [record.get(f"val_{name}") for record in epochs])
+        losses.plot(at, values, color=colour, linestyle="none", marker=marker, markersize=5, clip_on=False)
+    for name, (colour, dash, marker) in SCORES.items():
+        at, values = _finite(ends, [record.get(name) for record in epochs])
+        scores.plot(at, values, color=colour, linestyle=dash, marker=marker, markersize=4, label=name, clip_on=False)
+    rate.plot(*_finite([record["step"] for record in steps], [record["lr"] for record in steps]), color=PALETTE[0])
+    _mark_events(losses, records)
+
+    losses.set(title="losses (line: training, mark: validation)", ylabel="unweighted loss")
+    scores.set(title="scores on validation", ylabel="average precision", ylim=(0, 1))
+    rate.set(title="learning rate", ylabel="learning rate")
+    for axes in (losses, scores, rate):
+        axes.set(xlabel="step", xlim=(0, max(1, len(steps))))
+        axes.grid(alpha=0.3)
+    for axes in (losses, rate):  # a logarithm shows progress that a linear axis squeezes into the floor
+        if any(value > 0 for line in axes.lines for value in line.get_ydata()):
+            axes.set_yscale("log")
+    losses.legend(loc="upper right", fontsize=8)
+    scores.legend(loc="lower right", fontsize=8)
+    return picture
+
+
+def detection_grid(
+    images: Sequence[Tensor] | Tensor,
+    detections: Sequence[Detections] | None,
+    classes: Sequence[str],
+    ground_truth: GroundTruth | None = None,
+    columns: int = 4,
+    title: str = "",
+) -> Picture:
+    """Pictures with what was found in them, solid and named with its score, over what is there, white and dashed.
+
+    images: B of [3, H, W], float in 0–1 or uint8; detections and ground_truth: of the same B images, or None.
+    """
+    count = len(images)
+    columns = max(1, min(columns, count))
+    rows = max(1, math.ceil(count / columns))
+    alt = f"{title or 'Pictures with detected boxes'}: detections are solid, true objects are dashed"
+    picture = Picture(figsize=(2.3 * columns, 2.3 * rows + (0.35 if title else 0)), alt=alt)
+    picture.suptitle(title, parse_math=False)
+    grid = list(picture.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid:
+        axes.axis("off")
+    for index, (axes, image) in enumerate(zip(grid, images, strict=False)):
+        _show_image(axes, image)
+        if ground_truth is not None:
+            for box in ground_truth.image(index)[0].tolist():
+                _draw_box(axes, box, "white", dashed=True)
+        if detections is not None:
+            draw_detections(axes, detections[index], classes)
+    return picture
+
+
+def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Picture:
+    """One picture, pixel for pixel, with what was found in it. image: [3, h, w], float in 0–1 or uint8."""
+    height, width = image.shape[-2:]
+    dpi = max(100.0, max(height, width) / 6.4)  # lines and letters grow with a large picture
+    alt = f"A picture with {len(found)} detected boxes"
+    picture = Picture(figsize=(width / dpi, height / dpi), dpi=dpi, alt=alt, layout=None)
+    axes = picture.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    _show_image(axes, image)
+    draw_detections(axes, found, classes)
+    return picture
+
+
+def draw_detections(axes: Axes, found: Detections, classes: Sequence[str]) -> None:
+    """One solid box each, in its class's colour, under its name and score. The best is drawn last, on top."""
+    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
+    height = axes.get_ylim()[0]
+    for box, score, label in reversed(list(rows)):
+        colour = PALETTE[label % len(PALETTE)]
+        _draw_box(axes, box, colour)
+        above = box[1] > 0.08 * height  # else there is no room for the name but inside the box
+        axes.text(
+            box[0],
+            box[1] + (0 if above else 0.02 * height),
+            f"{classes[label]} {score:.2f}",
+            verticalalignment="bottom" if above else "top",
+            parse_math=False,  # a class may be called "$5"
+            fontsize=7.5,
+            color="black" if _is_light(colour) else "white",
+            clip_on=True,
+            bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
+        )
+
+
+def _draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = False) -> None:
+    x1, y1, x2, y2 = box
+    # On a dark line of its own: a white dash is lost on a bright picture, a coloured line on one of its colour.
+    for edge, width, dash in (("black", 2.4, "-"), (colour, 1.4, "--" if dashed else "-")):
+        frame = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=edge, linewidth=width, linestyle=dash)
+        axes.add_patch(frame)
+
+
+def _show_image(axes: Axes, image: Tensor) -> None:
+    height, width = image.shape[-2:]
+    axes.imshow(image.detach().cpu().permute(1, 2, 0).numpy(), extent=(0, width, height, 0), interpolation="nearest")
+    axes.set(xlim=(0, width), ylim=(height, 0))
+
+
+def _mark_events(axes: Axes, records: Sequence[dict[str, Any]]) -> None:
+    """A dotted line at each incident, named once in the legend."""
+    named: set[str] = set()
+    for record in records:
+        if record["kind"] == "event" and record.get("what") in EVENTS:
+            name = EVENTS[record["what"]]
+            label = None if name in named else name
+            colour = PALETTE[3 + list(EVENTS.values()).index(name)]
+            axes.axvline(record["step"], color=colour, linestyle=":", linewidth=1.2, label=label)
+            named.add(name)
+
+
+def _finite(at: Sequence[float], values: Sequence[float | None]) -> tuple[list[float], list[float]]:
+    """What can be drawn: an undefined score is None, a diverged loss is not finite."""
+    pairs = [(x, y) for x, y in zip(at, values, strict=True) if y is not None and math.isfinite(y)]
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
+def _smooth(values: Sequence[float], span: int = 9) -> list[float]:
+    """Running mean with exponentially fading memory of about `span` steps."""
+    mean, result = 0.0, []
+    keep = 1 - 2 / (span + 1)
+    for count, value in enumerate(values, start=1):
+        mean = keep * mean + (1 - keep) * value
+        result.append(mean / (1 - keep**count))  # else it starts at 0
+    return result
+
+
+def _is_light(colour: str) -> bool:
+    red, green, blue = matplotlib.colors.to_rgb(colour)
+    return 0.3 * red + 0.59 * green + 0.11 * blue > 0.55

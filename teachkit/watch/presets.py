@@ -1,0 +1,31 @@
+"""Settings worth seeing, each named for what it shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from teachkit.structures import LossWeights
+
+
+@dataclass(frozen=True)
+class Preset:
+    """rate: times the optimizer's usual one; weights: factors of the usual loss weights, 1 where not named."""
+
+    hint: str
+    rate: float = 1.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def settings(self, usual_rate: float, usual_weights: LossWeights) -> dict[str, float]:
+        """What to hand to `Control.set`."""
+        weights = {name: usual * self.weights.get(name, 1.0) for name, usual in usual_weights.as_dict().items()}
+        return {"lr": usual_rate * self.rate, **weights}
+
+
+PRESETS = {
+    "Good": Preset("the usual rate and weights"),
+    "Too low": Preset("a hundredth of the usual rate", rate=1 / 100),
+    "Too high": Preset("a hundred times the usual rate", rate=100),
+    "No box loss": Preset("the weight of the box loss is 0", weights={"box": 0}),
+    "No class loss": Preset("the weight of the class loss is 0", weights={"cls": 0}),
+    "DFL only": Preset("the weights of box and class loss are 0", weights={"box": 0, "cls": 0}),
+    "All weights × 10": Preset("ten times each of the three weights", weights={"box": 10, "cls": 10, "dfl": 10}),
+}

@@ -1,0 +1,71 @@
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for notebook_page, which the benchmarks use too
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def chromium() -> str | None:
+    """The browser's executable; the environment variable CHROMIUM goes first."""
+    return os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+
+
+def missing(what: str) -> None:
+    """A student without a browser goes on; a machine that checks for everybody must have one."""
+    reason = f"{what} is missing: the widgets are not tested in a browser (install `chromium` and requirements.txt)"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    executable = chromium()
+    if executable is None:
+        missing("Chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright")
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield one
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from notebook_page import Server
+
+    with Server(tmp_path_factory.mktemp("notebooks"), options=("--LabApp.expose_app_in_browser=True",)) as running:
+        yield running
+
+
+@pytest.fixture
+def open_notebook(browser: Any, server: Any) -> Iterator[Callable[..., Any]]:
+    """`open_notebook([cell, …], width=1280)` → a page whose cells have been run."""
+    from notebook_page import NotebookPage
+
+    pages = []
+
+    def open_one(cells: list[str], name: str = "test.ipynb", width: int = 1280, height: int = 1000) -> Any:
+        page = NotebookPage(browser, server, width, height)
+        pages.append(page)
+        page.open(cells, name).run_all()
+        return page
+
+    yield open_one
+    for page in pages:
+        page.shut_down()

@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch import nn
+
+from teachkit.exercises import start_here
+from teachkit.exercises.start_here import ORDERS, STORY, check_orders, check_story
+
+
+def learns(order):
+    """Asks torch: does a line, fitted to a point, move?"""
+    line = nn.Linear(1, 1)
+    nn.init.zeros_(line.weight)
+    optimizer = torch.optim.SGD(line.parameters(), lr=0.1)
+    before = line.weight.item()
+    for _ in range(3):
+        loss = (line(torch.ones(1, 1)) - 5).square().sum()
+        calls = {"zero_grad": optimizer.zero_grad, "backward": loss.backward, "step": optimizer.step}
+        for name in order.split(", "):
+            calls[name]()
+    return line.weight.item() != before
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_worked_answer_is_what_torch_does(order):
+    assert learns(order) == ORDERS[order]
+
+
+def test_the_right_answers_are_accepted():
+    assert check_orders(ORDERS).startswith("Right")
+    assert check_orders({order: int(answer) for order, answer in ORDERS.items()}).startswith("Right")
+    assert check_story(STORY).startswith("Right")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_wrong_order_is_named_with_the_reason(order):
+    reply = check_orders({**ORDERS, order: not ORDERS[order]})
+    assert reply == f"not yet: {order}: {start_here.WHY[order]}."
+
+
+@pytest.mark.parametrize("event", STORY)
+@pytest.mark.parametrize("line", ["model", "criterion", "zero_grad", "backward", "step"])
+def test_a_wrong_line_of_the_story_is_told_what_that_line_does(event, line):
+    reply = check_story({**STORY, event: line})
+    if line == STORY[event]:
+        assert reply.startswith("Right")
+    else:
+        assert event in reply
+        assert start_here.MIX_UPS[line] in reply
+
+
+@pytest.mark.parametrize("check", [check_story, check_orders])
+@pytest.mark.parametrize("answers", [{}, {"zero_grad, backward": None}, {"tries the problems": None}])
+def test_unsolved_says_what_is_missing(check, answers):
+    assert check(answers).startswith("still open")
+
+
+@pytest.mark.parametrize("answer", ["yes", 2, "True", "learns"])
+def test_an_answer_of_another_kind_is_told_which_kind_is_wanted(answer):
+    assert "True or False" in check_orders(dict.fromkeys(ORDERS, answer))
+    assert "choose from" in check_story(dict.fromkeys(STORY, "optimizer"))

@@ -1,0 +1,463 @@
+"""Batches: what is in them, in which order, and that any of them can be had again."""
+
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from PIL import Image
+
+from teachkit.errors import UserError
+from teachkit.feed.augment import AugmentSettings
+from teachkit.feed.examples import Examples
+from teachkit.feed.formats import write_folder
+from teachkit.feed.letterbox import GREY, Letterbox
+from teachkit.feed.loader import Loader, load_data
+from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
+from teachkit.feed.store import padded
+from teachkit.structures import Batch
+from tests.feed.folders import CLASSES as FOLDER_CLASSES
+from tests.feed.folders import voc
+
+SMALL = SceneSettings(image_size=64)
+
+
+def shapes(split="train", batch_size=4, count=10, **options) -> Loader:
+    options = {"device": "cpu", "count": count, "scenes": SMALL, "augment": split == "train", **options}
+    return load_data("shapes", split, batch_size, **options)
+
+
+def in_files(folder, count=10, suffix=".png") -> Examples:
+    """Scenes whose pictures lie in files."""
+    scenes = make_scenes(count, settings=SMALL)
+    paths = [folder / f"{name}{suffix}" for name in scenes.names]
+    for path, image in zip(paths, scenes.images, strict=True):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+    return Examples(list(paths), scenes.boxes, scenes.labels, [path.name for path in paths], scenes.classes)
+
+
+def lazy(examples: Examples, **options) -> Loader:
+    return Loader(examples, "train", 4, 64, "cpu", **{"resident_bytes": 0, **options})
+
+
+def same(one: Batch, other: Batch) -> bool:
+    pairs = [(one.images, other.images)]
+    pairs += [
+        (getattr(one.ground_truth, part), getattr(other.ground_truth, part)) for part in ("boxes", "labels", "mask")
+    ]
+    return all(torch.equal(*pair) for pair in pairs) and one.names == other.names
+
+
+def names_of(batches) -> list[str]:
+    return [name for batch in batches for name in batch.names]
+
+
+def test_a_batch_has_the_form_of_the_contract():
+    loader = load_data("shapes", "val", device="cpu", count=20)
+    batch = next(iter(loader))
+    truth = batch.ground_truth
+    assert loader.classes == list(CLASSES)
+    assert (loader.split, loader.batch_size, loader.image_size, len(loader)) == ("val", 16, (128, 128), 2)
+    assert batch.images.shape == (16, 3, 128, 128)
+    assert batch.images.dtype == truth.boxes.dtype == torch.float32
+    assert 0 <= batch.images.min() < 0.3 < 0.7 < batch.images.max() <= 1
+    assert truth.boxes.shape == (*truth.mask.shape, 4)
+    assert (truth.labels.dtype, truth.mask.dtype, truth.labels.shape) == (torch.int64, torch.bool, truth.mask.shape)
+    assert batch.names == [f"val_{number:04d}" for number in range(16)]
+
+
+def test_shapes_are_a_thousand_scenes_to_train_on_and_two_hundred_to_validate_with():
+    loader = load_data("shapes", "val", device="cpu", limit=3)
+    assert (len(loader.names), load_data("shapes", "trainval", device="cpu", count=2).names[2]) == (3, "val_0000")
+    assert len(load_data("shapes", "val", device="cpu").names) == 200
+    assert len(load_data("shapes", device="cpu", scenes=SceneSettings(image_size=64, objects=(0, 0))).names) == 1000
+
+
+def test_pixels_boxes_and_labels_are_those_of_the_scenes():
+    scenes = make_scenes(10, seed=5, settings=SMALL)
+    for loader in (shapes("train", seed=5, augment=False), shapes("train", seed=5, augment=False, shuffle=False)):
+        for batch in loader:
+            for place, name in enumerate(batch.names):
+                index = scenes.names.index(name)
+                boxes, labels = batch.ground_truth.image(place)
+                assert torch.equal(batch.images[place], scenes.image(index) / 255)
+                assert torch.equal(boxes, scenes.boxes[index])
+                assert torch.equal(labels, scenes.labels[index])
+
+
+def test_each_pass_shows_every_picture_once_the_last_batch_being_smaller():
+    loader = shapes()
+    for _ in range(3):
+        batches = list(loader)
+        assert [len(batch) for batch in batches] == [4, 4, 2]
+        assert sorted(names_of(batches)) == sorted(loader.names)
+
+
+def test_training_passes_are_shuffled_anew_and_others_keep_the_order():
+    training, validation = shapes(), shapes("val")
+    orders = [tuple(names_of(training)) for _ in range(5)]
+    assert len({*orders, tuple(training.names)}) == 6
+    assert [names_of(validation) for _ in range(2)] == [validation.names] * 2
+    assert names_of(shapes(shuffle=False)) == training.names
+    assert names_of(shapes("val", shuffle=True)) != validation.names
+
+
+def test_other_seeds_give_other_orders():
+    scenes = make_scenes(10, settings=SMALL)
+    orders = {
+        tuple(names_of(Loader(scenes, batch_size=4, image_size=64, device="cpu", seed=seed))) for seed in range(5)
+    }
+    assert len(orders) == 5
+
+
+def test_training_is_augmented_unless_told_otherwise_and_validation_is_not():
+    def plain(split, epoch=9, **options):
+        scenes = make_scenes(10, settings=SMALL, split=split)
+        batch = shapes(split, **{"augment": None, **options}).batch(epoch, 0)
+        return all(
+            torch.equal(image, scenes.image(scenes.names.index(name)) / 255)
+            for image, name in zip(batch.images, batch.names, strict=True)
+        )
+
+    assert [plain("train", epoch) for epoch in range(5)] == [True, True, True, False, False]
+    assert not plain("train", epoch=0, augment=True)
+    assert not plain("train", epoch=0, augment=AugmentSettings())
+    assert plain("train", augment=False)
+    assert plain("val")
+    assert plain("test")
+    assert not plain("val", augment=True)
+    assert not plain("val", augment=AugmentSettings(flip=1, zoom=(1, 1), colour=0))
+
+
+def test_any_batch_can_be_had_again_in_any_order():
+    loader, other = shapes(), shapes()
+    first = [[batch for batch in loader] for _ in range(2)]
+    for epoch in (1, 0):
+        for place in (2, 0, 1):
+            assert same(other.batch(epoch, place), first[epoch][place])
+            assert same(loader.batch(epoch, place), first[epoch][place])
+    assert not same(first[0][0], first[1][0])
+
+
+def test_no_two_batches_are_augmented_alike():
+    scenes = make_scenes(1, settings=SMALL)
+    same_picture = scenes.subset([0] * 6)
+    loaders = [
+        Loader(same_picture, "train", 2, 64, "cpu", seed, augment=AugmentSettings(zoom=(0.5, 2))) for seed in (0, 1, 2)
+    ]
+    batches = [loader.batch(epoch, place).images for loader in loaders for epoch in range(3) for place in range(3)]
+    assert len({batch.numpy().tobytes() for batch in batches}) == 27
+
+
+def test_asking_for_a_batch_moves_nothing():
+    loader = shapes()
+    before = loader.state_dict()
+    loader.batch(7, 1)
+    assert loader.state_dict() == before
+
+
+@pytest.mark.parametrize("place", [-1, 3, 10])
+def test_there_is_no_batch_outside_a_pass(place):
+    with pytest.raises(IndexError, match="a pass has 3"):
+        shapes().batch(0, place)
+
+
+@pytest.mark.parametrize("taken", range(7))
+def test_a_loader_goes_on_where_another_stopped(taken):
+    whole, stopped, resumed = shapes(), shapes(), shapes()
+    expected = [batch for _ in range(3) for batch in whole]
+    seen = 0
+    while seen < taken:
+        for _ in stopped:
+            seen += 1
+            if seen == taken:
+                break
+    assert stopped.state_dict() == {"epoch": taken // 3, "place": taken % 3}
+    resumed.load_state_dict(stopped.state_dict())
+    rest = list(resumed) if taken % 3 else []
+    while taken + len(rest) < 9:
+        rest += list(resumed)
+    assert all(same(*pair) for pair in zip(rest, expected[taken:], strict=True))
+
+
+def test_a_pass_that_was_broken_off_is_not_gone_on_with():
+    loader = shapes()
+    next(iter(loader))
+    assert [names_of([batch]) for batch in loader] == [names_of([loader.batch(1, place)]) for place in range(3)]
+    validation = shapes("val")
+    assert names_of([next(iter(validation))]) == names_of([next(iter(validation))]) == validation.names[:4]
+
+
+@pytest.mark.parametrize("state", [{"epoch": 0, "place": 3}, {"epoch": 0, "place": -1}, {"epoch": -1, "place": 0}])
+def test_a_place_that_does_not_exist_is_refused_and_the_old_one_stays(state):
+    loader = shapes()
+    loader.load_state_dict({"epoch": 4, "place": 1})
+    with pytest.raises(ValueError, match="there is no place"):
+        loader.load_state_dict(state)
+    assert loader.state_dict() == {"epoch": 4, "place": 1}
+
+
+@pytest.mark.parametrize(("counts", "expected"), [([0, 0], 4), ([1], 4), ([4, 2], 4), ([5, 0], 8), ([13], 16)])
+def test_objects_are_padded_to_a_multiple_of_four(counts, expected):
+    boxes = [torch.rand(count, 4) + 1 for count in counts]
+    truth = padded(boxes, [torch.full((count,), 2) for count in counts])
+    assert truth.boxes.shape == (len(counts), expected, 4)
+    assert truth.mask.sum(1).tolist() == counts
+    assert all(torch.equal(truth.image(place)[0], its_boxes) for place, its_boxes in enumerate(boxes))
+    assert all(truth.image(place)[1].tolist() == [2] * count for place, count in enumerate(counts))
+    assert not truth.boxes[~truth.mask].any()
+    assert not truth.labels[~truth.mask].any()
+
+
+def test_pictures_of_all_sizes_and_shapes_are_letterboxed_and_their_boxes_follow():
+    sizes = [(30, 40), (100, 20), (64, 64), (200, 300)]
+    images = [torch.full((3, *size), 200, dtype=torch.uint8) for size in sizes]
+    boxes = [torch.tensor([[0.0, 0, width, height]]) for height, width in sizes]
+    examples = Examples(images, boxes, [torch.tensor([0])] * 4, list("abcd"), ["page"])
+    batch = Loader(examples, "val", 4, (64, 96), "cpu", shuffle=False).batch(0, 0)
+    assert batch.images.shape == (4, 3, 64, 96)
+    for place, size in enumerate(sizes):
+        x1, y1, x2, y2 = batch.ground_truth.boxes[place, 0].tolist()
+        assert [x1, y1, x2, y2] == Letterbox.fit(size, (64, 96)).boxes(boxes[place])[0].tolist()
+        picture = batch.images[place, 0] * 255 > (200 + GREY) / 2
+        assert picture.sum() == (x2 - x1) * (y2 - y1) > 500
+        assert picture[int(y1) : int(y2), int(x1) : int(x2)].all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([(100, 128), (64, 64)], (128, 128)),
+        ([(64, 128)], (64, 128)),
+        ([(480, 640)] * 3, (192, 256)),
+        ([(640, 480)], (256, 192)),
+        ([(480, 640), (640, 480)], (256, 256)),
+        ([(129, 129)], (256, 256)),
+        ([(100, 1000)], (32, 256)),
+    ],
+)
+def test_without_an_image_size_the_canvas_fits_the_pictures(tmp_path, sizes, expected):
+    images = [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes]
+    boxes, labels = [torch.tensor([[1.0, 2, 30, 40]])] * len(sizes), [torch.tensor([0])] * len(sizes)
+    names = [str(number) for number in range(len(sizes))]
+    write_folder({"train": Examples(images, boxes, labels, names, ["thing"])}, tmp_path / "set", "voc")
+    assert load_data(tmp_path / "set", device="cpu").image_size == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(64, (64, 64)), ((64, 96), (64, 96)), (None, (128, 128))])
+def test_scenes_are_drawn_at_the_size_asked_for(asked, expected):
+    loader = load_data("shapes", "val", image_size=asked, device="cpu", count=2)
+    assert loader.image_size == expected
+    drawn = make_scenes(2, settings=SceneSettings(image_size=min(expected)), split="val")
+    if asked != (64, 96):
+        assert torch.equal(loader.batch(0, 0).images[0], drawn.image(0) / 255)
+
+
+def test_the_knobs_of_the_scenes_come_through():
+    loader = load_data(
+        "shapes", device="cpu", count=8, scenes=SceneSettings(image_size=96, objects=(2, 2)), augment=False
+    )
+    batch = loader.batch(0, 0)
+    assert loader.image_size == (96, 96)
+    assert batch.ground_truth.mask.sum(1).tolist() == [2] * 8
+
+
+@pytest.mark.parametrize("form", ["voc", "coco", "yolo"])
+def test_a_folder_gives_the_same_batches_in_every_form(tmp_path, form):
+    splits = {split: make_scenes(6, settings=SMALL, split=split) for split in ("train", "val")}
+    write_folder(splits, tmp_path / form, form)
+    loader = load_data(str(tmp_path / form), "val", 4, image_size=64, device="cpu")
+    assert loader.classes == list(CLASSES)
+    assert not loader.problems
+    expected = Loader(splits["val"], "val", 4, 64, "cpu", shuffle=False)
+    assert len(loader) == len(expected) == 2
+    for batch, drawn in zip(loader, expected, strict=True):
+        assert (batch.images - drawn.images).abs().mean() < 0.03
+        assert (batch.ground_truth.boxes - drawn.ground_truth.boxes).abs().max() < 1e-3
+        assert torch.equal(batch.ground_truth.labels, drawn.ground_truth.labels)
+
+
+def test_limit_takes_the_first_pictures(tmp_path):
+    assert shapes(limit=3, shuffle=False).names == make_scenes(3, settings=SMALL).names
+    assert len(shapes(limit=99).names) == 10
+    assert load_data(voc(tmp_path), limit=2, device="cpu").names == ["a.png", "b.png"]
+    assert len(load_data("shapes", "trainval", device="cpu", count=3, limit=5, scenes=SMALL).names) == 5
+
+
+def test_problems_of_a_folder_are_handed_on_and_strict_stops_at_them(tmp_path):
+    folder = voc(tmp_path)
+    (folder / "JPEGImages" / "b.png").write_bytes(b"no picture")
+    loader = load_data(folder, device="cpu")
+    assert loader.names == ["a.png", "c.png"]
+    assert loader.classes == FOLDER_CLASSES
+    assert any("b.png:1:" in str(problem) for problem in loader.problems)
+    with pytest.raises(UserError, match=r"b\.png:1:"):
+        load_data(folder, device="cpu", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "nonsense"}, 'nonsense: there is no such folder; give one in VOC, COCO or YOLO form, or "shapes"'),
+        ({"split": "training"}, "'training': choose train, val, trainval or test"),
+        ({"batch_size": 0}, "batch_size must be a whole number ≥ 1, not 0"),
+        ({"batch_size": 2.0}, "batch_size must be"),
+        ({"image_size": 15}, "image_size must be a side, or \\(height, width\\)"),
+        ({"image_size": "large"}, "image_size must be"),
+        ({"image_size": (64, 64, 3)}, "image_size must be"),
+        ({"seed": -1}, "seed of the scenes must be"),
+        ({"limit": 0}, "limit must be a whole number ≥ 1"),
+        ({"workers": -1}, "workers must be a whole number ≥ 0"),
+        ({"count": 0}, "the split 'train' has no pictures"),
+        ({"device": "abacus"}, "abacus"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(arguments, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_data(**{"source": "shapes", "count": 2, "device": "cpu", **arguments})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_split_of_a_folder_is_told_with_those_there_are(tmp_path):
+    with pytest.raises(UserError, match="no split 'exam'; it has train, val"):
+        load_data(voc(tmp_path), "exam", device="cpu")
+
+
+@pytest.mark.parametrize(("split", "training"), [("training", True), ("train2017", True), ("valid", False)])
+def test_a_split_by_another_name_is_trained_on_or_not_all_the_same(tmp_path, split, training):
+    loader = load_data(voc(tmp_path), split, device="cpu")
+    assert (loader.shuffle, loader.augment is not None) == (training, training)
+
+
+@pytest.mark.parametrize("knob", [{"count": 3}, {"scenes": SMALL}])
+def test_knobs_of_the_scenes_are_refused_for_a_folder(tmp_path, knob):
+    with pytest.raises(UserError, match='for source "shapes" only'):
+        load_data(voc(tmp_path), device="cpu", **knob)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_a_set_too_large_to_be_resident_gives_the_same_batches(tmp_path, workers):
+    examples = in_files(tmp_path)
+    on_demand, resident = lazy(examples, workers=workers), lazy(examples, resident_bytes=2**30)
+    assert all(same(*pair) for _ in range(2) for pair in zip(on_demand, resident, strict=True))
+
+
+def test_a_resident_set_needs_its_files_no_more(tmp_path):
+    examples = in_files(tmp_path)
+    resident, on_demand = (
+        lazy(examples, resident_bytes=10 * 3 * 64 * 64),
+        lazy(examples, resident_bytes=10 * 3 * 64 * 64 - 1),
+    )
+    for path in examples.images:
+        path.unlink()
+    assert len(list(resident)) == 3
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(UserError, match=r"train_\d+\.png:1: .*rest of its batch"),
+    ):
+        on_demand.batch(0, 0)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "text"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_picture_broken_later_is_left_out_and_named(tmp_path, damage, workers):
+    examples = in_files(tmp_path)
+    loader = lazy(examples, workers=workers, shuffle=False)
+    broken = examples.images[2]
+    content = {"empty": b"", "cut": broken.read_bytes()[:500], "text": b"hello"}
+    broken.unlink() if damage == "missing" else broken.write_bytes(content[damage])
+    with pytest.warns(UserWarning, match=rf"{broken.name}:1: .*; left out"):
+        batch = loader.batch(0, 0)
+    assert batch.names == [examples.names[index] for index in (0, 1, 3)]
+    assert len(batch.ground_truth) == len(batch.images) == 3
+    assert [problem.file for problem in loader.problems] == [str(broken)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # said once
+        loader.batch(0, 0)
+
+
+def test_pictures_broken_from_the_start_are_not_in_a_resident_set(tmp_path):
+    examples = in_files(tmp_path)
+    for index in (0, 4, 9):
+        examples.images[index].write_bytes(b"broken")
+    loader = lazy(examples, resident_bytes=2**30, shuffle=False)
+    kept = [index for index in range(10) if index not in (0, 4, 9)]
+    assert loader.names == names_of(loader) == [examples.names[index] for index in kept]
+    assert [problem.file for problem in loader.problems] == [str(examples.images[index]) for index in (0, 4, 9)]
+    intact = make_scenes(10, settings=SMALL)
+    for index, image in zip(kept, torch.cat([batch.images for batch in loader]), strict=True):
+        assert torch.equal(image, intact.image(index) / 255)
+
+
+def test_a_set_of_broken_pictures_only_is_refused(tmp_path):
+    examples = in_files(tmp_path, count=2)
+    for path in examples.images:
+        path.write_bytes(b"broken")
+    with pytest.raises(UserError, match="no pictures that can be used"):
+        lazy(examples, resident_bytes=2**30)
+
+
+def test_there_are_no_workers_unless_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(ThreadPoolExecutor, "__init__", lambda *_: pytest.fail("a worker was started"))
+    assert len(list(lazy(in_files(tmp_path)))) == 3
+
+
+def _no_threads(self, *_):
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 64])
+def test_workers_that_cannot_start_are_done_without_and_it_is_said(tmp_path, monkeypatch, workers):
+    examples = in_files(tmp_path)
+    expected = list(lazy(examples))
+    loader = lazy(examples, workers=workers)
+    monkeypatch.setattr(threading.Thread, "start", _no_threads)
+    with pytest.warns(UserWarning, match="without workers"):
+        first = next(iter(loader))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # said once
+        rest = [loader.batch(0, place) for place in (1, 2)]
+    assert all(same(*pair) for pair in zip([first, *rest], expected, strict=True))
+
+
+def test_workers_leave_no_thread_behind(tmp_path):
+    before = threading.active_count()
+    for _ in lazy(in_files(tmp_path), workers=3):
+        assert threading.active_count() == before
+
+
+def test_the_files_are_left_as_they_are(tmp_path):
+    folder = voc(tmp_path)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
+    list(load_data(folder, device="cpu"))
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == files
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in files] == before
+
+
+def test_global_random_numbers_are_neither_used_nor_moved():
+    torch.manual_seed(1)
+    one, state = list(shapes()), torch.get_rng_state()
+    torch.manual_seed(2)
+    assert all(same(*pair) for pair in zip(one, shapes(), strict=True))
+    torch.manual_seed(1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_blood_cells_are_read_with_their_two_broken_boxes_named(bccd):
+    loader = load_data(bccd, "trainval", 8, device="cpu")
+    assert sorted(loader.classes) == ["Platelets", "RBC", "WBC"]
+    assert len(loader.names) == 292
+    assert [problem.file[-9:] for problem in loader.problems] == ["00338.xml", "00343.xml"]
+    assert next(iter(loader)).images.shape == (8, 3, 192, 256)
+
+
+@pytest.mark.gpu
+def test_a_set_is_resident_on_the_gpu_and_gives_the_same_there():
+    here, there = (load_data("shapes", count=8, device=device) for device in ("cpu", "cuda"))
+    batch = there.batch(0, 0)
+    assert batch.images.is_cuda
+    assert batch.ground_truth.boxes.is_cuda
+    assert (batch.images.cpu() - here.batch(0, 0).images).abs().max() < 1e-3
+    assert torch.equal(batch.ground_truth.mask.cpu(), here.batch(0, 0).ground_truth.mask)

@@ -1,0 +1,271 @@
+"""Rows 1, 2 and 32: a saved run survives a kill, a flipped bit and an evil file."""
+
+import os
+import pickle
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from teachkit.errors import UserError
+from teachkit.learn.checkpoint import BEFORE_LAST, BEST, LAST, load_model, load_run, pack, save_last
+from tests.learn.tiny import make_batches, same
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def saved(make_trainer, tmp_path):
+    """A run of two epochs, and the folder that it was saved in."""
+    trainer = make_trainer(make_batches(2), save_dir=tmp_path, settings={"data": "shapes", "seed": 0})
+    trainer.passes.data = Named(trainer.passes.data)
+    trainer.fit(2)
+    return trainer, tmp_path
+
+
+class Named(list):
+    classes, image_size = ("ring", "disc", "square"), (32, 32)
+
+
+def test_a_folder_holds_the_last_two_states_and_the_best_weights(saved):
+    trainer, folder = saved
+    assert sorted(file.name for file in folder.iterdir()) == sorted([LAST, BEFORE_LAST, BEST])
+    run = load_run(folder)
+    assert same(run.state["model"], dict(trainer.model.state_dict()))
+    assert run.state["counters"]["step_number"] == 4
+    assert (run.classes, run.image_size) == (["ring", "disc", "square"], (32, 32))
+    assert run.settings == {"data": "shapes", "seed": 0}
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_the_averaged_detector_is_rebuilt_from_the_folder_alone(saved, which):
+    trainer, folder = saved
+    if which == "best":  # without a score the first epoch stays the best
+        (folder / BEST).unlink()
+    model, classes, image_size = load_model(folder, which, device="cpu")
+    images = make_batches(1)[0].images
+    assert torch.equal(model(images).cls_logits, trainer.ema(images).cls_logits)
+    assert not model.training
+    assert (classes, image_size) == (["ring", "disc", "square"], (32, 32))
+
+
+def test_torch_reads_the_file_too(saved):
+    _, folder = saved
+    content = torch.load(folder / BEST, weights_only=True)
+    assert "weights" in content
+
+
+def test_a_folder_without_a_run_is_a_clear_error(tmp_path):
+    for load in (load_run, load_model):
+        with pytest.raises(UserError, match="no saved training here"):
+            load(tmp_path)
+        with pytest.raises(UserError, match="no saved training here"):
+            load(tmp_path / "missing")
+    with pytest.raises(UserError, match="not 'newest'"):
+        load_model(tmp_path, "newest")
+
+
+# row 2
+
+
+def flip(file, position, bit):
+    data = bytearray(file.read_bytes())
+    data[position] ^= 1 << bit
+    file.write_bytes(data)
+
+
+def test_any_flipped_bit_is_noticed_and_the_state_before_is_taken(saved):
+    _, folder = saved
+    sound = (folder / LAST).read_bytes()
+    numbers = random.Random(0)
+    positions = [0, 3, len(sound) - 1, len(sound) - 70, len(sound) - 80, len(sound) // 2]
+    positions += [numbers.randrange(len(sound)) for _ in range(60)]
+    for position in positions:
+        flip(folder / LAST, position, numbers.randrange(8))
+        with pytest.warns(UserWarning, match=r"last.pt is damaged.*before_last.pt is taken instead"):
+            run = load_run(folder)
+        assert run.file == folder / BEFORE_LAST
+        assert run.state["counters"]["step_number"] == 2
+        (folder / LAST).write_bytes(sound)
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "longer", "zeros", "text"])
+def test_a_file_that_was_cut_or_overwritten_is_noticed(saved, damage):
+    _, folder = saved
+    data = (folder / LAST).read_bytes()
+    broken = {
+        "empty": b"",
+        "half": data[: len(data) // 2],
+        "longer": data + b"x",
+        "zeros": bytes(len(data)),
+        "text": b"weights",
+    }
+    (folder / LAST).write_bytes(broken[damage])
+    with pytest.warns(UserWarning, match="damaged"):
+        assert load_run(folder).file.name == BEFORE_LAST
+
+
+def test_a_damaged_best_falls_back_to_the_last_state_for_detecting(saved):
+    trainer, folder = saved
+    flip(folder / BEST, 1000, 3)
+    with pytest.warns(UserWarning, match=r"best.pt is damaged.*last.pt is taken instead"):
+        model, _, _ = load_model(folder, device="cpu")
+    assert same(dict(model.state_dict()), dict(trainer.ema.state_dict()))
+
+
+def test_if_everything_is_damaged_that_is_said_in_one_line(saved):
+    _, folder = saved
+    for name in (LAST, BEFORE_LAST, BEST):
+        flip(folder / name, 500, 0)
+    for load in (load_run, load_model):
+        with pytest.raises(UserError, match="nothing to fall back to") as caught:
+            load(folder)
+        assert "\n" not in str(caught.value)
+
+
+# row 1
+
+
+def test_a_kill_at_any_moment_of_saving_leaves_a_run_to_go_on_with(make_trainer, tmp_path):
+    """A process saves one state after the other as fast as it can, and is killed at random moments."""
+    make_trainer(make_batches(2), save_dir=tmp_path).fit(1)
+    program = """
+import sys
+from pathlib import Path
+from teachkit.learn.checkpoint import load_run, pack, save_last
+folder = Path(sys.argv[1])
+run = load_run(folder)
+rebuilds = {"model": run.model, "classes": run.classes, "image_size": list(run.image_size)}
+print("ready", flush=True)
+while True:
+    run.state["counters"]["step_number"] += 1
+    save_last(folder, pack({"state": run.state, "settings": run.settings, "rebuilds": rebuilds}))
+"""
+    reached = load_run(tmp_path).state["counters"]["step_number"]
+    numbers = random.Random(1)
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT
+        ) as saver:
+            assert saver.stdout.readline() == b"ready\n"
+            time.sleep(numbers.uniform(0.02, 0.3))
+            saver.kill()
+        now = load_run(tmp_path).state["counters"]["step_number"]
+        assert now >= reached
+        reached = now
+    assert reached > 2
+    make_trainer(make_batches(2), save_dir=tmp_path)
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("failing", ["write", "fsync", "first rename", "second rename", "third rename"])
+def test_a_crash_at_any_step_of_saving_leaves_a_whole_state(saved, monkeypatch, failing):
+    _, folder = saved
+    state = load_run(folder).state
+    calls = []
+
+    def crash(*arguments, **settings):
+        calls.append(1)
+        if len(calls) < wanted:
+            return real(*arguments, **settings)
+        raise KeyboardInterrupt
+
+    wanted = {"second rename": 2, "third rename": 3}.get(failing, 1)
+    name = {"write": "fdopen", "fsync": "fsync"}.get(failing, "replace")
+    real = getattr(os, name) if name != "fdopen" else None
+    if name == "fdopen":
+        monkeypatch.setattr("teachkit.learn.files.open", crash, raising=False)
+    else:
+        monkeypatch.setattr(f"teachkit.learn.files.os.{name}", crash)
+    state["counters"]["step_number"] = 77
+    content = {"state": state, "settings": {}, "rebuilds": {"model": None, "classes": [], "image_size": [32, 32]}}
+    with pytest.raises(KeyboardInterrupt):
+        save_last(folder, pack(content))
+    monkeypatch.undo()
+    assert load_run(folder).state["counters"]["step_number"] in (4, 77)
+
+
+def test_what_a_killed_process_left_is_cleaned_away(make_trainer, tmp_path):
+    stale = [tmp_path / f"{LAST}.{name}.part" for name in "abc"]
+    for file in stale:
+        file.write_bytes(b"half a state")
+    keep = tmp_path / "notes.txt"
+    keep.write_text("mine")
+    make_trainer(save_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == [keep]
+
+
+def test_a_new_run_in_the_same_folder_puts_the_earlier_one_aside(make_trainer, saved):
+    trainer, folder = saved
+    weights = dict(trainer.ema.state_dict())
+    fresh = make_trainer(make_batches(2), save_dir=folder)
+    assert load_run(folder).state["counters"]["step_number"] == 4
+    fresh.fit(1)
+    assert load_run(folder).state["counters"]["step_number"] == 2
+    assert not (folder / BEFORE_LAST).exists()
+    assert same(dict(load_model(folder / "earlier", "last", device="cpu")[0].state_dict()), weights)
+
+
+def test_a_run_that_is_gone_on_with_keeps_its_files_in_place(make_trainer, saved):
+    _, folder = saved
+    again = make_trainer(make_batches(2), save_dir=folder)
+    again.load_state_dict(load_run(folder).state)
+    again.fit(1)
+    assert not (folder / "earlier").exists()
+    assert load_run(folder).state["counters"]["step_number"] == 6
+
+
+# row 32
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+    def __init__(self, target):
+        self.target = target
+
+
+def packed_with_checksum(archive):
+    import hashlib
+
+    return archive + b"sha256:" + hashlib.sha256(archive).hexdigest().encode()
+
+
+@pytest.mark.parametrize("form", ["torch zip", "torch zip inside", "legacy torch", "plain pickle"])
+def test_an_evil_file_runs_nothing_even_with_a_fitting_checksum(tmp_path, form):
+    target, folder = tmp_path / "harm", tmp_path / "run"
+    folder.mkdir()
+    file = folder / "made"
+    if form == "torch zip":
+        torch.save(Evil(target), file)
+    elif form == "torch zip inside":
+        torch.save({"format": 1, "state": {"model": Evil(target)}}, file)
+    elif form == "legacy torch":
+        torch.save(Evil(target), file, _use_new_zipfile_serialization=False)
+    else:
+        file.write_bytes(pickle.dumps(Evil(target)))
+    for name in (LAST, BEST):
+        (folder / name).write_bytes(packed_with_checksum(file.read_bytes()))
+    for load in (load_run, load_model):
+        with pytest.raises(UserError, match="not a saved training"):
+            load(folder)
+    assert not target.exists()
+
+
+def test_nothing_in_the_package_loads_pickles_or_runs_text():
+    import ast
+
+    for path in (ROOT / "teachkit").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("eval", "exec", "pickle.load", "pickle.loads"), path
+                if called == "torch.load":
+                    assert any(
+                        one.arg == "weights_only" and ast.unparse(one.value) == "True" for one in node.keywords
+                    ), path

@@ -1,0 +1,87 @@
+"""Row 35: in strict mode an operation that may differ from run to run is an error that names it."""
+
+import pytest
+import torch
+from torch import nn
+
+from teachkit.errors import UserError
+from teachkit.learn.determinism import only_deterministic
+from tests.learn.tiny import make_batches, tiny_detector
+
+x = torch.rand(1, 1, 4, 4)
+
+
+def unpool(dimensions):
+    pooled, places = getattr(nn.functional, f"max_pool{dimensions}d")(
+        torch.rand(1, 1, *[4] * dimensions), 2, return_indices=True
+    )
+    return getattr(nn.functional, f"max_unpool{dimensions}d")(pooled, places, 2)
+
+
+OPERATIONS = {
+    "put_": lambda: torch.zeros(4).put_(torch.tensor([0, 1]), torch.ones(2), accumulate=False),
+    "max_unpooling2d_forward_out": lambda: unpool(2),
+    "max_unpooling3d_forward_out": lambda: unpool(3),
+    "max_unpooling1d": lambda: unpool(1),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_operation_is_named_in_one_line(name):
+    OPERATIONS[name]()
+    with pytest.raises(UserError, match="strict determinism") as caught, only_deterministic(True):
+        OPERATIONS[name]()
+    assert name.removesuffix("1d") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_trainer_in_strict_mode_refuses_such_a_model(make_trainer):
+    class Loose(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.detector = tiny_detector()
+
+        def forward(self, images):
+            pooled, places = nn.functional.max_pool2d(images, 2, return_indices=True)
+            return self.detector(nn.functional.max_unpool2d(pooled, places, 2))
+
+    make_trainer(model=Loose()).step()
+    with pytest.raises(UserError, match="max_unpooling2d"):
+        make_trainer(model=Loose(), strict_determinism=True).step()
+
+
+def test_the_real_detector_and_criterion_train_in_strict_mode_to_the_same_weights(make_trainer):
+    strict, loose = make_trainer(strict_determinism=True), make_trainer()
+    for _ in range(3):
+        strict.step(), loose.step()
+    assert torch.equal(next(strict.model.parameters()), next(loose.model.parameters()))
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_torchs_own_setting_is_restored(before):
+    torch.use_deterministic_algorithms(before)
+    try:
+        with only_deterministic(True):
+            assert torch.are_deterministic_algorithms_enabled()
+        with pytest.raises(UserError), only_deterministic(True):
+            OPERATIONS["put_"]()
+        assert torch.are_deterministic_algorithms_enabled() == before
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_other_errors_pass_unchanged():
+    with pytest.raises(RuntimeError, match="shape"), only_deterministic(True):
+        torch.zeros(2).reshape(3)
+    with only_deterministic(False):
+        OPERATIONS["put_"]()
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_real_detector_trains_in_strict_mode(make_trainer):
+    from teachkit.feed.detector import Detector
+
+    batches = [batch.to("cuda") for batch in make_batches()]
+    trainer = make_trainer(batches, model=Detector(3, device="cuda"), strict_determinism=True)
+    for _ in range(4):
+        trainer.step()

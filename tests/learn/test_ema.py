@@ -1,0 +1,78 @@
+import copy
+
+import pytest
+import torch
+
+from teachkit.learn.ema import averaged_model
+from tests.learn.tiny import same, tiny_detector
+
+
+def walk(model, steps, seed=0):
+    """Moves every weight and buffer at random, as training would."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        with torch.no_grad():
+            for one in model.state_dict().values():
+                one.add_(torch.randn(one.shape, generator=generator).to(one.dtype))
+        yield
+
+
+def test_the_average_is_the_recursion_with_its_ramp():
+    model, decay = tiny_detector(), 0.9
+    averaged = averaged_model(model, decay)
+    expected = {}
+    for t, _ in enumerate(walk(model, 100)):
+        averaged.update_parameters(model)
+        now = {name: one.double() for name, one in model.state_dict().items() if one.is_floating_point()}
+        d = min(decay, (1 + t) / (10 + t))
+        expected = (
+            {name: d * expected[name] + (1 - d) * one for name, one in now.items()} if expected else copy.deepcopy(now)
+        )
+    found = averaged.module.state_dict()
+    assert all(torch.allclose(found[name].double(), one, atol=1e-4) for name, one in expected.items())
+
+
+def test_after_few_steps_the_average_is_not_stale():
+    """With a fixed decay of 0.999 it would still be at the start after 30 steps."""
+    model = tiny_detector()
+    averaged = averaged_model(model, 0.999)
+    averaged.update_parameters(model)
+    start = next(model.parameters()).detach().clone()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(1.0)
+    for _ in range(30):
+        averaged.update_parameters(model)
+    assert (next(averaged.module.parameters()) - start).mean().item() > 0.95
+
+
+def test_the_statistics_of_norms_are_averaged_too():
+    model = tiny_detector()
+    averaged = averaged_model(model, 0.99)
+    for _ in walk(model, 3):
+        averaged.update_parameters(model)
+    start = dict(tiny_detector().named_buffers())
+    moved = [name for name, one in averaged.module.named_buffers() if not torch.equal(one, start[name])]
+    assert {name.split(".")[-1] for name in moved} >= {"running_mean", "running_var"}
+
+
+def test_the_model_is_not_touched_and_the_average_detects_in_eval_mode():
+    model = tiny_detector().train()
+    averaged = averaged_model(model, 0.99)
+    before = copy.deepcopy(dict(model.state_dict()))
+    for _ in range(3):
+        averaged.update_parameters(model)
+    assert same(before, dict(model.state_dict()))
+    assert model.training
+    assert not any(module.training for module in averaged.modules())
+    assert not any(weight.requires_grad for weight in averaged.parameters())
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 1.0])
+def test_decay_may_be_anything_from_none_to_all(decay):
+    model = tiny_detector()
+    averaged = averaged_model(model, decay)
+    for _ in walk(model, 2):
+        averaged.update_parameters(model)
+    latest = torch.allclose(next(averaged.module.parameters()), next(model.parameters()))
+    assert latest == (decay == 0.0)

@@ -1,0 +1,158 @@
+"""Row 6: Ctrl-C at any moment stops between two steps, saved, and the same process trains on."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from teachkit.learn.checkpoint import load_run
+from teachkit.learn.interrupts import HeldInterrupt
+from tests.learn.tiny import make_batches, same
+
+
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def handler_is_restored():
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+MOMENTS = ["forward", "criterion", "backward", "update", "record", "validation", "saving", "loading a batch"]
+
+
+def press_at(trainer, moment, monkeypatch):
+    """Presses once, at this moment of the third step or of what follows the first epoch."""
+    pressed = []
+
+    def once(original, after):
+        calls = []
+
+        def wrapped(*arguments, **settings):
+            calls.append(1)
+            if len(calls) >= after and not pressed:
+                pressed.append(1)
+                press()
+            return original(*arguments, **settings)
+
+        return wrapped
+
+    if moment == "forward":
+        trainer.model.forward = once(trainer.model.forward, 3)
+    elif moment == "criterion":
+        trainer.criterion = once(trainer.criterion, 3)
+    elif moment == "backward":
+        next(trainer.model.parameters()).register_hook(once(lambda gradient: None, 3))
+    elif moment == "update":
+        trainer.optimizer.register_step_post_hook(once(lambda *_: None, 3))
+    elif moment == "record":
+        trainer.on_record = once(trainer.records.append, 3)
+    elif moment == "validation":
+        trainer.ema.forward = once(trainer.ema.forward, 1)
+    elif moment == "saving":
+        monkeypatch.setattr("teachkit.learn.files.os.fsync", once(os.fsync, 1))
+    else:
+        trainer.passes.data = Pressing(trainer.passes.data, pressed)
+
+
+class Pressing(list):
+    def __init__(self, batches, pressed):
+        super().__init__(batches)
+        self.pressed = pressed
+
+    def __iter__(self):
+        for place, batch in enumerate(super().__iter__()):
+            if place == 2 and not self.pressed:
+                self.pressed.append(1)
+                press()
+            yield batch
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_at_any_moment_stops_between_steps_and_training_goes_on_bit_for_bit(
+    make_trainer, tmp_path, monkeypatch, moment
+):
+    data, validation = make_batches(4), make_batches(2, seed=1)
+    whole = make_trainer(data, validation, epochs=2)
+    whole.fit()
+    trainer = make_trainer(data, validation, epochs=2, save_dir=tmp_path)
+    press_at(trainer, moment, monkeypatch)
+    assert trainer.fit()["reason"] == "interrupted"
+    saved = load_run(tmp_path).state
+    assert saved["counters"]["step_number"] == trainer.step_number < 8
+    assert same(saved["model"], dict(trainer.model.state_dict()))
+    assert trainer.fit()["reason"] == "epochs"
+    assert same(dict(whole.model.state_dict()), dict(trainer.model.state_dict()))
+    assert [record["epoch"] for record in trainer.of("epoch")] == [0, 1]
+
+
+def test_a_second_ctrl_c_breaks_off_at_once(make_trainer):
+    trainer = make_trainer()
+    forward = trainer.model.forward
+
+    def stuck(images):
+        press()
+        press()
+        return forward(images)
+
+    trainer.model.forward = stuck
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(1)
+    trainer.model.forward = forward
+    assert trainer.fit(1)["reason"] == "epochs"
+
+
+def test_ctrl_c_in_a_single_step_waits_until_the_step_is_done(make_trainer):
+    trainer, untouched = make_trainer(), make_trainer()
+    trainer.optimizer.register_step_post_hook(lambda *_: press())
+    with pytest.raises(KeyboardInterrupt):
+        trainer.step()
+    untouched.step()
+    assert trainer.step_number == 1
+    assert len(trainer.records) == 1
+    assert same(dict(trainer.model.state_dict()), dict(untouched.model.state_dict()))
+
+
+def test_ctrl_c_wakes_a_paused_run(make_trainer):
+    trainer = make_trainer()
+    trainer.control.pause()
+    threading.Timer(0.3, press).start()
+    assert trainer.fit(1)["reason"] == "interrupted"
+    assert trainer.step_number == 0
+
+
+def test_in_another_thread_signals_are_left_to_the_main_thread(make_trainer):
+    trainer, failures = make_trainer(make_batches(2)), []
+
+    def run():
+        try:
+            assert signal.getsignal(signal.SIGINT) is before
+            trainer.fit(1)
+        except BaseException as error:
+            failures.append(error)
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(60)
+    assert not failures
+    assert trainer.step_number == 2
+
+
+@pytest.mark.parametrize("before", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler, lambda *_: None])
+def test_whatever_handled_the_signal_before_handles_it_again(before):
+    ours = signal.signal(signal.SIGINT, before)
+    try:
+        with HeldInterrupt() as held:
+            press()
+            assert held.received
+        assert signal.getsignal(signal.SIGINT) is before
+        with pytest.raises(ZeroDivisionError), HeldInterrupt():
+            raise ZeroDivisionError
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, ours)

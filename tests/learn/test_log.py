@@ -1,0 +1,169 @@
+"""The log is whole lines of JSON at any moment, whatever happens to the disk or the process."""
+
+import json
+import math
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from teachkit.errors import UserError
+from teachkit.learn.checkpoint import load_run
+from teachkit.learn.log import LogWriter, cut_log, read_log
+from tests.learn.tiny import make_batches, without_times
+
+RECORDS = [
+    {"kind": "start", "settings": {"lr": 0.1}},
+    {"kind": "step", "step": 0, "epoch": 0, "box": 0.5},
+    {"kind": "event", "step": 1, "what": "skipped", "names": ["Ünïcode.png"]},
+    {"kind": "step", "step": 1, "epoch": 0, "box": math.nan},
+    {"kind": "epoch", "epoch": 0, "map50": math.nan},
+]
+
+
+def test_each_record_is_a_line_that_can_be_read_at_once(tmp_path):
+    with LogWriter(tmp_path / "deep" / "log.jsonl") as log:
+        for count, record in enumerate(RECORDS, start=1):
+            log.write(record)
+            assert len((tmp_path / "deep" / "log.jsonl").read_text(encoding="utf-8").splitlines()) == count
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan")])
+def test_what_is_no_number_becomes_null_and_valid_json(tmp_path, value):
+    with LogWriter(tmp_path / "log") as log:
+        log.write({"kind": "step", "box": value, "weights": {"box": value}, "list": [value, 1.5]})
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    line = json.loads((tmp_path / "log").read_text(), parse_constant=refuse)
+    assert line == {"kind": "step", "box": None, "weights": {"box": None}, "list": [None, 1.5]}
+
+
+def test_a_record_comes_back_as_it_was(tmp_path):
+    with LogWriter(tmp_path / "log") as log:
+        for record in RECORDS[:3]:
+            log.write(record)
+    assert read_log(tmp_path / "log") == RECORDS[:3]
+
+
+def test_a_log_may_be_begun_anew_or_gone_on_with(tmp_path):
+    for append, count in ((False, 1), (True, 2), (False, 1)):
+        with LogWriter(tmp_path / "log", append) as log:
+            log.write(RECORDS[0])
+        assert len(read_log(tmp_path / "log")) == count
+
+
+@pytest.mark.parametrize("cut", [1, 10, 30])
+def test_a_last_line_that_a_crash_cut_off_is_left_out(tmp_path, cut):
+    with LogWriter(tmp_path / "log") as log:
+        for record in RECORDS[:3]:
+            log.write(record)
+    data = (tmp_path / "log").read_bytes()
+    (tmp_path / "log").write_bytes(data[:-cut])
+    assert read_log(tmp_path / "log") == RECORDS[:2]
+    with LogWriter(tmp_path / "log", append=True) as log:
+        log.write(RECORDS[2])
+    assert read_log(tmp_path / "log") == RECORDS[:3]
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "null", '{"step": 3}', "step 3"])
+def test_a_line_that_is_no_record_is_named_with_its_number(tmp_path, line):
+    (tmp_path / "log").write_text(f'{{"kind": "start"}}\n{line}\n{{"kind": "end"}}\n')
+    with pytest.raises(UserError, match="log:2: not a record"):
+        read_log(tmp_path / "log")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_training(tmp_path):
+    with pytest.raises(UserError, match="choose another place for the log"):
+        LogWriter(tmp_path)
+
+
+def test_on_a_full_disk_training_goes_on_and_it_is_said_once():
+    with LogWriter("/dev/full") as log:
+        with pytest.warns(UserWarning, match="disk full, /dev/full needs 0.1 MB"):
+            log.write(RECORDS[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            log.write(RECORDS[1])
+
+
+@pytest.mark.parametrize("room", [0, 1, 20, 45])
+def test_what_found_no_room_is_written_later_and_no_line_is_torn(tmp_path, monkeypatch, room):
+    class Full:
+        """A raw file on a disk with room for so many more bytes."""
+
+        def __init__(self, file):
+            self.file, self.room = file, room
+
+        def write(self, data):
+            if self.room == 0:
+                raise OSError(28, os.strerror(28))
+            data = bytes(data)[: self.room]
+            self.room -= len(data)
+            return self.file.write(data)
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+    with LogWriter(tmp_path / "log") as log:
+        log.write(RECORDS[0])
+        real, log._file = log._file, Full(log._file)
+        with pytest.warns(UserWarning, match="disk full"):
+            log.write(RECORDS[1])
+        assert read_log(tmp_path / "log") == RECORDS[:1]
+        assert (tmp_path / "log").read_bytes().endswith(b"\n")
+        log._file = real
+        log.write(RECORDS[2])
+    assert without_times(read_log(tmp_path / "log")) == RECORDS[:3]
+
+
+@pytest.mark.parametrize("stop_at", [3, 4, 6, 8])
+def test_cut_back_to_a_state_and_gone_on_with_the_log_is_that_of_one_run(make_trainer, tmp_path, stop_at):
+    """The interrupted run logs further than it saves, as one that is killed does."""
+    data, validation = make_batches(4), make_batches(1, seed=1)
+
+    def logged(path, append=False):
+        log = LogWriter(path, append)
+        return log, {"epochs": 3, "on_record": log.write}
+
+    log, settings = logged(tmp_path / "whole")
+    whole = make_trainer(data, validation, **settings)
+    whole.control.set(box=3)
+    whole.fit()
+    log.close()
+
+    log, settings = logged(tmp_path / "log")
+    cut = make_trainer(data, validation, save_dir=tmp_path / "run", **settings)
+    cut.control.set(box=3)
+    cut.on_record = lambda record: (log.write(record), cut.control.stop() if cut.step_number == stop_at else None)
+    cut.fit()
+    cut.saver, cut.on_record = None, log.write
+    cut.step(), cut.step()
+    log.close()
+
+    state = load_run(tmp_path / "run").state
+    cut_log(tmp_path / "log", state["counters"]["step_number"], state["counters"]["closed_epochs"])
+    log, settings = logged(tmp_path / "log", append=True)
+    again = make_trainer(data, validation, **settings)
+    again.load_state_dict(state)
+    again.fit()
+    log.close()
+    assert without_times(read_log(tmp_path / "log")) == without_times(read_log(tmp_path / "whole"))
+
+
+def test_cutting_is_all_or_nothing(tmp_path, monkeypatch):
+    with LogWriter(tmp_path / "log") as log:
+        for record in RECORDS:
+            log.write(record)
+    before = (tmp_path / "log").read_bytes()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("teachkit.learn.files.os.replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        cut_log(Path(tmp_path / "log"), 1, 0)
+    assert (tmp_path / "log").read_bytes() == before

@@ -1,0 +1,92 @@
+"""Time, memory, and row 30: hours of use leave nothing behind."""
+
+import gc
+import time
+import weakref
+
+import psutil
+import pytest
+import torch
+
+from teachkit.learn.resources import process_seconds, usage
+from tests.learn.tiny import make_batches
+
+
+def test_seconds_count_from_the_start_of_the_process_and_only_forward(monkeypatch):
+    assert process_seconds() == pytest.approx(time.time() - psutil.Process().create_time(), abs=0.5)
+    before = process_seconds()
+    monkeypatch.setattr(time, "time", lambda: 0.0)  # the clock on the wall is set back
+    assert process_seconds() >= before
+
+
+def test_memory_in_use_is_that_of_the_process():
+    assert usage(torch.device("cpu"))["rss_mb"] == pytest.approx(psutil.Process().memory_info().rss / 2**20, rel=0.2)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_its_memory_and_load_are_told():
+    block = torch.zeros(2**26, device="cuda")
+    found = usage(torch.device("cuda"))
+    assert found["gpu_mb"] >= block.nbytes / 2**20
+    assert 0 <= found["gpu_percent"] <= 100
+
+
+def test_a_machine_without_nvml_has_a_figure_less(monkeypatch):
+    def missing(device):
+        raise ModuleNotFoundError("pynvml")
+
+    monkeypatch.setattr(torch.cuda, "utilization", missing)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 2**20)
+    assert usage(torch.device("cuda"))["gpu_percent"] is None
+
+
+def test_a_trainer_that_is_dropped_is_gone_with_its_model(make_trainer):
+    optimizer_outlives = []
+    for _ in range(3):
+        trainer = make_trainer()
+        trainer.step()
+        optimizer_outlives.append(trainer.optimizer)
+        reference = weakref.ref(trainer)
+        del trainer
+        gc.collect()
+        assert reference() is None
+
+
+def test_the_graph_of_a_step_is_given_back(make_trainer):
+    trainer, held = make_trainer(), []
+
+    def forward(images):
+        predictions = original(images)
+        held.append(weakref.ref(predictions))
+        return predictions
+
+    original, trainer.model.forward = trainer.model.forward, forward
+    trainer.step()
+    gc.collect()
+    assert held[0]() is None
+    assert trainer.losses is None
+
+
+@pytest.mark.parametrize("what", ["steps", "settings", "snapshots", "rewinds"])
+def test_memory_stays_flat(make_trainer, what):
+    trainer = make_trainer(make_batches(2), on_record=lambda record: None)
+    trainer.step()
+    snapshot = trainer.state_dict()
+    work = {
+        "steps": trainer.step,
+        "settings": lambda: [trainer.control.set(lr=number / 1e4, box=number / 100) for number in range(100)],
+        "snapshots": trainer.state_dict,
+        "rewinds": lambda: trainer.load_state_dict(snapshot),
+    }[what]
+
+    def objects():
+        gc.collect()
+        return len(gc.get_objects())
+
+    for _ in range(5):
+        work()
+    before = objects()
+    for _ in range(30):
+        work()
+    # the past that trends are told from grows to a fixed length; it is made of floats, which are not counted here
+    assert objects() - before < 60

@@ -1,0 +1,118 @@
+"""Row 12: a disk that is full, or a folder that cannot be written, costs a message and nothing else."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from teachkit.errors import UserError
+from teachkit.learn.checkpoint import load_model, load_run
+from teachkit.learn.saving import Saver
+from tests.learn.tiny import make_batches
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def fails_with(number):
+    def fail(*arguments, **settings):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize("where", ["fsync", "replace"])
+def test_a_full_disk_is_said_with_its_megabytes_and_the_training_goes_on(
+    make_trainer, tmp_path, monkeypatch, number, where
+):
+    trainer = make_trainer(make_batches(2), save_dir=tmp_path)
+    trainer.fit(1)
+    sound = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr(f"teachkit.learn.files.os.{where}", fails_with(number))
+    assert trainer.fit(2)["reason"] == "epochs"
+    assert trainer.step_number == 6
+    messages = [event["message"] for event in trainer.events("unsaved")]
+    assert len(messages) == 2
+    assert all("disk full" in one and " MB" in one and "\n" not in one for one in messages)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == sound
+
+    monkeypatch.undo()
+    trainer.fit(1)
+    assert load_run(tmp_path).state["counters"]["step_number"] == 8
+
+
+def test_a_limit_of_the_operating_system_itself_is_survived(tmp_path):
+    """A real write that fails half way: no file of the process may become larger than 20 kB."""
+    program = """
+import resource, sys, warnings
+warnings.simplefilter("ignore")
+from teachkit.learn.trainer import Trainer
+from teachkit.punish.criterion import Criterion
+from tests.learn.tiny import make_batches, tiny_detector
+events = []
+trainer = Trainer(tiny_detector(), Criterion(), make_batches(2), save_dir=sys.argv[1], threads=1, on_record=events.append)
+trainer.fit(1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+print(trainer.fit(1)["reason"], [one["message"] for one in events if one["kind"] == "event"])
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)
+    assert done.stdout.startswith("epochs ['disk full")
+    assert load_run(tmp_path).state["counters"]["step_number"] == 2
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_other_failures_of_a_folder_are_told_as_they_are(make_trainer, tmp_path, monkeypatch):
+    trainer = make_trainer(make_batches(2), save_dir=tmp_path)
+    monkeypatch.setattr("teachkit.learn.files.os.fsync", fails_with(errno.EIO))
+    assert trainer.fit(1)["reason"] == "epochs"
+    (event,) = trainer.events("unsaved")
+    assert "Input/output error" in event["message"]
+
+
+def test_a_folder_removed_in_mid_run_is_made_again(make_trainer, tmp_path):
+    folder = tmp_path / "runs" / "one"
+    trainer = make_trainer(make_batches(2), save_dir=folder)
+    trainer.fit(1)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    trainer.fit(1)
+    assert load_run(folder).state["counters"]["step_number"] == 4
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused_before_the_training(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="choose another folder"):
+        Saver(tmp_path / "file")
+    with pytest.raises(UserError, match="choose another folder"):
+        Saver(tmp_path / "file" / "below")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_without_a_listener_an_unsaved_state_is_a_warning(make_trainer, tmp_path, monkeypatch):
+    trainer = make_trainer(make_batches(1), save_dir=tmp_path, on_record=None)
+    monkeypatch.setattr("teachkit.learn.files.os.fsync", fails_with(errno.ENOSPC))
+    with pytest.warns(UserWarning, match="disk full"):
+        trainer.fit(1)
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(make_trainer, tmp_path, monkeypatch):
+    scores = iter([0.2, 0.6, 0.4])
+    monkeypatch.setattr("teachkit.learn.loop.validate", lambda trainer: {"map50": next(scores)})
+    trainer = make_trainer(make_batches(2), make_batches(1), save_dir=tmp_path)
+    kept = []
+    trainer.on_record = lambda record: kept.append(trainer.state_dict()) if record["kind"] == "epoch" else None
+    trainer.passes.data = Sized(trainer.passes.data)
+    trainer.fit(3)
+    best, _, _ = load_model(tmp_path, device="cpu")
+    last, _, _ = load_model(tmp_path, "last", device="cpu")
+    assert all(bool((best.state_dict()[name] == one).all()) for name, one in kept[1]["ema"]["model"].items())
+    assert all(bool((last.state_dict()[name] == one).all()) for name, one in kept[2]["ema"]["model"].items())
+
+
+class Sized(list):
+    image_size = (32, 32)

@@ -1,0 +1,208 @@
+"""Row 3: a run that is gone on with is the run that was never stopped, bit for bit."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from teachkit.errors import UserError
+from teachkit.learn.checkpoint import load_run
+from tests.learn.tiny import make_batches, same, tiny_detector, without_times
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Forgetful(nn.Module):
+    """A detector with dropout before its head: torch's global generator is part of the run."""
+
+    def __init__(self):
+        super().__init__()
+        self.detector, self.dropout = tiny_detector(), nn.Dropout(0.3)
+
+    def forward(self, images):
+        return self.detector.head([self.dropout(one) for one in self.detector.features(images)])
+
+
+def settings_of(kind):
+    model = Forgetful() if kind == "dropout" else tiny_detector()
+    given = {"adamw": {"optimizer": "adamw"}, "sgd": {"optimizer": "sgd"}, "dropout": {}, "own optimizer": {}}[kind]
+    if kind == "own optimizer":
+        given = {"optimizer": torch.optim.RMSprop(model.parameters(), lr=1e-3, momentum=0.5)}
+    return {"model": model, "epochs": 4, **given}
+
+
+def stir(trainer, step):
+    """What a person does to a run."""
+    if step == 3:
+        trainer.control.set(lr=2e-3, box=3)
+    if step == 6:
+        trainer.criterion.weights.dfl = 2.5
+    if step == 8:
+        trainer.control.schedule = "one_cycle"
+
+
+def run(trainer, first, last):
+    for step in range(first, last):
+        stir(trainer, step)
+        trainer.step()
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd", "dropout", "own optimizer"])
+@pytest.mark.parametrize("cut", [0, 1, 4, 7, 8])
+def test_a_run_goes_on_bit_for_bit_from_the_middle_of_an_epoch_too(make_trainer, kind, cut):
+    torch.manual_seed(0)
+    whole = make_trainer(**settings_of(kind))
+    run(whole, 0, cut)
+    state = whole.state_dict()
+    kept = len(whole.records)
+    run(whole, cut, 12)
+
+    torch.manual_seed(99)
+    again = make_trainer(**settings_of(kind))
+    again.load_state_dict(state)
+    run(again, cut, 12)
+    assert without_times(again.records) == without_times(whole.records[kept:])
+    for part in ("model", "ema", "optimizer", "control", "passes", "trend", "random"):
+        assert same(again.state_dict()[part], whole.state_dict()[part]), part
+
+
+def test_a_snapshot_does_not_change_when_the_run_goes_on_from_it_twice(make_trainer):
+    """torch's optimizers go on with the very tensors that they are handed."""
+    trainer = make_trainer()
+    run(trainer, 0, 3)
+    snapshot = trainer.state_dict()
+    copies = []
+    for _ in range(2):
+        trainer.load_state_dict(snapshot)
+        run(trainer, 3, 7)
+        copies.append(trainer.state_dict())
+    assert same(copies[0]["model"], copies[1]["model"])
+    assert same(copies[0]["optimizer"], copies[1]["optimizer"])
+
+
+def test_a_change_asked_for_before_a_snapshot_is_recorded_after_it(make_trainer):
+    trainer = make_trainer()
+    run(trainer, 0, 2)
+    trainer.control.set(lr=0.03, cls=2)
+    trainer.criterion.weights.box = 4
+    snapshot = trainer.state_dict()
+    again = make_trainer()
+    again.load_state_dict(snapshot)
+    trainer.step(), again.step()
+    assert [event["what"] for event in again.events()] == ["lr", "weights"]
+    assert without_times(again.records) == without_times(trainer.records)[2:]
+
+
+def test_going_on_with_fit_gives_the_log_of_the_run_that_was_never_stopped(make_trainer, tmp_path):
+    data, validation = make_batches(5), make_batches(2, seed=1)
+    whole = make_trainer(data, validation, epochs=3)
+    whole.fit()
+
+    cut = make_trainer(data, validation, epochs=3, save_dir=tmp_path)
+    cut.on_record = lambda record: (cut.records.append(record), cut.control.stop() if cut.step_number == 8 else None)
+    assert cut.fit()["reason"] == "interrupted"
+    kept = without_times(cut.records[:-1])
+    again = make_trainer(data, validation, epochs=3)
+    again.load_state_dict(load_run(tmp_path).state)
+    assert again.fit()["reason"] == "epochs"
+    assert kept + without_times(again.records) == without_times(whole.records)
+    assert same(again.state_dict()["ema"], whole.state_dict()["ema"])
+
+
+def test_another_process_goes_on_bit_for_bit(make_trainer, tmp_path):
+    whole = make_trainer(epochs=2)
+    whole.fit()
+    program = """
+import json, sys
+from teachkit.learn.checkpoint import load_run
+from teachkit.learn.trainer import Trainer
+from teachkit.punish.criterion import Criterion
+from tests.learn.tiny import make_batches, tiny_detector
+records = []
+settings = dict(epochs=2, save_dir=sys.argv[1], threads=1, on_record=records.append)
+trainer = Trainer(tiny_detector(), Criterion(), make_batches(), **settings)
+if sys.argv[2] == "stop":
+    for _ in range(5):
+        trainer.step()
+    trainer.control.stop()
+else:
+    trainer.load_state_dict(load_run(sys.argv[1]).state)
+trainer.fit()
+print(json.dumps(records))
+"""
+    found = []
+    for word in ("stop", "go on"):
+        command = [sys.executable, "-W", "error", "-c", program, str(tmp_path), word]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)
+        found += json.loads(done.stdout)
+    wanted = [record for record in whole.records if record["kind"] == "step"]
+    assert without_times([one for one in found if one["kind"] == "step"]) == without_times(wanted)
+    assert same(load_run(tmp_path).state["model"], whole.state_dict()["model"])
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        ("threads", 3, "3 threads, now 1"),
+        ("device", "cuda (H200)", r"the device cuda \(H200\), now cpu"),
+        ("torch", "2.11.0", "torch 2.11.0, now"),
+        ("device", "cpu (none)", r"the device cpu \(none\), now cpu"),
+    ],
+)
+def test_what_makes_results_differ_is_named(make_trainer, part, value, said):
+    trainer = make_trainer()
+    state = trainer.state_dict()
+    state["machine"][part] = value
+    with pytest.warns(UserWarning, match=said):
+        trainer.load_state_dict(state)
+
+
+def test_the_stored_number_of_threads_is_taken_over_unless_another_was_asked_for(make_trainer):
+    state = make_trainer(threads=1).state_dict()
+    state["machine"]["threads"] = 2
+    adopting = make_trainer(threads=None)
+    adopting.load_state_dict(state)
+    assert adopting.threads == 2
+    with pytest.warns(UserWarning, match="2 threads, now 1"):
+        make_trainer(threads=1).load_state_dict(state)
+
+
+def test_a_state_of_something_else_is_refused_in_one_line(make_trainer):
+    state = make_trainer().state_dict()
+    other = make_trainer(model=tiny_detector().__class__(5, device="cpu", widths=(8, 8, 16), neck=8))
+    with pytest.raises(UserError, match="of another model") as caught:
+        other.load_state_dict(state)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="4 batches a pass, the training data has 6"):
+        make_trainer(make_batches(6)).load_state_dict(state)
+
+
+def test_a_state_of_the_other_optimizer_brings_it_along(make_trainer):
+    sgd = make_trainer(optimizer="sgd", schedule="constant")
+    sgd.step()
+    adamw = make_trainer(schedule="constant")
+    adamw.load_state_dict(sgd.state_dict())
+    assert without_times([adamw.step()]) == without_times([sgd.step()])
+    assert not adamw.events()
+
+
+def test_a_state_holds_plain_values_and_tensors_only(make_trainer):
+    def leaves(tree):
+        if isinstance(tree, dict):
+            for key, value in tree.items():
+                assert isinstance(key, (str, int))
+                yield from leaves(value)
+        elif isinstance(tree, (list, tuple)):
+            for value in tree:
+                yield from leaves(value)
+        else:
+            yield tree
+
+    trainer = make_trainer()
+    run(trainer, 0, 9)
+    kinds = {type(leaf) for leaf in leaves(trainer.state_dict())}
+    assert kinds <= {torch.Tensor, int, float, str, bool, type(None)}

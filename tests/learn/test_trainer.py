@@ -1,0 +1,233 @@
+"""One step: the three lines, its record, and the controls that come into force with it."""
+
+import inspect
+import json
+import math
+import threading
+
+import pytest
+import torch
+
+from teachkit.errors import UserError
+from teachkit.feed.detector import Detector
+from teachkit.learn.trainer import Trainer
+from teachkit.punish.criterion import Criterion
+from tests.learn.tiny import make_batches, same, tiny_detector
+
+STEP_KEYS = ["kind", "step", "epoch", "lr", "box", "cls", "dfl", "total", "weights", "grad_norm", "seconds"]
+
+
+def test_feed_punish_learn_stand_together_with_nothing_between():
+    source = inspect.getsource(Trainer._feed_punish_learn)
+    lines = [line.strip() for line in source.splitlines()[1:] if line.strip()]
+    assert lines == [
+        "# Feed",
+        "predictions = self.model(batch.images)",
+        "# Punish",
+        "self.losses = self.criterion(predictions, batch.ground_truth)",
+        "# Learn",
+        "self.optimizer.zero_grad()",
+        "self.losses.backward()",
+        "self.optimizer.step()",
+    ]
+
+
+def test_a_step_changes_the_weights_as_the_plain_loop_does(make_trainer):
+    batches, plain, criterion = make_batches(), tiny_detector(), Criterion()
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.01, momentum=0.9)
+    trained = tiny_detector()
+    given = torch.optim.SGD(trained.parameters(), lr=0.01, momentum=0.9)
+    trainer = make_trainer(batches, model=trained, optimizer=given, schedule="constant", clip=None)
+    for batch in batches:
+        losses = criterion(plain.train()(batch.images), batch.ground_truth)
+        optimizer.zero_grad()
+        losses.backward()
+        optimizer.step()
+        trainer.step()
+    assert same(dict(plain.state_dict()), dict(trained.state_dict()))
+
+
+def test_a_step_record_has_the_fields_of_the_contract_and_is_json(make_trainer):
+    trainer = make_trainer()
+    record = trainer.step()
+    assert list(record) == STEP_KEYS
+    assert trainer.records == [record]
+    assert json.loads(json.dumps(record)) == record
+    weights = record["weights"]
+    assert record["total"] == pytest.approx(sum(weights[name] * record[name] for name in weights), rel=1e-6)
+
+
+def test_steps_and_epochs_are_counted_from_zero(make_trainer):
+    trainer = make_trainer(make_batches(3))
+    places = [(record["step"], record["epoch"]) for record in (trainer.step() for _ in range(7))]
+    assert places == [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 1), (6, 2)]
+    assert (trainer.step_number, trainer.epoch) == (7, 2)
+
+
+def test_seconds_count_from_the_start_of_the_process(make_trainer):
+    import time
+
+    import psutil
+
+    age = time.time() - psutil.Process().create_time()
+    assert make_trainer().step()["seconds"] == pytest.approx(age, abs=1)
+
+
+def test_the_norm_is_recorded_before_the_gradient_is_clipped(make_trainer):
+    model = tiny_detector()
+    trainer = make_trainer(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.0), clip=1e-3)
+    record = trainer.step()
+    after = torch.linalg.vector_norm(torch.cat([one.grad.flatten() for one in model.parameters()]))
+    assert record["grad_norm"] > 0.1
+    assert after.item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_same_settings_give_the_same_run(make_trainer):
+    one, two = make_trainer(epochs=2), make_trainer(epochs=2)
+    for _ in range(6):
+        one.step(), two.step()
+    assert same(one.state_dict()["model"], two.state_dict()["model"])
+
+
+def test_an_optimizer_may_be_named_or_handed_over_but_not_tuned_twice():
+    model, criterion, data = tiny_detector(), Criterion(), make_batches()
+    assert isinstance(Trainer(model, criterion, data, optimizer="sgd", threads=1).optimizer, torch.optim.SGD)
+    given = torch.optim.RMSprop(model.parameters(), lr=1e-3)
+    assert Trainer(model, criterion, data, optimizer=given, threads=1).optimizer is given
+    with pytest.raises(UserError, match="handed over"):
+        Trainer(model, criterion, data, optimizer=given, lr=1e-2, threads=1)
+    with pytest.raises(UserError, match="no optimizer 'adam'"):
+        Trainer(model, criterion, data, optimizer="adam", threads=1)
+
+
+def test_the_loop_of_the_contract_runs_beside_a_trainer(make_trainer):
+    """A hook of the trainer left behind in the optimizer would touch the student's own steps."""
+    trainer = make_trainer()
+    trainer.step()
+    assert not trainer.optimizer._optimizer_step_pre_hooks
+
+
+# row 26: a control that is moved comes into force with the next step, and is recorded at that step
+
+
+@pytest.mark.parametrize("steps_before", [0, 1, 5])
+def test_a_learning_rate_is_in_force_at_the_next_step_and_recorded_there(make_trainer, steps_before):
+    trainer = make_trainer(epochs=10)
+    for _ in range(steps_before):
+        trainer.step()
+    trainer.control.lr = 0.0123
+    records = [trainer.step() for _ in range(3)]
+    assert [record["lr"] for record in records] == [0.0123] * 3
+    (event,) = trainer.events()
+    assert (event["step"], event["what"], event["lr"]) == (steps_before, "lr", 0.0123)
+    assert trainer.records.index(event) < trainer.records.index(records[0])
+
+
+def test_weights_moved_by_the_control_are_recorded_at_the_step_that_uses_them(make_trainer):
+    trainer = make_trainer()
+    trainer.step()
+    trainer.control.weights.box = 3
+    trainer.control.set(cls=1)
+    assert trainer.criterion.weights.box == 7.5  # not before the next step
+    record = trainer.step()
+    (event,) = trainer.events("weights")
+    assert record["weights"] == event["weights"] == {"box": 3.0, "cls": 1.0, "dfl": 1.5}
+    assert event["step"] == record["step"] == 1
+    assert record["total"] == pytest.approx(3 * record["box"] + record["cls"] + 1.5 * record["dfl"], rel=1e-6)
+
+
+def test_weights_moved_directly_on_the_criterion_are_recorded_too(make_trainer):
+    trainer = make_trainer()
+    trainer.step()
+    trainer.criterion.weights.dfl = 9
+    trainer.step()
+    trainer.step()
+    assert [(event["step"], event["weights"]["dfl"]) for event in trainer.events("weights")] == [(1, 9.0)]
+
+
+def test_a_slider_moved_by_another_thread_in_the_middle_of_a_step_waits_for_the_next(make_trainer):
+    class SlowDetector(Detector):
+        def forward(self, images):
+            if moving.is_set():
+                moving.clear()
+                mover = threading.Thread(target=lambda: trainer.control.set(lr=0.5, box=2))
+                mover.start()
+                mover.join()
+            return super().forward(images)
+
+    moving = threading.Event()
+    trainer = make_trainer(model=SlowDetector(3, device="cpu", widths=(8, 8, 16), neck=8))
+    moving.set()
+    during, after = trainer.step(), trainer.step()
+    assert during["lr"] != 0.5
+    assert during["weights"]["box"] == 7.5
+    assert after["lr"] == 0.5
+    assert after["weights"]["box"] == 2
+    assert [event["step"] for event in trainer.events()] == [1, 1]
+
+
+def test_a_schedule_takes_over_again_after_a_fixed_rate(make_trainer):
+    trainer, untouched = make_trainer(epochs=5), make_trainer(epochs=5)
+    trainer.control.lr = 0.1
+    trainer.step(), untouched.step()
+    trainer.control.schedule = "cosine"
+    assert trainer.step()["lr"] == untouched.step()["lr"] != 0.1
+
+
+def test_groups_keep_the_ratio_of_their_rates(make_trainer):
+    model = tiny_detector()
+    weights, biases = [p for p in model.parameters() if p.ndim > 1], [p for p in model.parameters() if p.ndim == 1]
+    groups = [{"params": weights, "lr": 0.01}, {"params": biases, "lr": 0.03}]
+    trainer = make_trainer(model=model, optimizer=torch.optim.SGD(groups, lr=0.01), epochs=3)
+    for move in (None, 0.2):
+        trainer.control.lr = move
+        trainer.step()
+        one, other = (group["lr"] for group in trainer.optimizer.param_groups)
+        assert other == pytest.approx(3 * one)
+
+
+def test_a_fresh_optimizer_takes_over_at_the_next_step(make_trainer):
+    trainer = make_trainer(schedule="constant")
+    trainer.step()
+    trainer.change_optimizer("sgd", lr=0.02)
+    assert trainer.step()["lr"] == 0.02
+    assert [event["step"] for event in trainer.events("optimizer")] == [1]
+
+
+# rows 8 and 9
+
+
+@pytest.mark.parametrize("empty", ["one picture", "one batch", "all", "no room for objects"])
+def test_pictures_without_objects_are_learned_from(make_trainer, empty):
+    batches = make_batches()
+    for batch in batches if empty in ("all", "no room for objects") else batches[:1]:
+        truth = batch.ground_truth
+        truth.mask[: 1 if empty == "one picture" else None] = False
+        if empty == "no room for objects":
+            truth.boxes, truth.labels, truth.mask = truth.boxes[:, :0], truth.labels[:, :0], truth.mask[:, :0]
+    trainer = make_trainer(batches)
+    records = [trainer.step() for _ in range(8)]
+    assert all(math.isfinite(record["total"]) and record["grad_norm"] > 0 for record in records)
+    assert not trainer.events()
+
+
+@pytest.mark.parametrize(("side", "count"), [(10.0, 0), (200.0, 1), (500.0, 1), (2000.0, 1)])
+def test_sides_beyond_the_last_bin_are_counted_in_the_epoch_record(make_trainer, side, count):
+    """From any point of a 32 px picture with strides 4 and 8, a side of 200 px is more than 15 strides away."""
+    batches = make_batches(2)
+    for batch in batches:
+        batch.ground_truth.boxes[:] = torch.tensor([16 - side, 16 - side, 16 + side, 16 + side])
+    trainer = make_trainer(batches, epochs=1)
+    trainer.fit()
+    (epoch,) = trainer.of("epoch")
+    assert (epoch["dfl_clipped"] > 0) == bool(count)
+
+
+def test_a_criterion_without_weights_or_clipped_counts_will_do(make_trainer):
+    criterion = Criterion()
+    trainer = make_trainer(criterion=lambda predictions, truth: criterion(predictions, truth))
+    trainer.step()
+    trainer.step()
+    assert not trainer.events()
+    with pytest.raises(UserError, match="no weights"):
+        trainer.control.set(box=1)

@@ -1,0 +1,137 @@
+"""The shape of the tree: which way imports point, which names are public, and what must not be found anywhere."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import teachkit
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "teachkit").rglob("*.py"))
+
+# What each part may import besides itself. `errors` is a leaf that all may import.
+MAY_IMPORT = {
+    "errors": set(),
+    "boxes": set(),
+    "structures": {"boxes"},
+    "feed": {"boxes", "structures"},
+    "punish": {"boxes", "structures"},
+    "scoring": {"boxes", "structures"},
+    "learn": {"boxes", "structures", "feed", "punish", "scoring"},
+    "watch": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
+    "exercises": {"boxes", "structures", "feed", "punish", "scoring", "learn", "watch"},
+    "doctor": {"feed"},
+    "commands": {"boxes", "structures", "feed", "punish", "scoring", "learn", "watch", "doctor"},
+    "__main__": {"commands"},
+    "__init__": set(),
+}
+PUBLIC = ["Batch", "GroundTruth", "Predictions", "Detections", "LossWeights", "Losses", "Assignment"]
+PUBLIC += ["TaskAlignedAssigner", "Criterion", "Detector", "load_data", "score", "Scores", "Trainer", "Cockpit"]
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT / "teachkit").parts[0].removesuffix(".py")
+
+
+def imported_by(path: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written out in full"
+            yield node.module or ""
+            if node.module == "teachkit":
+                yield from (f"teachkit.{alias.name}" for alias in node.names)
+
+
+def modules_of(*parts: str) -> list[Path]:
+    return [path for path in MODULES if part_of(path) in parts]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way_only(path):
+    own = part_of(path)
+    for name in imported_by(path):
+        if name.startswith("teachkit."):
+            part = name.split(".")[1]
+            assert part in MAY_IMPORT[own] | {own, "errors"}, f"{own} may not import {name}"
+
+
+def test_learn_and_everything_below_it_draw_nothing():
+    for path in modules_of("boxes", "structures", "errors", "feed", "punish", "scoring", "learn"):
+        libraries = {name.split(".")[0] for name in imported_by(path)}
+        assert not libraries & {"ipywidgets", "anywidget", "matplotlib", "IPython"}, path
+
+
+@pytest.mark.parametrize("names", ["", "load_data, Detector, Criterion, Trainer, score"])
+def test_importing_the_public_names_loads_no_plots_and_no_widgets(names):
+    program = f"import sys, teachkit\n{f'from teachkit import {names}' if names else ''}\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"ipywidgets", "anywidget", "matplotlib"} & set(run.stdout.split())
+
+
+def test_importing_the_package_alone_does_not_even_load_torch():
+    run = subprocess.run(
+        [sys.executable, "-c", "import sys, teachkit; print(*sys.modules)"],
+        **{"capture_output": True, "text": True, "check": True, "cwd": ROOT},
+    )
+    assert "torch" not in run.stdout.split()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there_and_documented(name):
+    assert getattr(teachkit, name).__doc__
+    assert name in dir(teachkit)
+
+
+def test_an_unknown_name_is_an_attribute_error_that_lists_the_known_ones():
+    with pytest.raises(AttributeError, match="Detector"):
+        teachkit.Detektor  # noqa: B018
+
+
+def test_the_package_docstring_is_the_loop_of_the_trainer():
+    """Feed, Punish, Learn: the same lines in the same order, and nothing between them."""
+    loop = ast.parse(teachkit.__doc__.split("\n", 1)[1])
+    statements = [ast.unparse(node) for node in loop.body[0].body[0].body]
+    assert statements == [
+        "predictions = model(batch.images)",
+        "losses = criterion(predictions, batch.ground_truth)",
+        "optimizer.zero_grad()",
+        "losses.backward()",
+        "optimizer.step()",
+    ]
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    assert not {path.stem for path in MODULES} & {"utils", "util", "helpers", "common", "misc"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_runs_code_from_data_and_weights_are_loaded_as_weights_only(path):
+    tree = ast.parse(path.read_text())
+    assert not {name.split(".")[0] for name in imported_by(path)} & {"pickle", "dill", "joblib", "marshal", "shelve"}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        assert called not in ("eval", "exec", "compile", "yaml.load", "np.load", "numpy.load"), f"line {node.lineno}"
+        if called == "torch.load":
+            settings = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert settings.get("weights_only") == "True", f"line {node.lineno}: torch.load without weights_only=True"
+
+
+def test_no_import_hides_names_behind_a_star():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)), path
+
+
+def test_every_test_folder_mirrors_a_part_of_the_package():
+    own = {"browser", "notebooks"}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name[0] not in "_."}
+    assert folders - own <= {path.name for path in (ROOT / "teachkit").iterdir() if path.is_dir()}

@@ -1,0 +1,427 @@
+"""The command line as it is typed: exit codes, one line for a mistake, what stands in the log and in the folder."""
+
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from teachkit.__main__ import main
+from teachkit.commands import records
+from teachkit.feed import scenes
+from teachkit.feed.formats import write_folder
+from teachkit.feed.loader import load_data
+from teachkit.feed.scenes import SceneSettings, make_scenes
+from teachkit.learn.checkpoint import load_run
+from teachkit.learn.defaults import Settings
+from teachkit.learn.log import read_log
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ["--batch-size", "8", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A YOLO folder of 24, 8 and 8 pictures of 64 px."""
+    folder = tmp_path_factory.mktemp("data") / "tiny"
+    settings = SceneSettings(image_size=64, objects=(1, 3), size=(1 / 4, 1 / 2))
+    counts = {"train": 24, "val": 8, "test": 8}
+    write_folder(
+        {split: make_scenes(count, 0, settings, split=split) for split, count in counts.items()}, folder, "yolo"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def saved(tiny, tmp_path_factory):
+    """The folder of a run of two epochs."""
+    folder = tmp_path_factory.mktemp("runs") / "saved"
+    assert main(["train", "--data", str(tiny), "--epochs", "2", "--save", str(folder), *SMALL]) == 0
+    return folder
+
+
+def typed(capsys, *words):
+    """Exit code, stdout and stderr of a command."""
+    capsys.readouterr()
+    try:
+        code = main([str(word) for word in words])
+    except SystemExit as end:  # argparse ends the process itself
+        code = end.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def assert_a_mistake(result, *words):
+    code, out, err = result
+    assert code == 2
+    assert len(err.splitlines()) == 1, err
+    assert "Traceback" not in err
+    for word in words:
+        assert str(word) in err
+    assert out == ""
+
+
+def pixels(file):
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+# mistakes
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("train", "--data"),
+        ("train --data shapes --resume x", "--resume"),
+        ("train --data shapes --epochs 0", "--epochs"),
+        ("train --data shapes --epochs 1.5", "--epochs"),
+        ("train --data shapes --epo 3", "--epo"),
+        ("train --data shapes --until map60=0.9", "map60=0.9"),
+        ("train --data shapes --until map50=1.1", "map50=1.1"),
+        ("train --data shapes --until map50", "map50"),
+        ("train --data shapes --until map50=nan", "map50=nan"),
+        ("train --data shapes --batch-size -1", "--batch-size"),
+        ("train --data shapes --optimizer lion", "lion"),
+        ("train --data shapes --lr nan", "--lr"),
+        ("train --data shapes --lr -0.1", "--lr"),
+        ("train --data shapes --box inf", "--box"),
+        ("train --data shapes --cls many", "--cls"),
+        ("train --data shapes --threads 0", "--threads"),
+        ("train --data shapes --seed -1", "--seed"),
+        ("evaluate --data shapes", "--weights"),
+        ("detect --weights x --out y", "IMAGE"),
+        ("data export shapes out", "--format"),
+        ("data export shapes out --format txt", "txt"),
+        ("data", "ACTION"),
+        ("trian", "trian"),
+        ("", "COMMAND"),
+    ],
+)
+def test_a_typing_mistake_is_one_line_that_names_it(words, named, capsys):
+    assert_a_mistake(typed(capsys, *words.split()), named, "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("train --data {missing}", "{missing}"),
+        ("train --data {tiny} --train-split trian", "trian"),
+        ("train --data {tiny} --val-split exam", "exam"),
+        ("train --data {tiny} --device gpu7", "gpu7"),
+        ("train --data {tiny} --image-size 72", "72"),
+        ("train --data {tiny} --save {file}", "{file}"),
+        ("train --data {tiny} --log {missing_in_file}", "{missing_in_file}"),
+        ("train --resume {missing}", "{missing}"),
+        ("evaluate --data {tiny} --weights {missing}", "{missing}"),
+        ("detect {file} --weights {missing} --out {missing}", "{missing}"),
+        ("data check {missing}", "{missing}"),
+        ("data export shapes {tiny} --format voc", "{tiny}"),
+        ("data get nothing", "nothing"),
+    ],
+)
+def test_what_is_not_there_is_one_line_that_names_it(words, named, tiny, tmp_path, monkeypatch, capsys):
+    for split in scenes.COUNTS:
+        monkeypatch.setitem(scenes.COUNTS, split, 2)
+    file = tmp_path / "file.txt"
+    file.write_text("a file")
+    places = {"tiny": tiny, "missing": tmp_path / "none", "file": file, "missing_in_file": file / "log.jsonl"}
+    assert_a_mistake(typed(capsys, *words.format(**places).split()), named.format(**places))
+    assert file.read_text() == "a file"
+
+
+def test_a_bug_of_ours_still_shows_where_it_is(monkeypatch):
+    monkeypatch.setattr("teachkit.commands.doctor.run", lambda arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["doctor"])
+
+
+def test_a_typing_mistake_is_found_before_torch_is_loaded():
+    program = "import sys; from teachkit.__main__ import build_parser; build_parser(); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"torch", "numpy", "tqdm"} & set(run.stdout.split())
+
+
+# train
+
+
+def test_a_training_without_pictures_loads_neither_plots_nor_widgets(tiny):
+    program = (
+        "import sys; from teachkit.__main__ import main\n"
+        f"code = main(['train', '--data', {str(tiny)!r}, '--epochs', '1', '--batch-size', '8'])\n"
+        "print(code, *sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    code, *modules = run.stdout.split()
+    assert code == "0"
+    assert not {"matplotlib", "ipywidgets", "IPython", "pandas", "scipy"} & set(modules)
+
+
+def test_the_log_holds_every_step_epoch_and_the_end(tiny, tmp_path, capsys):
+    log = tmp_path / "deep" / "log.jsonl"
+    options = ["--epochs", 2, "--box", 1, "--cls", 2, "--dfl", 3, "--lr", 0.001, "--log", log]
+    assert typed(capsys, "train", "--data", tiny, *options, *SMALL)[0] == 0
+    history = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [record["kind"] for record in history] == ["start", *["step"] * 3, "epoch", *["step"] * 3, "epoch", "end"]
+    start, end = history[0], history[-1]
+    assert start["settings"]["data"] == str(tiny)
+    assert start["settings"]["batch_size"] == 8
+    assert end["reason"] == "epochs"
+    steps = [record for record in history if record["kind"] == "step"]
+    assert [record["step"] for record in steps] == [0, 1, 2, 3, 4, 5]
+    for record in steps:
+        assert record["weights"] == {"box": 1, "cls": 2, "dfl": 3}
+        assert record["total"] == pytest.approx(record["box"] + 2 * record["cls"] + 3 * record["dfl"], rel=1e-5)
+        assert {"epoch", "lr", "grad_norm", "seconds"} <= set(record)
+        assert 0 <= record["lr"] <= 0.001
+    for record in history:
+        if record["kind"] == "epoch":
+            assert {"map", "map50", "map75", "val_box", "val_cls", "val_dfl", "train_seconds"} <= set(record)
+    assert [record["seconds"] for record in history] == sorted(record["seconds"] for record in history)
+
+
+@pytest.mark.parametrize(("goal", "code", "epochs"), [("map50=0", 0, 1), ("map75=1", 1, 2)])
+def test_until_decides_when_to_stop_and_the_exit_code(goal, code, epochs, tiny, tmp_path, capsys):
+    log = tmp_path / "log.jsonl"
+    assert typed(capsys, "train", "--data", tiny, "--epochs", 2, "--until", goal, "--log", log, *SMALL)[0] == code
+    assert [record["kind"] for record in read_log(log)].count("epoch") == epochs
+
+
+def test_a_diverged_training_says_so_and_exits_with_3(tiny, tmp_path, capsys):
+    log = tmp_path / "log.jsonl"
+    options = ["--epochs", 30, "--optimizer", "sgd", "--lr", 100, "--log", log]
+    code, _, err = typed(capsys, "train", "--data", tiny, *options, *SMALL)
+    assert code == 3
+    assert "diverged" in err
+    assert read_log(log)[-1]["reason"] == "diverged"
+
+
+def test_splits_that_overlap_are_warned_of(tiny, capsys):
+    _, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--val-split", "train", *SMALL)
+    assert "24 of 24 pictures of train" in err
+    _, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--val-split", "val", *SMALL)
+    assert "overlap" not in err
+
+
+def test_a_saved_run_holds_weights_log_curves_and_pictures(saved):
+    assert {file.name for file in saved.iterdir()} >= {
+        "best.pt",
+        "last.pt",
+        "log.jsonl",
+        "curves.png",
+        "detections.png",
+    }
+    for name in ("curves.png", "detections.png"):
+        assert pixels(saved / name).std() > 10, f"{name} is blank"
+
+
+def test_the_defaults_of_a_folder_follow_the_number_of_its_pictures():
+    few, many = (Settings("folder").for_pictures(count).epochs for count in (300, 30_000))
+    assert few == 60
+    assert many < few
+    assert Settings("folder", epochs=3).for_pictures(300).epochs == 3
+
+
+# resume
+
+
+def without_seconds(history):
+    volatile = ("seconds", "train_seconds", "rss_mb", "gpu_mb", "gpu_percent")
+    return [{name: value for name, value in record.items() if name not in volatile} for record in history]
+
+
+def interrupted_at(step, monkeypatch):
+    """Presses Ctrl-C while that step's record is written."""
+    take = records.Records.take
+
+    def take_and_interrupt(self, record):
+        take(self, record)
+        if record["kind"] == "step" and record["step"] == step:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(records.Records, "take", take_and_interrupt)
+
+
+@pytest.mark.parametrize("step", [0, 2, 4])
+def test_a_run_that_was_interrupted_goes_on_bit_for_bit(step, tiny, tmp_path, monkeypatch, capsys):
+    train = ["train", "--data", tiny, "--epochs", 2, *SMALL]
+    assert typed(capsys, *train, "--save", tmp_path / "whole")[0] == 0
+    with monkeypatch.context() as patch:
+        interrupted_at(step, patch)
+        assert typed(capsys, *train, "--save", tmp_path / "halves")[0] == 130
+    assert typed(capsys, "train", "--resume", tmp_path / "halves", "--log", tmp_path / "copy.jsonl")[0] == 0
+
+    whole, halves = (load_run(tmp_path / name).state for name in ("whole", "halves"))
+    for part in ("model", "ema"):
+        torch.testing.assert_close(halves[part], whole[part], rtol=0, atol=0)
+    expected = without_seconds(read_log(tmp_path / "whole" / "log.jsonl"))
+    for log in (tmp_path / "halves" / "log.jsonl", tmp_path / "copy.jsonl"):
+        history = without_seconds(read_log(log))
+        assert [record for record in history if record.get("what") != "resumed"] == expected
+        assert [record["step"] for record in history if record.get("what") == "resumed"] == [step + 1]
+
+
+@pytest.mark.parametrize("option", ["--data x", "--lr 0.1", "--save x", "--seed 3", "--batch-size 2", "--box 1"])
+def test_a_run_that_goes_on_takes_no_other_options(option, saved, capsys):
+    assert_a_mistake(typed(capsys, "train", "--resume", saved, *option.split()), option.split()[0])
+
+
+def test_a_finished_run_asks_for_more_epochs_and_goes_on_with_them(saved, tmp_path, capsys):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    assert_a_mistake(typed(capsys, "train", "--resume", folder), folder, "--epochs")
+    assert_a_mistake(typed(capsys, "train", "--resume", folder, "--epochs", 2), "2 epochs")
+    assert typed(capsys, "train", "--resume", folder, "--epochs", 3)[0] == 0
+    steps = [record["step"] for record in read_log(folder / "log.jsonl") if record["kind"] == "step"]
+    assert steps == list(range(9))
+
+
+def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
+    log, folder = tmp_path / "log.jsonl", tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "teachkit",
+        "train",
+        "--data",
+        tiny,
+        "--epochs",
+        "500",
+        "--log",
+        log,
+        "--save",
+        folder,
+    ]
+    process = subprocess.Popen([*command, *SMALL], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (log.exists() and '"step"' in log.read_text()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert read_log(log)[-1]["reason"] == "interrupted"
+    assert load_run(folder).state["counters"]["step_number"] > 0
+
+
+# evaluate and detect
+
+
+def test_evaluate_prints_nothing_but_json(saved, tiny, capsys):
+    code, out, err = typed(capsys, "evaluate", "--data", tiny, "--split", "val", "--weights", saved, "--json")
+
+    def not_json(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    scores = json.loads(out, parse_constant=not_json)
+    assert (code, err) == (0, "")
+    assert list(scores) == ["map", "map50", "map75", "per_class"]
+    assert list(scores["per_class"]) == load_data(tiny, "val").classes
+    assert all(list(row) == ["map", "map50", "map75"] for row in scores["per_class"].values())
+
+
+def test_evaluate_finds_the_best_score_of_the_training_again(saved, tiny, capsys):
+    _, out, _ = typed(capsys, "evaluate", "--data", tiny, "--split", "val", "--weights", saved, "--json")
+    best = max(record["map50"] for record in read_log(saved / "log.jsonl") if record["kind"] == "epoch")
+    assert json.loads(out)["map50"] == pytest.approx(best, abs=1e-6)
+
+
+def test_evaluate_prints_a_row_for_each_class(saved, tiny, capsys):
+    code, out, _ = typed(capsys, "evaluate", "--data", tiny, "--weights", saved)
+    assert code == 0
+    rows = [line.split()[0] for line in out.splitlines()[2:]]
+    assert rows == ["all", *load_data(tiny, "test").classes]
+
+
+def test_evaluate_refuses_a_set_of_other_classes(saved, tmp_path, capsys):
+    examples = make_scenes(4, 0, SceneSettings(image_size=64))
+    examples.classes = ["cat", *examples.classes[1:]]
+    write_folder({"test": examples}, tmp_path / "cats", "coco")
+    assert_a_mistake(typed(capsys, "evaluate", "--data", tmp_path / "cats", "--weights", saved), "cat", saved)
+
+
+def picture(folder, name="photo.jpg", size=(150, 90)):
+    folder.mkdir(exist_ok=True)
+    file = folder / name
+    Image.new("RGB", size, (40, 90, 200)).save(file)
+    return file
+
+
+def test_detect_draws_a_picture_in_its_own_size_and_leaves_the_original_alone(saved, tmp_path, capsys):
+    file = picture(tmp_path / "in")
+    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    code, out, _ = typed(capsys, "detect", file, "--weights", saved, "--out", tmp_path / "out")
+    assert code == 0
+    drawn = pixels(tmp_path / "out" / "photo.png")
+    assert drawn.shape == (90, 150, 3)
+    assert drawn[45, 75] == pytest.approx((40, 90, 200), abs=6)
+    assert str(tmp_path / "out" / "photo.png") in out
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == before
+
+
+def test_detect_names_a_broken_picture_and_draws_the_others(saved, tmp_path, capsys):
+    good, bad = picture(tmp_path / "in"), tmp_path / "in" / "bad.png"
+    bad.write_bytes(b"\x89PNG and then nothing")
+    code, out, err = typed(capsys, "detect", bad, good, "--weights", saved, "--out", tmp_path / "out")
+    assert code == 2
+    assert str(bad) in err
+    assert "photo.png" in out
+    assert (tmp_path / "out" / "photo.png").exists()
+
+
+def test_detect_never_writes_over_a_picture_it_was_given(saved, tmp_path, capsys):
+    file = picture(tmp_path / "in", "photo.png")
+    before = file.read_bytes()
+    assert_a_mistake(typed(capsys, "detect", file, "--weights", saved, "--out", tmp_path / "in"), file)
+    twice = [picture(tmp_path / "a", "same.jpg"), picture(tmp_path / "b", "same.jpg")]
+    assert_a_mistake(typed(capsys, "detect", *twice, "--weights", saved, "--out", tmp_path / "out"), "same.png")
+    assert file.read_bytes() == before
+
+
+# data
+
+
+def test_check_prints_each_problem_with_file_and_line_and_exits_with_1(tiny, tmp_path, capsys):
+    folder = shutil.copytree(tiny, tmp_path / "data")
+    label = sorted((folder / "labels" / "train").iterdir())[0]
+    first_bad = len(label.read_text().splitlines()) + 1
+    with label.open("a") as file:
+        file.write("99 0.5 0.5 0.1 0.1\n0 nan 0.5 0.1 0.1\n")
+    code, out, _ = typed(capsys, "data", "check", folder)
+    assert code == 1
+    assert {line.split(": ")[0] for line in out.splitlines()} == {f"{label}:{first_bad}", f"{label}:{first_bad + 1}"}
+
+
+def test_check_of_a_sound_folder_prints_no_problem_and_exits_with_0(tiny, capsys):
+    assert typed(capsys, "data", "check", tiny)[:2] == (0, "")
+
+
+@pytest.mark.parametrize("form", ["voc", "coco", "yolo"])
+def test_export_writes_a_folder_that_loads_as_the_built_in_set(form, tmp_path, monkeypatch, capsys):
+    for split, count in (("train", 4), ("val", 3), ("test", 2)):
+        monkeypatch.setitem(scenes.COUNTS, split, count)
+    assert typed(capsys, "data", "export", "shapes", tmp_path / form, "--format", form)[0] == 0
+    for split, count in (("train", 4), ("val", 3), ("test", 2)):
+        made, read = (load_data(source, split, shuffle=False, augment=False) for source in ("shapes", tmp_path / form))
+        assert len(read.names) == count
+        assert torch.equal(made.batch(0, 0).images, read.batch(0, 0).images)
+        torch.testing.assert_close(made.batch(0, 0).ground_truth.boxes, read.batch(0, 0).ground_truth.boxes)
+
+
+@pytest.mark.gpu
+def test_the_command_line_trains_on_a_gpu(tiny, tmp_path, capsys):
+    log = tmp_path / "log.jsonl"
+    options = ["--epochs", 2, "--device", "cuda", "--log", log, "--save", tmp_path / "run"]
+    assert typed(capsys, "train", "--data", tiny, *options, *SMALL)[0] == 0
+    history = read_log(log)
+    assert history[0]["settings"]["device"].startswith("cuda")
+    assert history[-1]["reason"] == "epochs"
+    arguments = ["--data", tiny, "--weights", tmp_path / "run", "--json", "--device", "cuda"]
+    assert 0 <= json.loads(typed(capsys, "evaluate", *arguments)[1])["map"] <= 1

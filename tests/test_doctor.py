@@ -1,0 +1,180 @@
+"""A machine with one thing broken: the doctor names it and its mend, and is not alarmed by what is merely optional."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from jupyter_server import serverapp
+
+from teachkit import doctor
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def clean_machine(tmp_path, monkeypatch):
+    """No Jupyter settings or servers but those that a test puts there."""
+    for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_NO_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.setattr(serverapp, "list_running_servers", lambda: [])
+    (tmp_path / "jupyter").mkdir()
+
+
+def findings_of(name):
+    return [finding for finding in doctor.examine() if finding.name == name]
+
+
+def test_a_machine_that_passes_these_tests_is_ready():
+    findings = doctor.examine()
+    assert doctor.verdict(findings) == "this machine is ready"
+    assert {"python", "torch", "device", "threads", "memory", "disk", "ipykernel", "chromium", "data"} <= {
+        finding.name for finding in findings
+    }
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision", "numpy", "matplotlib"])
+def test_a_missing_package_that_teachkit_needs_is_broken(name, monkeypatch):
+    version = metadata.version
+
+    def without(asked):
+        if asked == name:
+            raise metadata.PackageNotFoundError(asked)
+        return version(asked)
+
+    monkeypatch.setattr(metadata, "version", without)
+    findings = doctor.examine()
+    assert [finding.name for finding in findings if finding.broken] == [name]
+    assert "requirements.txt" in findings_of(name)[0].mend
+    assert name in doctor.verdict(findings)
+
+
+@pytest.mark.parametrize("name", ["nbval", "voila", "pycocotools", "jupyterlab"])
+def test_a_missing_package_that_only_notebooks_or_tests_need_is_a_note(name, monkeypatch):
+    version = metadata.version
+
+    def without(asked):
+        if asked == name:
+            raise metadata.PackageNotFoundError(asked)
+        return version(asked)
+
+    monkeypatch.setattr(metadata, "version", without)
+    finding = findings_of(name)[0]
+    assert finding.mend
+    assert not finding.broken
+
+
+@pytest.mark.parametrize(("found", "broken"), [("2.10.0", True), ("2.13.0+cpu", True), ("2.99.0", False)])
+def test_a_torch_outside_the_range_is_broken_and_one_beside_the_pin_is_a_note(found, broken, monkeypatch):
+    version = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: found if name == "torch" else version(name))
+    finding = findings_of("torch")[0]
+    assert finding.mend
+    assert finding.broken == broken
+    assert found in finding.what
+
+
+def test_a_torchvision_that_does_not_match_torch_is_broken(monkeypatch):
+    def mismatched(name):
+        raise RuntimeError("operator torchvision::nms does not exist\nand a long tail")
+
+    monkeypatch.setattr(doctor.importlib, "import_module", mismatched)
+    findings = list(doctor._torch())
+    assert [str(finding) for finding in findings if finding.broken]
+    assert "operator torchvision::nms does not exist" in findings[0].what
+    assert "tail" not in findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("jupyter_server_config.py", 'c.ServerApp.ip = "0.0.0.0"'),
+        ("jupyter_server_config.py", "c = get_config()\nc.ServerApp.ip='*'"),
+        ("jupyter_notebook_config.py", "c.NotebookApp.ip = ''"),
+        ("jupyter_lab_config.py", 'c.ServerApp.ip = "::"'),
+        ("jupyter_server_config.json", '{"ServerApp": {"ip": "0.0.0.0"}}'),
+        ("jupyter_server_config.py", 'c.IdentityProvider.token = ""'),
+        ("jupyter_server_config.py", "c.ServerApp.token = ''"),
+        ("jupyter_server_config.json", '{"IdentityProvider": {"token": ""}}'),
+    ],
+)
+def test_settings_that_open_a_server_to_the_world_are_warned_of(file, content, tmp_path):
+    path = tmp_path / "jupyter" / file
+    path.write_text(content)
+    warnings = [finding for finding in findings_of("jupyter") if finding.mend]
+    assert len(warnings) == 1
+    assert str(path) in warnings[0].what
+    assert not warnings[0].broken
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '# c.ServerApp.ip = "0.0.0.0"',
+        'c.ServerApp.ip = "127.0.0.1"',
+        'c.IdentityProvider.token = "long-and-random"',
+        'c.ServerApp.password = "argon2:…"\nc.ServerApp.token = ""',
+        "",
+    ],
+)
+def test_settings_that_keep_a_server_to_oneself_are_not(content, tmp_path):
+    (tmp_path / "jupyter" / "jupyter_server_config.py").write_text(content)
+    assert [finding.mend for finding in findings_of("jupyter")] == [""]
+
+
+@pytest.mark.parametrize("content", ["c.ServerApp.ip = (", "\x00", "raise SystemExit"])
+def test_a_settings_file_is_read_and_never_run(content, tmp_path):
+    (tmp_path / "jupyter" / "jupyter_server_config.py").write_text(content)
+    assert findings_of("jupyter")
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"ServerApp": 3}'])
+def test_a_malformed_json_file_is_survived(content, tmp_path):
+    (tmp_path / "jupyter" / "jupyter_server_config.json").write_text(content)
+    assert findings_of("jupyter")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"hostname": "0.0.0.0", "token": "x", "password": False},
+        {"hostname": "", "token": "x", "password": False},
+        {"hostname": "localhost", "token": "", "password": False},
+        {"hostname": "*", "token": "", "password": True},
+    ],
+)
+def test_a_running_server_that_is_open_is_warned_of(server, monkeypatch):
+    monkeypatch.setattr(serverapp, "list_running_servers", lambda: [{"url": "http://here:8888/", **server}])
+    assert any("http://here:8888/" in finding.what and finding.mend for finding in findings_of("jupyter"))
+
+
+def test_the_launcher_never_opens_a_server():
+    recipe = (ROOT / "Makefile").read_text()
+    assert not [word for word in ("--ip", "ServerApp.ip", "token=", "password", "0.0.0.0") if word in recipe]
+
+
+@pytest.mark.parametrize("set_there", [True, False])
+def test_the_real_set_is_looked_for_where_teachkit_data_points(set_there, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEACHKIT_DATA", str(tmp_path))
+    if set_there:
+        (tmp_path / "bccd" / "Annotations").mkdir(parents=True)
+    finding = findings_of("data")[0]
+    assert ("bccd" in finding.what) == set_there
+    assert bool(finding.mend) != set_there
+    assert not finding.broken
+
+
+def test_the_command_prints_a_line_for_each_and_ends_with_the_verdict(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "teachkit", "doctor"],
+        **{"capture_output": True, "text": True, "cwd": ROOT, "env": {**os.environ, "TEACHKIT_DATA": str(tmp_path)}},
+    )
+    assert run.returncode == 0
+    assert run.stdout.splitlines()[-1] == "this machine is ready"
+    assert "data get bccd" in run.stdout
+    assert json.dumps(run.stderr) == '""'

@@ -1,0 +1,25 @@
+import re
+
+import pytest
+
+from teachkit.watch.widget import HERE, front_end, jsonable
+
+FRONT_ENDS = sorted(HERE.glob("*.js"))
+
+
+def test_not_a_number_becomes_none_at_any_depth():
+    assert jsonable({"a": [1.0, float("nan")], "b": (float("inf"), {"c": -float("inf")}), "d": "nan"}) == {
+        "a": [1.0, None], "b": [None, {"c": None}], "d": "nan",
+    }  # fmt: skip
+
+
+def test_the_files_become_one_module():
+    text = front_end("base.js", "charts.js")
+    assert text.index("function guardKeys") < text.index("class Chart")
+
+
+@pytest.mark.parametrize("path", FRONT_ENDS, ids=lambda path: path.name)
+def test_no_text_is_ever_read_as_markup_and_nothing_is_fetched(path):
+    source = path.read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", source)
+    assert not re.search(r"https?://|\bimport\b|\bfetch\(|XMLHttpRequest|WebSocket", source)
