@@ -2,6 +2,7 @@
 # make test    style, types, unit tests, notebooks
 # make train   the main job without a browser: a detector learns the built-in set
 # make bench   side by side with other tools, as ratios
+# make demo    the instructor's cockpit as a page of its own; bench-live and compat measure it
 # Each makes .venv and installs requirements.txt when that is needed, and only then.
 
 VENV := .venv
@@ -12,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: lab test lint units notebooks train bench clean
+.PHONY: lab test lint units notebooks train bench demo bench-live compat clean
 
 # On localhost behind a random token, as Jupyter comes; root is only ever met in a container.
 lab: $(INSTALLED)
@@ -25,9 +26,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# One file on one worker: a module's fixtures are made once. One thread each: two workers fill two cores.
+# Two workers fill two cores, so one thread each. A file stays on one worker: its fixtures, or its kernel, start once.
+units notebooks: export OMP_NUM_THREADS := 1
+
 units: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests
+	$(BIN)/pytest -n 2 --dist loadfile tests
 
 notebooks: $(INSTALLED)
 	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
@@ -37,6 +40,16 @@ train: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+
+# A random token, as Jupyter has; voila prints the address.
+demo: $(INSTALLED)
+	$(BIN)/voila --token --Voila.ip=127.0.0.1 --TagRemovePreprocessor.remove_cell_tags=script notebooks/live_demo.ipynb
+
+bench-live: $(INSTALLED)
+	$(BIN)/python benchmarks/bench_live.py
+
+compat: $(INSTALLED)
+	$(BIN)/python benchmarks/compat/compat.py
 
 # pip's own messages say what went wrong; only a missing Python and a missing ensurepip need words of ours.
 $(INSTALLED): requirements.txt pyproject.toml

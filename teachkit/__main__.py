@@ -84,7 +84,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=WEIGHT, metavar="X", help="learning rate at its height")
     for name in ("box", "cls", "dfl"):
         parser.add_argument(f"--{name}", type=WEIGHT, metavar="X", help=f"weight of the {name} loss")
-    parser.add_argument("--image-size", type=COUNT, metavar="S", help="pictures are fitted into S × S px")
+    parser.add_argument("--image-size", type=COUNT, metavar="S", help="px of the longer side")
     parser.add_argument("--train-split", metavar="SPLIT", help="train, unless given")
     parser.add_argument("--val-split", metavar="SPLIT", help="val, unless given")
     parser.add_argument("--device", metavar="auto|cpu|cuda|mps")

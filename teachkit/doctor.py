@@ -63,8 +63,10 @@ def _packages() -> Iterator[Finding]:
     except ImportError:
         yield Finding("packaging", "not installed", INSTALL, required=True)
         return
-    ranges = {one.name.lower(): one for one in map(Requirement, _ranges())}
-    pins = {one.name.lower(): one for one in map(Requirement, _pins())}
+    ranges, pins = (
+        {one.name.lower(): one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate()}
+        for lines in (_ranges(), _pins())
+    )
     for name in ranges | pins:
         required = name in ranges
         try:
@@ -83,15 +85,15 @@ def _packages() -> Iterator[Finding]:
 
 def _ranges() -> list[str]:
     try:
-        return [line for line in metadata.requires("teachkit") or [] if "extra ==" not in line]
+        return metadata.requires("teachkit") or []
     except metadata.PackageNotFoundError:  # run from a checkout that was never installed
         return list(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
 
 
 def _pins() -> list[str]:
     file = ROOT / "requirements.txt"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return [line for line in lines if line and line[0] not in "#-"]
+    lines = file.read_text().splitlines() if file.exists() else []  # a plain install has none
+    return [line for line in (line.partition("#")[0].strip() for line in lines) if line and not line.startswith("-")]
 
 
 def _torch() -> Iterator[Finding]:

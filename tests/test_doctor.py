@@ -78,6 +78,16 @@ def test_a_torch_outside_the_range_is_broken_and_one_beside_the_pin_is_a_note(fo
     assert found in finding.what
 
 
+def test_comments_options_and_other_systems_packages_in_the_pins_are_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    pins = ["# a comment", "-e .", "numpy==1.0  # why", "", "winonly==3 ; sys_platform == 'nowhere'"]
+    (tmp_path / "requirements.txt").write_text("\n".join(pins))
+    monkeypatch.setattr(doctor, "_ranges", list)
+    findings = {finding.name: finding for finding in doctor._packages()}
+    assert list(findings) == ["numpy"]
+    assert "tested with 1.0" in findings["numpy"].what
+
+
 def test_a_torchvision_that_does_not_match_torch_is_broken(monkeypatch):
     def mismatched(name):
         raise RuntimeError("operator torchvision::nms does not exist\nand a long tail")

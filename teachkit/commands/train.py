@@ -43,6 +43,7 @@ def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Traine
     settings = Settings(**given)
     training, validation = _data(settings, device)
     settings = settings.for_pictures(len(training.names))
+    training.batch_size = settings.batch_size
     trainer = _trainer(settings, training, validation, device, folder)
     records = Records(_log_files(log, folder), len(training), settings.epochs)
     trainer.on_record = records.take
@@ -81,17 +82,18 @@ def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Train
 
 def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
     """Training and validation batches; what was wrong with the pictures is told on stderr."""
-    from teachkit.feed.loader import load_data
+    from teachkit.feed.augment import AugmentSettings
+    from teachkit.feed.loader import PLAIN_PASSES, load_data
 
     training = load_data(
         settings.data,
         settings.train_split,
-        settings.batch_size,
-        settings.image_size,
-        device,
-        settings.seed,
-        augment=True,
+        settings.batch_size or VALIDATION_BATCH,
+        device=device,
+        seed=settings.seed,
+        augment=AugmentSettings(plain_passes=PLAIN_PASSES),
         shuffle=True,
+        longest=settings.image_size,
     )
     validation = load_data(
         settings.data,

@@ -98,11 +98,14 @@ class Head(nn.Module):
     def __init__(self, width: int, num_classes: int, bins: int, strides: Sequence[int]) -> None:
         super().__init__()
         self.bins = bins
-        self.cls_branch = nn.Sequential(convolution(width, width), nn.Conv2d(width, num_classes, 1))
-        self.box_branch = nn.Sequential(convolution(width, width), nn.Conv2d(width, 4 * bins, 1))
-        nn.init.constant_(self.cls_branch[-1].bias, -math.log((1 - PRIOR) / PRIOR))
+        to_classes, to_bins = nn.Conv2d(width, num_classes, 1), nn.Conv2d(width, 4 * bins, 1)
+        self.cls_branch = nn.Sequential(convolution(width, width), to_classes)
+        self.box_branch = nn.Sequential(convolution(width, width), to_bins)
+        assert to_classes.bias is not None
+        assert to_bins.bias is not None
+        nn.init.constant_(to_classes.bias, -math.log((1 - PRIOR) / PRIOR))
         with torch.no_grad():
-            self.box_branch[-1].bias.copy_(-FIRST_SLOPE * torch.arange(bins).repeat(4))
+            to_bins.bias.copy_(-FIRST_SLOPE * torch.arange(bins).repeat(4))
 
     def forward(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
         # [B, channels, h, w] → [B, h·w, channels], the strides one after the other
@@ -149,8 +152,8 @@ class Detector(nn.Module):
             self.predictor = Head(neck, num_classes, bins, strides)
         self._points: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         chosen = pick_device(device)
-        self.bfloat16 = native_bfloat16(chosen)
-        self.to(chosen, memory_format=torch.channels_last)
+        self.half_precision = native_bfloat16(chosen)
+        self.to(chosen).to(memory_format=torch.channels_last)
 
     @property
     def device(self) -> torch.device:
@@ -171,12 +174,12 @@ class Detector(nn.Module):
         """What all losses share. images: [B, 3, H, W] in 0–1 → one map [B, neck, H / stride, W / stride] per stride."""
         self._check(images)
         normalised = ((images - MEAN) / SPREAD).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             return self.neck(self.backbone(normalised))
 
     def head(self, features: list[Tensor]) -> Predictions:
         """features: one map per stride, as from `features` → Predictions, in float32."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             cls_logits, box_logits = self.predictor(features)
         height, width = (side * self.strides[0] for side in features[0].shape[-2:])
         points, strides = self._anchor_points(height, width)
@@ -202,7 +205,8 @@ class Detector(nn.Module):
             predictions = self(images.to(self.device))
         finally:
             self.train(was_training)
-        return decode(predictions, images.shape[-2:], score_threshold, iou_threshold, limit)
+        height, width = images.shape[-2:]
+        return decode(predictions, (height, width), score_threshold, iou_threshold, limit)
 
     def _check(self, images: Tensor) -> None:
         coarsest = self.strides[-1]

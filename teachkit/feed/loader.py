@@ -136,13 +136,14 @@ def load_data(
     count: int | None = None,
     scenes: SceneSettings | None = None,
     workers: int = 0,
+    longest: int | None = None,
 ) -> Loader:
     """source: "shapes" for the built-in scenes, or a VOC, COCO or YOLO folder.
 
-    image_size: px, the side of a square or (height, width), pictures being letterboxed; None: 128 for the longer side,
-    or 256 for a folder with larger pictures; seed: of the scenes, the order and the augmentation;
-    augment: True, False, how, or None for "train" and "trainval" only, from the fourth pass on; shuffle: None for the
-    same splits, in each pass; strict: stop at the first problem;
+    image_size: px, the side of a square or (height, width), pictures being letterboxed; None: no higher and no wider
+    than the pictures' shapes ask for, the longer side being `longest`, else 128, or 256 where pictures are larger;
+    seed: of the scenes, the order and the augmentation; augment: True, False, how, or None for "train" and "trainval"
+    only, from the fourth pass on; shuffle: None for the same splits, in each pass; strict: stop at the first problem;
     limit: the first so many pictures only; count, scenes: how many scenes, and their knobs; workers: see Loader.
     UserError if any of it cannot be had.
     """
@@ -150,7 +151,7 @@ def load_data(
     if limit is not None:
         _whole("limit", limit, 1)
     if source == "shapes":
-        examples, image_size = _made(split, image_size, seed, limit, count, scenes)
+        examples, image_size = _made(split, longest if image_size is None else image_size, seed, limit, count, scenes)
     else:
         if not Path(source).exists():
             raise UserError(f'{source}: there is no such folder; give one in VOC, COCO or YOLO form, or "shapes"')
@@ -166,7 +167,7 @@ def load_data(
         examples,
         split,
         batch_size,
-        _canvas_for(examples) if image_size is None else image_size,
+        _canvas_for(examples, longest) if image_size is None else image_size,
         device,
         seed,
         shuffle=training if shuffle is None else shuffle,
@@ -192,13 +193,16 @@ def _made(
     return make_scenes(count, seed, scenes, split=split), scenes.image_size if image_size is None else image_size
 
 
-def _canvas_for(examples: Examples) -> tuple[int, int]:
-    """No higher and no wider than the shapes of the first pictures ask for: grey costs as much time as pixels do."""
+def _canvas_for(examples: Examples, longest: int | None) -> tuple[int, int]:
+    """From the shapes of the first pictures: grey costs as much time as pixels do."""
     shapes = [
         picture_size(image) if isinstance(image, Path) else tuple(image.shape[1:])
         for image in examples.images[:PICTURES_LOOKED_AT]
     ]
-    longest = SMALL_SIDE if max(map(max, shapes)) <= SMALL_SIDE else LARGE_SIDE
+    if longest is None:
+        longest = SMALL_SIDE if max(map(max, shapes)) <= SMALL_SIDE else LARGE_SIDE
+    if _height_and_width(longest)[0] % CANVAS_STEP:
+        raise UserError(f"the longer side of the pictures must be a multiple of {CANVAS_STEP} px, not {longest}")
     height, width = (max(shape[axis] / max(shape) for shape in shapes) * longest for axis in (0, 1))
     return math.ceil(height / CANVAS_STEP) * CANVAS_STEP, math.ceil(width / CANVAS_STEP) * CANVAS_STEP
 

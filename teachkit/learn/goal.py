@@ -51,7 +51,9 @@ class Goal:
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "stale": self.stale}
+        return {"metric": self.metric, "best": self.best, "stale": self.stale}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.stale = state["best"], state["stale"]
+        """The best score of another metric is no score to beat."""
+        same = state["metric"] == self.metric
+        self.best, self.stale = (state["best"], state["stale"]) if same else (None, 0)

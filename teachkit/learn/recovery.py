@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from teachkit.errors import UserError
 from teachkit.learn.guard import NotFiniteError
@@ -20,13 +20,13 @@ def learn_from(trainer: "Trainer", batch: Batch) -> bool:
     """One update of the weights, in smaller parts if the memory is too small; False if it was refused."""
     while True:
         # the forward pass moves the running statistics of the norms, long before anything can be refused
-        statistics = [buffer.clone() for buffer in trainer.model.buffers()]
+        statistics = [buffer.clone() for buffer in trainer.buffers]
         try:
             trainer.update(batch)
             trainer.skips = 0
             return True
         except NotFiniteError as error:
-            put_back(trainer.model, statistics)
+            put_back(trainer.buffers, statistics)
             _skip(trainer, batch, error)
             return False
         except Exception as error:
@@ -35,13 +35,13 @@ def learn_from(trainer: "Trainer", batch: Batch) -> bool:
             trainer.losses = None
             trainer.optimizer.zero_grad()
             give_memory_back(error)
-        put_back(trainer.model, statistics)
+        put_back(trainer.buffers, statistics)
         _halve(trainer, batch)
 
 
 @torch.no_grad()
-def put_back(model: nn.Module, statistics: list[Tensor]) -> None:
-    for buffer, before in zip(model.buffers(), statistics, strict=True):
+def put_back(buffers: list[Tensor], statistics: list[Tensor]) -> None:
+    for buffer, before in zip(buffers, statistics, strict=True):
         buffer.copy_(before)
 
 

@@ -16,17 +16,17 @@ from teachkit.learn import loop
 from teachkit.learn import state as run_state
 from teachkit.learn.control import Control
 from teachkit.learn.determinism import only_deterministic
-from teachkit.learn.ema import averaged_model
+from teachkit.learn.ema import AveragedWeights
 from teachkit.learn.goal import Goal
 from teachkit.learn.guard import LOSSES, clip_and_check
 from teachkit.learn.interrupts import HeldInterrupt
-from teachkit.learn.optimizer import make_optimizer, parameters_of, rates, set_rate
+from teachkit.learn.optimizer import make_optimizer, parameters_of, rates
 from teachkit.learn.parts import Gathered, split
 from teachkit.learn.passes import Passes
 from teachkit.learn.records import Record, Recorder
 from teachkit.learn.recovery import learn_from
 from teachkit.learn.saving import Saver
-from teachkit.learn.schedule import SCHEDULES, usual_warmup
+from teachkit.learn.steering import observe, take_control
 from teachkit.learn.threads import choose_threads, use_threads
 from teachkit.learn.trend import Trend
 from teachkit.structures import Batch, Losses
@@ -57,7 +57,7 @@ class Trainer:
         schedule: str = "cosine",
         warmup: int | None = None,
         epochs: int | None = None,
-        ema: float = 0.998,
+        ema: float = 0.995,
         clip: float | None = 10.0,
         until: tuple[str, float] | None = None,
         early_stop: int | None = None,
@@ -77,7 +77,7 @@ class Trainer:
             else make_optimizer(optimizer or "adamw", model, lr, weight_decay)
         )
         self.base_rates = rates(self.optimizer)
-        self.averaged = averaged_model(model, ema)
+        self.averaged, self.buffers = AveragedWeights(model, ema), list(model.buffers())
         self.control = Control(self.base_rates[0], schedule, getattr(criterion, "weights", None))
         self.trend, self.goal, self.recorder = Trend(), Goal(until, early_stop), Recorder(on_record)
         self.warmup, self.max_skips, self.strict_determinism = warmup, max_skips, strict_determinism
@@ -180,13 +180,14 @@ class Trainer:
     def _step(self) -> Record:
         use_threads(self.threads)  # torch counts them for each thread apart
         began, step, epoch = time.perf_counter(), self.step_number, self.epoch
-        settling = self._take_control()
+        settling = take_control(self)
         self.batch = next(self.passes)
         try:
-            self.model.train()
+            if not self.model.training:
+                self.model.train()
             with only_deterministic(self.strict_determinism):
                 updated = learn_from(self, self.batch)
-            self._watch(updated, settling)
+            observe(self, updated, settling)
         finally:
             self.losses, self.step_number = None, step + 1
             self.train_seconds += time.perf_counter() - began
@@ -199,46 +200,6 @@ class Trainer:
             weights=dict(self.weights or {}),
             grad_norm=self.values["grad_norm"],
         )
-
-    def _take_control(self) -> bool:
-        """The learning rate of this step → whether the schedule is at its low end."""
-        rate, past = self.control.take(), self.step_number - self.first_step
-        total = None if self.last_step is None else self.last_step - self.first_step
-        warmup = usual_warmup(total) if self.warmup is None else self.warmup
-        factor = SCHEDULES[rate.schedule](past, total, warmup)
-        lr = rate.base * factor if rate.lr is None else rate.lr
-        set_rate(self.optimizer, lr, self.base_rates)
-        if rate != self.rate:
-            how = f"follows the schedule {rate.schedule} from {rate.base:g}" if rate.lr is None else f"is {lr:g}"
-            self.tell(
-                "lr",
-                f"from here on the learning rate {how}",
-                lr=lr,
-                schedule=rate.schedule if rate.lr is None else "constant",
-            )
-            self.trend.expect_change()
-            self.rate = rate
-        return rate.lr is None and total is not None and past > total / 2 and factor < 0.1
-
-    def _watch(self, updated: bool, settling: bool) -> None:
-        """Names a moved weight, and what the losses do."""
-        assert self.losses is not None
-        assert self.batch is not None
-        weights, before = self.losses.weights.as_dict(), self.weights
-        self.weights = weights
-        if before is not None and weights != before:
-            moved = ", ".join(f"{name} {value:g}" for name, value in weights.items() if value != before[name])
-            self.tell("weights", f"from here on the loss weights are: {moved}", weights=weights, before=before)
-            self.trend.expect_change()
-        if not updated:
-            return
-        self.clipped += int(self.values.get("clipped", 0))
-        for finding in self.trend.update(self.step_number, self.values, weights, self.values["objects"] > 0, settling):
-            details = {"losses": finding.losses, "ratio": finding.ratio}
-            if finding.what == "diverged":
-                self.call_diverged(finding.message, **details)
-            else:
-                self.tell(finding.what, finding.message, **details)
 
     def tell(self, what: str, message: str, **details: Any) -> None:
         """An event at the step at hand."""

@@ -1,8 +1,6 @@
 """Watches the raw losses of a run and names what it sees: spikes, plateaus, divergence.
 
 The weighted total is not looked at: it jumps when a weight is moved, and nothing has been learned or lost by that.
-Losses are compared as logarithms, so that "three times as large" is the same step at any height, and against the
-median and the median absolute deviation, which a few wild steps do not move. Huber 1981, Robust Statistics.
 """
 
 import math
@@ -13,14 +11,9 @@ from typing import Any
 
 import numpy as np
 
-NAMES = ("box", "cls", "dfl")
+from teachkit.learn.spikes import Spikes
 
-WINDOW, ENOUGH = 64, 24  # steps that tell what is normal; fewer than ENOUGH tell nothing
-# a lone step, the mean of four, of eight: this many standard errors above normal are no chance (a lone step errs most)
-DEVIATIONS = {1: 9.0, 4: 6.0, 8: 6.0}
-NEWEST = max(DEVIATIONS)
-SPIKE_RATIO, SPIKE_STEPS = 1.5, 20
-LEAST_SPREAD = 0.02  # of a logarithm: on a curve without noise every wiggle would be a spike
+NAMES = ("box", "cls", "dfl")
 
 HALVES = (100, 200, 400)  # steps in each half of the stretch that is searched for a plateau
 STILL = 0.02  # in logarithms: a fall of less in 100 steps is standing still, of twice as much is not
@@ -40,60 +33,6 @@ class Finding:
     losses: list[str]
     message: str
     ratio: float | None = None
-
-
-class Spikes:
-    """What is normal for one loss, and when its newest steps are above it. Values are logarithms of the loss."""
-
-    def __init__(self) -> None:
-        self.values: deque[float] = deque(maxlen=WINDOW + NEWEST)
-        self.began: int | None = None
-        self.quiet_until = 0
-
-    def begins(self, step: int, value: float) -> float | None:
-        """The ratio to normal where a spike begins, else None; nothing more until that spike is over."""
-        self.values.append(value)
-        if len(self.values) < ENOUGH + NEWEST:
-            return None
-        values = list(self.values)
-        past, newest = values[:-NEWEST], values[-NEWEST:]
-        middle = statistics.median(past)
-        if self.began is not None:
-            self._wait_for_the_end(step, value < middle + 3 * _spread(past, middle))
-        elif step >= self.quiet_until and (above := _rise(past, newest, middle)):
-            self.began = step
-            return math.exp(above)
-        return None
-
-    def _wait_for_the_end(self, step: int, back_to_normal: bool) -> None:
-        if back_to_normal:
-            self.began, self.quiet_until = None, step + NEWEST
-        elif self.began is not None and step - self.began >= SPIKE_STEPS:
-            self.forget()  # it has stayed: this is the new normal
-
-    def forget(self) -> None:
-        self.values.clear()
-        self.began = None
-
-
-def _spread(values: list[float], middle: float) -> float:
-    # 1.4826: makes the median absolute deviation of normal noise its standard deviation
-    return 1.4826 * statistics.median(abs(one - middle) for one in values) + LEAST_SPREAD
-
-
-def _rise(past: list[float], newest: list[float], middle: float) -> float:
-    """How far the last step, four or eight are above normal; 0 if that may be chance, or has been so before."""
-    means = {count: statistics.fmean(newest[-count:]) for count in DEVIATIONS}
-    if max(means.values()) - middle <= math.log(SPIKE_RATIO):
-        return 0.0
-    spread = _spread(past, middle)
-    for count, mean in means.items():
-        # a batch that is hard in each pass is no news
-        highest = max(statistics.fmean(past[end - count : end]) for end in range(len(past), count - 1, -count))
-        is_chance = mean - middle <= DEVIATIONS[count] * spread / math.sqrt(count)
-        if not is_chance and mean - max(highest, middle) > math.log(SPIKE_RATIO):
-            return mean - middle
-    return 0.0
 
 
 def is_flat(values: list[float]) -> bool | None:
@@ -213,7 +152,7 @@ class Trend:
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "spikes": {name: [list(one.values), one.began, one.quiet_until] for name, one in self._spikes.items()},
+            "spikes": {name: spikes.state() for name, spikes in self._spikes.items()},
             "past": {name: list(past) for name, past in self._past.items()},
             "lowest": dict(self._lowest),
             "awake": sorted(self._awake),
@@ -223,9 +162,7 @@ class Trend:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name in NAMES:
-            spikes = self._spikes[name]
-            values, spikes.began, spikes.quiet_until = state["spikes"][name]
-            spikes.values = deque(values, maxlen=WINDOW + NEWEST)
+            self._spikes[name].load_state(state["spikes"][name])
             self._past[name] = deque(state["past"][name], maxlen=2 * HALVES[-1])
         self._lowest, self._awake = dict(state["lowest"]), set(state["awake"])
         self._plateau, self._silent = state["plateau"], state["silent"]

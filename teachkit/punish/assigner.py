@@ -43,6 +43,7 @@ class TaskAlignedAssigner:
 
         positive, owner = settle(best(metric, self.topk) * inside, overlap)  # [B, A]
         quality = normalise(metric, overlap, positive, owner)  # [B, A]
+        quality += 0 * boxes.sum((1, 2))[:, None]  # NaN in a true box: the loss tells, where the object would be lost
         is_class = labels.gather(1, owner)[..., None] == classes  # [B, A, C]
         return Assignment(positive, owner, quality[..., None] * is_class)
 
@@ -78,14 +79,12 @@ def candidates(predictions: Predictions, ground_truth: GroundTruth) -> Tensor:
     """The anchor points inside each object, [B, M, A] bool.
 
     A side shorter than the second stride is widened to it about the centre, lest a small object lie between the points.
-    A box of NaN holds every point: its loss is NaN then, and noticed, where the object would be lost in silence.
     """
     left_top, right_bottom = ground_truth.boxes[..., :2], ground_truth.boxes[..., 2:]  # [B, M, 2]
     margin = (second_stride(predictions.strides) - (right_bottom - left_top)).clamp(min=0) / 2
-    padding = ~ground_truth.mask[..., None]
-    left_top = (left_top - margin).nan_to_num(-math.inf).masked_fill(padding, math.inf)
-    right_bottom = (right_bottom + margin).nan_to_num(math.inf)
-    return contains(torch.cat([left_top, right_bottom], -1)[:, :, None], predictions.anchor_points)
+    widened = torch.cat([left_top - margin, right_bottom + margin], -1)
+    widened = widened.where(ground_truth.mask[..., None], math.nan)  # padding holds no point
+    return contains(widened[:, :, None], predictions.anchor_points)
 
 
 def best(metric: Tensor, topk: int) -> Tensor:

@@ -135,7 +135,8 @@ class NotebookPage:
         """Runs every cell and waits for the last one; RuntimeError if one fails."""
         self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
         done = """() => {
-            const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            const cells = notebook.widgets.filter(cell => cell.model.type === 'code');
             const failed = cell => cell.model.outputs.toJSON().some(output => output.output_type === 'error');
             return cells.some(failed)
                 || cells.every(cell => cell.model.executionCount != null || !cell.model.sharedModel.getSource()); }"""

@@ -58,12 +58,16 @@ def test_every_part_appears_and_none_is_blank(notebook, cockpit):
 @pytest.mark.parametrize("width", [1280, 1920])
 def test_nothing_is_cut_and_nothing_overlaps(notebook, cockpit, width):
     notebook.page.set_viewport_size({"width": width, "height": 1100})
-    cut = cockpit.evaluate("""widget => [...widget.querySelectorAll('button, label, h2, .tk-note, .tk-numbers, select, .tk-field')]
-        .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent || one.value)""")
+    cut = cockpit.evaluate("""widget => {
+        const words = widget.querySelectorAll('button, label, h2, .tk-note, .tk-numbers, select, .tk-field');
+        return [...words].filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent || one.value);
+    }""")
     assert cut == []
-    boxes = cockpit.evaluate("""widget => [...widget.querySelectorAll('button, label, .tk-field, select, input[type=range], .tk-chart')]
-        .filter(one => !one.hidden).map(one => one.getBoundingClientRect())
-        .map(box => [box.left, box.top, box.right, box.bottom])""")
+    boxes = cockpit.evaluate("""widget => {
+        const parts = widget.querySelectorAll('button, label, .tk-field, select, input[type=range], .tk-chart');
+        const boxes = [...parts].filter(one => !one.hidden).map(one => one.getBoundingClientRect());
+        return boxes.map(box => [box.left, box.top, box.right, box.bottom]);
+    }""")
     left, top, right, bottom = np.array(boxes).T
     overlap_x = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     overlap_y = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
@@ -122,11 +126,14 @@ print(mark.label, rows[mark.step], rows[mark.step - 1])""")
 def test_keys_stay_in_the_widget_and_tab_gets_out(notebook, cockpit):
     cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
     before = notebook.page.evaluate(cells)
-    for control in ("lr", "box", "time"):
+    for control in ("lr", "box", "time", "step"):
         cockpit.locator(f"[data-control={control}]").focus()
-        for key in "ddbaxz":
-            notebook.page.keyboard.press(key)
-    assert notebook.page.evaluate(cells) == before
+        notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
+        cockpit.locator(f"[data-control={control}]").focus()
+        for keys in ("b", "dd"):  # a new cell below; delete this cell
+            for key in keys:
+                notebook.page.keyboard.press(key)
+            assert notebook.page.evaluate(cells) == before
     cockpit.get_by_role("button", name="Start", exact=True).focus()
     notebook.page.keyboard.press("Tab")
     assert cockpit.evaluate("widget => document.activeElement.textContent") == "One step"
@@ -187,7 +194,8 @@ def test_the_stop_square_pauses_the_training(notebook, cockpit):
 
 def test_an_error_in_training_is_shown_in_a_red_panel(notebook, cockpit):
     notebook.execute(
-        "step = cockpit.lab.trainer.step\ndef broken():\n    raise RuntimeError('<b>it broke</b>')\ncockpit.lab.trainer.step = broken"
+        "trainer, step = cockpit.lab.trainer, cockpit.lab.trainer.step\n"
+        "def broken():\n    raise RuntimeError('<b>it broke</b>')\ntrainer.step = broken"
     )
     press(cockpit, "Start")
     notebook.wait(cockpit, "widget.dataset.state === 'failed'")
@@ -203,7 +211,7 @@ def test_a_second_lab_pauses_the_first_and_closing_frees_everything(notebook, co
     press(cockpit, "Start")
     notebook.wait(cockpit, "widget.dataset.state === 'running'")
     notebook.run_cell(
-        "import ipywidgets\nother = Cockpit(title='<i>Two</i>', classes=['<b>a', 'b', 'c', 'd', 'e', 'f'], images=64)\nother"
+        "import ipywidgets\nother = Cockpit(title='<i>Two</i>', classes=['<b>a', *'bcdefgh'], images=64)\nother"
     )
     second = notebook.widget(".tk-cockpit", 1)
     notebook.wait(cockpit, "widget.dataset.state === 'paused'")
@@ -213,7 +221,8 @@ def test_a_second_lab_pauses_the_first_and_closing_frees_everything(notebook, co
     notebook.wait(second, "Number(widget.dataset.step) >= 2", timeout=60)
     assert cockpit.get_attribute("data-state") == "paused"
     notebook.execute(
-        "import gc, weakref; gone = [weakref.ref(one) for one in (other.lab, other.lab.trainer, other.lab.trainer.model)]; other.close()"
+        "import gc, weakref\nparts = (other.lab, other.lab.trainer, other.lab.trainer.model)\n"
+        "gone = [weakref.ref(one) for one in parts]\ndel parts\nother.close()"
     )
     notebook.page.wait_for_function("document.querySelectorAll('.tk-cockpit').length === 1")
     assert notebook.execute(THREADS).strip() == "[]"

@@ -176,6 +176,12 @@ def test_voc_has_its_own_splits_with_trainval(tmp_path: Path) -> None:
     assert check(tmp_path) == []
 
 
+def test_a_split_asked_for_by_its_own_name_is_that_one(tmp_path: Path) -> None:
+    write(voc(tmp_path) / "ImageSets" / "Main" / "valid.txt", "a\n")
+    assert_holds(read_folder(tmp_path, "valid"), ["a"])
+    assert_holds(read_folder(tmp_path, "val"), SPLITS["val"])
+
+
 def test_lists_of_one_class_are_no_splits(tmp_path: Path) -> None:
     voc(tmp_path)
     write(tmp_path / "ImageSets" / "Main" / "cat_train.txt", "a  1\nb -1\nc  0\n")
@@ -324,7 +330,7 @@ def test_a_linked_folder_is_followed_and_a_circle_of_links_ends(tmp_path: Path) 
     home = yolo(tmp_path / "pets")
     os.rename(home / "images", tmp_path / "elsewhere")
     (home / "images").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    (home / "images" / "val" / "round").symlink_to(home, target_is_directory=True)
+    (home / "images" / "val" / "round").symlink_to(home / "images" / "val", target_is_directory=True)
     assert_holds(read_folder(home, "val"), SPLITS["val"])  # and none of them a second time, round the corner
 
 
@@ -344,6 +350,13 @@ def test_a_path_that_holds_no_set_is_told_in_one_line(tmp_path: Path, path: str,
         with pytest.raises(UserError, match=message) as caught:
             ask(tmp_path / path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_folder_above_a_set_is_none_but_leads_to_it(tmp_path: Path, form: str) -> None:
+    FORMS[form](tmp_path / "pets")
+    with pytest.raises(UserError, match=r"holds no VOC, COCO or YOLO labels with pictures; did you mean .*pets\?"):
+        read_folder(tmp_path)
 
 
 def test_a_split_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

@@ -55,9 +55,10 @@ def test_the_box_around_a_bright_patch_stays_around_it(picture):
     assert (placed.boxes(box)[0] - seen).abs().max() <= 1
 
 
-def test_the_rest_of_the_canvas_is_grey_and_the_pixels_are_those_of_torchvision():
-    image = noise(30, 60)
-    on_canvas = Letterbox.fit((30, 60), (64, 96)).image(image)
+@pytest.mark.parametrize("picture", [(30, 60), (150, 300)])
+def test_the_rest_of_the_canvas_is_grey_and_the_pixels_are_those_of_torchvision(picture):
+    image = noise(*picture)
+    on_canvas = Letterbox.fit(picture, (64, 96)).image(image)
     assert on_canvas.shape == (3, 64, 96)
     assert (on_canvas[:, :8] == GREY).all()
     assert (on_canvas[:, 56:] == GREY).all()

@@ -185,6 +185,9 @@ def test_a_pass_that_was_broken_off_is_not_gone_on_with():
     loader = shapes()
     next(iter(loader))
     assert [names_of([batch]) for batch in loader] == [names_of([loader.batch(1, place)]) for place in range(3)]
+    loader.load_state_dict({"epoch": 5, "place": 1})
+    next(iter(loader))
+    assert names_of(loader) == names_of(loader.batch(6, place) for place in range(3))
     validation = shapes("val")
     assert names_of([next(iter(validation))]) == names_of([next(iter(validation))]) == validation.names[:4]
 
@@ -243,6 +246,21 @@ def test_without_an_image_size_the_canvas_fits_the_pictures(tmp_path, sizes, exp
     names = [str(number) for number in range(len(sizes))]
     write_folder({"train": Examples(images, boxes, labels, names, ["thing"])}, tmp_path / "set", "voc")
     assert load_data(tmp_path / "set", device="cpu").image_size == expected
+
+
+@pytest.mark.parametrize(("longest", "expected"), [(64, (64, 64)), (96, (96, 96)), (128, (96, 128))])
+def test_the_longest_side_may_be_given_and_the_other_fits_the_pictures(tmp_path, longest, expected):
+    assert load_data(voc(tmp_path), device="cpu", longest=longest).image_size == expected  # pictures of 30 × 40 px
+
+
+@pytest.mark.parametrize("longest", [0, 8, "long"])
+def test_a_longest_side_out_of_range_is_refused(tmp_path, longest):
+    with pytest.raises(UserError, match="image_size must be a side"):
+        load_data(voc(tmp_path), device="cpu", longest=longest)
+
+
+def test_scenes_are_drawn_with_the_longest_side():
+    assert load_data("shapes", device="cpu", count=1, longest=96).image_size == (96, 96)
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(64, (64, 64)), ((64, 96), (64, 96)), (None, (128, 128))])

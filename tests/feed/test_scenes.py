@@ -184,13 +184,26 @@ def test_the_knob_noise_is_a_standard_deviation_and_the_mean_stays(noise):
     assert abs(change.mean().item()) < 0.001
 
 
-def test_the_ground_is_textured_and_more_so_with_clutter():
+def test_the_ground_is_textured_and_more_so_with_clutter(monkeypatch):
+    monkeypatch.setattr(scenes, "scrap", lambda *_: None)
+
     def roughness(clutter: float) -> float:
         settings = SceneSettings(objects=(0, 0), noise=0, clutter=clutter)
         images = torch.stack(make_scenes(20, settings=settings).images).double()
         return images.flatten(2).std(-1).mean().item()
 
-    assert 3 < roughness(0.0) < roughness(0.5) - 1 < roughness(1.0) - 2
+    assert 2 < roughness(0.0) < roughness(0.5) - 1 < roughness(1.0) - 2
+
+
+def test_with_clutter_scraps_lie_on_the_ground(monkeypatch):
+    def made_with(scrap):
+        monkeypatch.setattr(scenes, "scrap", scrap)
+        settings = SceneSettings(objects=(0, 0), noise=0, clutter=1.0)
+        return torch.stack(make_scenes(20, settings=settings).images).double()
+
+    changed = (made_with(shapes.scrap) - made_with(lambda *_: None)).abs().amax(1) > 20
+    assert 0.005 < changed.double().mean() < 0.05
+    assert changed.any(-1).any(-1).all()
 
 
 @pytest.mark.parametrize("imbalance", [0.0, 0.5, 0.8, 1.0])

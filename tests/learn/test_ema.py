@@ -2,8 +2,9 @@ import copy
 
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from teachkit.learn.ema import averaged_model
+from teachkit.learn.ema import AveragedWeights
 from tests.learn.tiny import same, tiny_detector
 
 
@@ -19,7 +20,7 @@ def walk(model, steps, seed=0):
 
 def test_the_average_is_the_recursion_with_its_ramp():
     model, decay = tiny_detector(), 0.9
-    averaged = averaged_model(model, decay)
+    averaged = AveragedWeights(model, decay)
     expected = {}
     for t, _ in enumerate(walk(model, 100)):
         averaged.update_parameters(model)
@@ -35,7 +36,7 @@ def test_the_average_is_the_recursion_with_its_ramp():
 def test_after_few_steps_the_average_is_not_stale():
     """With a fixed decay of 0.999 it would still be at the start after 30 steps."""
     model = tiny_detector()
-    averaged = averaged_model(model, 0.999)
+    averaged = AveragedWeights(model, 0.999)
     averaged.update_parameters(model)
     start = next(model.parameters()).detach().clone()
     with torch.no_grad():
@@ -48,7 +49,7 @@ def test_after_few_steps_the_average_is_not_stale():
 
 def test_the_statistics_of_norms_are_averaged_too():
     model = tiny_detector()
-    averaged = averaged_model(model, 0.99)
+    averaged = AveragedWeights(model, 0.99)
     for _ in walk(model, 3):
         averaged.update_parameters(model)
     start = dict(tiny_detector().named_buffers())
@@ -58,7 +59,7 @@ def test_the_statistics_of_norms_are_averaged_too():
 
 def test_the_model_is_not_touched_and_the_average_detects_in_eval_mode():
     model = tiny_detector().train()
-    averaged = averaged_model(model, 0.99)
+    averaged = AveragedWeights(model, 0.99)
     before = copy.deepcopy(dict(model.state_dict()))
     for _ in range(3):
         averaged.update_parameters(model)
@@ -71,8 +72,32 @@ def test_the_model_is_not_touched_and_the_average_detects_in_eval_mode():
 @pytest.mark.parametrize("decay", [0.0, 0.5, 1.0])
 def test_decay_may_be_anything_from_none_to_all(decay):
     model = tiny_detector()
-    averaged = averaged_model(model, decay)
+    averaged = AveragedWeights(model, decay)
     for _ in walk(model, 2):
         averaged.update_parameters(model)
     latest = torch.allclose(next(averaged.module.parameters()), next(model.parameters()))
     assert latest == (decay == 0.0)
+
+
+def test_it_agrees_with_torchs_own_average():
+    model, decay = tiny_detector(), 0.9
+    ours = AveragedWeights(model, decay)
+    theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    ours.n_averaged.fill_(1000)  # past the ramp
+    theirs.n_averaged.fill_(1000)
+    for _ in walk(model, 5):
+        ours.update_parameters(model)
+        theirs.update_parameters(model)
+    for name, one in theirs.module.state_dict().items():
+        if one.is_floating_point():
+            assert torch.equal(ours.module.state_dict()[name], one), name
+    assert ours.n_averaged == theirs.n_averaged
+
+
+def test_weights_that_are_loaded_later_are_averaged():
+    """The tensors are collected once: they must stay those of the model."""
+    model, other = tiny_detector(), tiny_detector(seed=5)
+    averaged = AveragedWeights(model, 0.0)
+    model.load_state_dict(other.state_dict())
+    averaged.update_parameters(model)
+    assert same(dict(averaged.module.state_dict()), dict(other.state_dict()))

@@ -111,6 +111,14 @@ def test_a_goal_that_cannot_be_reached_is_refused(until):
         Goal(until=until)
 
 
+def test_a_run_that_goes_on_with_another_goal_forgets_the_best_of_the_first():
+    first, second, third = Goal(("map50", 0.9)), Goal(("map", 0.5)), Goal(("map50", 0.95))
+    first.is_better({"map50": 0.8})
+    for goal in (second, third):
+        goal.load_state_dict(first.state_dict())
+    assert (second.best, third.best) == (None, 0.8)
+
+
 def test_more_epochs_go_on_counting_with_a_schedule_of_their_own(make_trainer):
     trainer = make_trainer(make_batches(5))
     trainer.fit(2)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from teachkit.errors import UserError
-from teachkit.learn.checkpoint import load_run
+from teachkit.learn.checkpoint import load_run, pack, unpack
 from tests.learn.tiny import make_batches, same, tiny_detector, without_times
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,33 +116,29 @@ def test_going_on_with_fit_gives_the_log_of_the_run_that_was_never_stopped(make_
 
 
 def test_another_process_goes_on_bit_for_bit(make_trainer, tmp_path):
-    whole = make_trainer(epochs=2)
+    whole, cut = make_trainer(epochs=2), make_trainer(epochs=2, save_dir=tmp_path)
     whole.fit()
+    for _ in range(5):
+        cut.step()
+    cut.control.stop()
+    cut.fit()
     program = """
 import json, sys
-from teachkit.learn.checkpoint import load_run
+from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from tests.learn.tiny import make_batches, tiny_detector
 records = []
 settings = dict(epochs=2, save_dir=sys.argv[1], threads=1, on_record=records.append)
 trainer = Trainer(tiny_detector(), Criterion(), make_batches(), **settings)
-if sys.argv[2] == "stop":
-    for _ in range(5):
-        trainer.step()
-    trainer.control.stop()
-else:
-    trainer.load_state_dict(load_run(sys.argv[1]).state)
+trainer.load_state_dict(load_run(sys.argv[1]).state)
 trainer.fit()
 print(json.dumps(records))
 """
-    found = []
-    for word in ("stop", "go on"):
-        command = [sys.executable, "-W", "error", "-c", program, str(tmp_path), word]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)
-        found += json.loads(done.stdout)
-    wanted = [record for record in whole.records if record["kind"] == "step"]
-    assert without_times([one for one in found if one["kind"] == "step"]) == without_times(wanted)
+    command = [sys.executable, "-W", "error", "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)
+    steps = [record for record in json.loads(done.stdout) if record["kind"] == "step"]
+    assert without_times(cut.of("step") + steps) == without_times(whole.of("step"))
     assert same(load_run(tmp_path).state["model"], whole.state_dict()["model"])
 
 
@@ -206,3 +204,44 @@ def test_a_state_holds_plain_values_and_tensors_only(make_trainer):
     run(trainer, 0, 9)
     kinds = {type(leaf) for leaf in leaves(trainer.state_dict())}
     assert kinds <= {torch.Tensor, int, float, str, bool, type(None)}
+
+
+ACTIONS = {
+    "step": lambda trainer: trainer.step(),
+    "rate": lambda trainer: trainer.control.set(lr=1e-3 * (1 + trainer.step_number)),
+    "schedule": lambda trainer: trainer.control.set(schedule="one_cycle"),
+    "weights": lambda trainer: trainer.control.set(box=1 + trainer.step_number, cls=2),
+    "weights of the criterion": lambda trainer: setattr(trainer.criterion.weights, "dfl", 3 + trainer.step_number),
+    "optimizer": lambda trainer: trainer.change_optimizer("sgd" if trainer.step_number % 2 else "adamw"),
+}
+INTERRUPTIONS = ("save", "kill and resume", "pause and go on", "look")
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from([*ACTIONS, "step", "step", *INTERRUPTIONS]), min_size=6, max_size=16))
+def test_any_walk_of_steps_controls_saves_and_kills_ends_where_its_replay_ends(make_trainer, tmp_path, walk):
+    trainer = make_trainer(make_batches(3), make_batches(1), epochs=9)
+    done, saved = [], (0, pack({"state": trainer.state_dict()}))
+    for action in walk:
+        if action in ACTIONS:
+            ACTIONS[action](trainer)
+            done.append(action)
+        elif action == "save":
+            saved = len(done), pack({"state": trainer.state_dict()})
+        elif action == "kill and resume":
+            done = done[: saved[0]]
+            trainer = make_trainer(make_batches(3), make_batches(1), epochs=9)
+            trainer.load_state_dict(unpack(saved[1], tmp_path)["state"])
+        elif action == "pause and go on":
+            trainer.control.pause()
+            trainer.control.resume()
+        else:
+            trainer.validate()
+            trainer.model.detect(make_batches(1)[0].images)
+    replay = make_trainer(make_batches(3), make_batches(1), epochs=9)
+    for action in done:
+        ACTIONS[action](replay)
+    one, other = trainer.state_dict(), replay.state_dict()
+    for state in (one, other):
+        state["counters"].pop("train_seconds")
+    assert [part for part in one if not same(one[part], other[part])] == []

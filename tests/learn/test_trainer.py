@@ -213,7 +213,7 @@ def test_pictures_without_objects_are_learned_from(make_trainer, empty):
 
 @pytest.mark.parametrize(("side", "count"), [(10.0, 0), (200.0, 1), (500.0, 1), (2000.0, 1)])
 def test_sides_beyond_the_last_bin_are_counted_in_the_epoch_record(make_trainer, side, count):
-    """From any point of a 32 px picture with strides 4 and 8, a side of 200 px is more than 15 strides away."""
+    """From any point of a 32 px picture with strides 8 and 16, a side of 200 px is more than 15 strides away."""
     batches = make_batches(2)
     for batch in batches:
         batch.ground_truth.boxes[:] = torch.tensor([16 - side, 16 - side, 16 + side, 16 + side])

@@ -136,7 +136,7 @@ def test_a_short_burst_is_a_spike_but_no_divergence():
 
 @pytest.mark.parametrize("end", [0.0, 1e-30, 1e-9, 9e-4])
 def test_losses_that_vanish_although_there_are_objects_are_divergence(end):
-    """At a learning rate of 1 a real detector was seen to answer 0 everywhere: nothing is assigned, nothing corrected."""
+    """A real detector at a learning rate of 1 answered 0 everywhere: nothing was assigned, nothing corrected."""
     curves = noisy(FALLING)[:400]
     curves[300:] = end
     (step, finding), *_ = [(step, one) for step, one in findings(curves) if one.what == "diverged"]

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
+from teachkit.learn.optimizer import DEFAULTS
 from teachkit.watch.presets import PRESETS
+
+RATE = DEFAULTS["adamw"][0]
 
 
 def weights_of(lab) -> torch.Tensor:
@@ -51,7 +54,7 @@ def test_a_setting_is_in_force_at_the_next_step_and_marked_there(make_lab):
     assert lab.waiting() == {"lr": 0.02, "box": 3.0}
     lab.run(3)
     steps = [record for record in records if record["kind"] == "step"]
-    assert [record["lr"] for record in steps] == [0.005] * 4 + [0.02] * 3
+    assert [record["lr"] for record in steps] == [RATE] * 4 + [0.02] * 3
     assert [record["weights"]["box"] for record in steps] == [7.5] * 4 + [3.0] * 3
     assert [(mark.step, mark.label) for mark in lab.story.marks] == [(4, "rate 0.02, box 3")]
     assert lab.waiting() == {}
@@ -124,7 +127,7 @@ def test_a_snapshot_is_taken_before_a_change_with_the_settings_of_before(make_la
     assert lab.history.steps == [0, 7]
     lab.rewind(7)
     lab.run(1)
-    assert lab.story.curves["steps"].rows[-1][5] == 0.005
+    assert lab.story.curves["steps"].rows[-1][5] == RATE
 
 
 def test_rewinding_forgets_what_came_later(make_lab):
@@ -180,7 +183,7 @@ def test_reset_is_the_first_step_with_the_first_settings(make_lab):
     assert losses_of(lab) == []
     assert lab.ghosts == []
     lab.run(3)
-    assert lab.story.curves["steps"].rows[-1][5] == 0.005
+    assert lab.story.curves["steps"].rows[-1][5] == RATE
 
 
 # rescue
@@ -236,7 +239,7 @@ def test_a_frozen_batch_gives_the_same_raw_losses_whatever_the_weights(make_lab)
     with torch.no_grad():
         raw = {}
         for name, preset in PRESETS.items():
-            for loss, weight in preset.settings(0.005, lab.usual_weights).items():
+            for loss, weight in preset.settings(RATE, lab.usual_weights).items():
                 if loss != "lr":
                     setattr(criterion.weights, loss, weight)
             losses = criterion(model(batch.images), batch.ground_truth)
