@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a goal was not reached, 2 the user's mistake, 3 diverged, 
 
 import argparse
 import math
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -126,11 +127,13 @@ def main(argv: list[str] | None = None) -> int:
     warnings.showwarning = _warn
     try:
         # Loaded only now: a typing mistake is answered at once, not after torch has been loaded.
-        return import_module(f"teachkit.commands.{arguments.command}").run(arguments)
+        code = import_module(f"teachkit.commands.{arguments.command}").run(arguments)
+        sys.stdout.flush()  # so that a reader who has gone is met here
+        return code
     except UserError as error:
         return _mistake(arguments.command, str(error))
-    except BrokenPipeError:  # `… | head`: the reader has seen enough
-        sys.stderr.close()
+    except BrokenPipeError:  # `… | head`: the reader has seen enough, and Python would try once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         return _mistake(arguments.command, f"{error.filename}: {error.strerror}" if error.filename else str(error))

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from teachkit.learn.defaults import Settings
 from teachkit.learn.log import read_log
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = ["--batch-size", "8", "--threads", "1"]
+SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +128,22 @@ def test_a_typing_mistake_is_one_line_that_names_it(words, named, capsys):
         ("data check {missing}", "{missing}"),
         ("data export shapes {tiny} --format voc", "{tiny}"),
         ("data get nothing", "nothing"),
+        ("detect {file} --weights {saved} --out {file}", "{file}"),
+        ("data export shapes {missing_in_file} --format coco", "{file}"),
     ],
 )
-def test_what_is_not_there_is_one_line_that_names_it(words, named, tiny, tmp_path, monkeypatch, capsys):
+def test_what_is_not_there_is_one_line_that_names_it(words, named, tiny, saved, tmp_path, monkeypatch, capsys):
     for split in scenes.COUNTS:
         monkeypatch.setitem(scenes.COUNTS, split, 2)
     file = tmp_path / "file.txt"
     file.write_text("a file")
-    places = {"tiny": tiny, "missing": tmp_path / "none", "file": file, "missing_in_file": file / "log.jsonl"}
+    places = {
+        "tiny": tiny,
+        "saved": saved,
+        "missing": tmp_path / "none",
+        "file": file,
+        "missing_in_file": file / "log.jsonl",
+    }
     assert_a_mistake(typed(capsys, *words.format(**places).split()), named.format(**places))
     assert file.read_text() == "a file"
 
@@ -142,6 +152,26 @@ def test_a_bug_of_ours_still_shows_where_it_is(monkeypatch):
     monkeypatch.setattr("teachkit.commands.doctor.run", lambda arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["doctor"])
+
+
+def test_ctrl_c_before_the_training_has_begun_is_one_word(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("teachkit.commands.doctor.run", interrupted)
+    assert typed(capsys, "doctor") == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_is_no_error(unbuffered):
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "teachkit", "doctor"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def test_a_typing_mistake_is_found_before_torch_is_loaded():
@@ -174,6 +204,7 @@ def test_the_log_holds_every_step_epoch_and_the_end(tiny, tmp_path, capsys):
     start, end = history[0], history[-1]
     assert start["settings"]["data"] == str(tiny)
     assert start["settings"]["batch_size"] == 8
+    assert start["settings"]["image_size"] == 64
     assert end["reason"] == "epochs"
     steps = [record for record in history if record["kind"] == "step"]
     assert [record["step"] for record in steps] == [0, 1, 2, 3, 4, 5]
@@ -283,6 +314,36 @@ def test_a_finished_run_asks_for_more_epochs_and_goes_on_with_them(saved, tmp_pa
     assert typed(capsys, "train", "--resume", folder, "--epochs", 3)[0] == 0
     steps = [record["step"] for record in read_log(folder / "log.jsonl") if record["kind"] == "step"]
     assert steps == list(range(9))
+
+
+def test_a_run_goes_on_with_as_many_threads_as_it_had(tiny, tmp_path, capsys):
+    """Else its results would differ, of which a warning would tell: here that is an error."""
+    options = ["--image-size", 64, "--epochs", 1, "--threads", 2, "--save", tmp_path / "run"]
+    assert typed(capsys, "train", "--data", tiny, *options)[0] == 0
+    assert typed(capsys, "train", "--resume", tmp_path / "run", "--epochs", 2)[0] == 0
+
+
+def test_a_run_refuses_to_go_on_with_other_classes(tiny, tmp_path, capsys):
+    data = shutil.copytree(tiny, tmp_path / "data")
+    assert typed(capsys, "train", "--data", data, "--epochs", 1, "--save", tmp_path / "run", *SMALL)[0] == 0
+    names = data / "data.yaml"
+    names.write_text(names.read_text().replace("ball", "moon"))
+    assert_a_mistake(typed(capsys, "train", "--resume", tmp_path / "run", "--epochs", 2), "moon", tmp_path / "run")
+
+
+def test_a_damaged_state_is_told_in_one_line_and_the_one_before_it_goes_on(saved, tmp_path, capsys):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    content = bytearray((folder / "last.pt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "last.pt").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        code, _, err = typed(capsys, "train", "--resume", folder)
+    assert code == 0
+    told = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 1
+    assert "last.pt is damaged" in told[0]
+    assert [record["epoch"] for record in read_log(folder / "log.jsonl") if record["kind"] == "epoch"] == [0, 1]
 
 
 def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):

@@ -42,7 +42,7 @@ def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Traine
     folder = given.pop("save", None)
     settings = Settings(**given)
     training, validation = _data(settings, device)
-    settings = settings.for_pictures(len(training.names))
+    settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
     training.batch_size = settings.batch_size
     trainer = _trainer(settings, training, validation, device, folder)
     records = Records(_log_files(log, folder), len(training), settings.epochs)

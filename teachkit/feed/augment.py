@@ -56,12 +56,12 @@ def flip(images: Tensor, boxes: Tensor, mirrored: Tensor, vertical: bool = False
     images: [B, 3, H, W]; boxes: [B, M, 4] px; mirrored: [B] bool, False where an image stays as it is.
     """
     axis = 2 if vertical else 3
-    length = images.shape[axis]
+    length, which = images.shape[axis], mirrored.nonzero()[:, 0].to(images.device)
     x1, y1, x2, y2 = boxes.unbind(-1)
     turned = (x1, length - y2, x2, length - y1) if vertical else (length - x2, y1, length - x1, y2)
     return (
-        torch.where(mirrored[:, None, None, None], images.flip(axis), images),
-        torch.where(mirrored[:, None, None], torch.stack(turned, -1), boxes),
+        images.index_copy(0, which, images.index_select(0, which).flip(axis)),
+        torch.where(mirrored.to(boxes.device)[:, None, None], torch.stack(turned, -1), boxes),
     )
 
 
@@ -79,7 +79,7 @@ def zoom(images: Tensor, boxes: Tensor, factor: Tensor, shift: Tensor) -> tuple[
     )  # [B, W] and [B, H]: where each pixel comes from, −1 … 1 over the picture
     grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1)  # [B, H, W, 2]
     grey = GREY / 255
-    zoomed = F.grid_sample(images - grey, grid, align_corners=False) + grey  # what lies outside is sampled as 0
+    zoomed = F.grid_sample(images - grey, grid, align_corners=False).add_(grey)  # what lies outside is sampled as 0
     frame = images.new_tensor([width, height])
     middle = ((moved + 1) / 2 * frame).repeat(1, 2)[:, None]  # [B, 1, 4] px
     return zoomed, (boxes - frame.repeat(2) / 2) * factor[:, None, None] + middle
@@ -112,10 +112,11 @@ def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: fl
 def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator) -> Batch:
     """Each image its own way; the batch given stays as it was. generator: on the processor, 8 numbers an image."""
     images, truth = batch.images, batch.ground_truth
-    draws = torch.rand(8, len(images), generator=generator).to(images.device)
+    draws = torch.rand(8, len(images), generator=generator)
     images, boxes = flip(images, truth.boxes, draws[0] < settings.flip)
     if settings.vertical_flip:
         images, boxes = flip(images, boxes, draws[1] < settings.vertical_flip, vertical=True)
+    draws = draws.to(images.device)  # not before the flips, which need to know on the processor whom they move
     if settings.zoom != (1, 1):
         smallest, largest = settings.zoom
         factor = smallest * (largest / smallest) ** draws[2]  # as likely to halve as to double

@@ -111,9 +111,11 @@ class Loader:
         """Indices of all pictures in the order of this pass."""
         if not self.shuffle:
             return list(range(len(self.names)))
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, torch.randperm(len(self.names), generator=self._generator(epoch, 0)).tolist()
-        return self._order[1]
+        known = self._order  # read once: another thread may ask for another pass
+        if known is None or known[0] != epoch:
+            known = epoch, torch.randperm(len(self.names), generator=self._generator(epoch, 0)).tolist()
+            self._order = known
+        return known[1]
 
     def _generator(self, epoch: int, stream: int) -> torch.Generator:
         """Stream 0 shuffles the pass, stream place + 1 augments a batch."""
@@ -158,8 +160,7 @@ def load_data(
         if count is not None or scenes is not None:
             raise UserError(f'count and scenes are for source "shapes" only, not for {source}')
         examples = read_folder(source, split=split, strict=strict)
-    if limit is not None:
-        examples = examples.subset(range(min(limit, len(examples))))
+    examples = examples.subset(range(len(examples))[:limit])
     if augment is None or isinstance(augment, bool):
         plain_passes = PLAIN_PASSES if augment is None else 0
         augment = AugmentSettings(plain_passes=plain_passes) if (training if augment is None else augment) else None

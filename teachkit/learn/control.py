@@ -128,8 +128,10 @@ class Control:
             return self._rate
 
     def put_in_force(self, weights: dict[str, float]) -> None:
-        for name, value in weights.items():
-            setattr(self._in_force, name, value)
+        """Called by the trainer only. A criterion without weights has none to set."""
+        if self._in_force is not None:
+            for name, value in weights.items():
+                setattr(self._in_force, name, value)
 
     # pause, resume, stop
 

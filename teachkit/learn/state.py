@@ -69,6 +69,7 @@ def restore(trainer: "Trainer", state: State) -> None:
         trainer.threads = state["machine"]["threads"]
     for difference in differences(state["machine"], machine(trainer.device, trainer.threads)):
         warnings.warn(f"the state was made with {difference}: results may differ in the last digits", stacklevel=3)
+    trainer.passes.load_state_dict(cloned(state["passes"]))
     try:
         if state["optimizer"]["name"] != name_of(trainer.optimizer):
             trainer.optimizer = make_optimizer(state["optimizer"]["name"], trainer.model)
@@ -81,7 +82,6 @@ def restore(trainer: "Trainer", state: State) -> None:
         raise UserError(f"this state is of another model ({reason}): build the trainer as it was then") from None
     trainer.base_rates = list(state["optimizer"]["base_rates"])
     trainer.averaged.n_averaged.fill_(state["ema"]["count"])
-    trainer.passes.load_state_dict(cloned(state["passes"]))
     _put_in_force(trainer, state["in_force"])
     trainer.control.load_state_dict(state["control"])
     trainer.trend.load_state_dict(state["trend"])

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from teachkit.errors import UserError
 from teachkit.learn import loop
 from teachkit.learn import state as run_state
-from teachkit.learn.control import Control
+from teachkit.learn.control import Control, check_number
 from teachkit.learn.determinism import only_deterministic
 from teachkit.learn.ema import AveragedWeights
 from teachkit.learn.goal import Goal
@@ -23,6 +23,7 @@ from teachkit.learn.interrupts import HeldInterrupt
 from teachkit.learn.optimizer import make_optimizer, parameters_of, rates
 from teachkit.learn.parts import Gathered, split
 from teachkit.learn.passes import Passes
+from teachkit.learn.ranks import refuse_ranks
 from teachkit.learn.records import Record, Recorder
 from teachkit.learn.recovery import learn_from
 from teachkit.learn.saving import Saver
@@ -67,6 +68,7 @@ class Trainer:
         threads: int | None = None,
         strict_determinism: bool = False,
     ) -> None:
+        refuse_ranks()
         if isinstance(optimizer, Optimizer) and (lr, weight_decay) != (None, None):
             raise UserError("lr and weight_decay are set in the optimizer that is handed over, not here")
         self.model, self.criterion, self.validation_data = model, criterion, validation_data
@@ -77,11 +79,12 @@ class Trainer:
             else make_optimizer(optimizer or "adamw", model, lr, weight_decay)
         )
         self.base_rates = rates(self.optimizer)
-        self.averaged, self.buffers = AveragedWeights(model, ema), list(model.buffers())
+        self.averaged = AveragedWeights(model, check_number("ema", ema, 1.0))
+        self.buffers = list(model.buffers())
         self.control = Control(self.base_rates[0], schedule, getattr(criterion, "weights", None))
         self.trend, self.goal, self.recorder = Trend(), Goal(until, early_stop), Recorder(on_record)
         self.warmup, self.max_skips, self.strict_determinism = warmup, max_skips, strict_determinism
-        self.clip = math.inf if clip is None else clip
+        self.clip = check_number("clip", math.inf if clip is None else clip, math.inf)
         self.settings = settings or {}
         self.saver = None if save_dir is None else Saver(Path(save_dir))
         self.threads, self.threads_given = threads or choose_threads(), threads is not None

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from teachkit.structures import Detections, GroundTruth
@@ -21,6 +21,7 @@ from teachkit.structures import Detections, GroundTruth
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 LOSSES = {"box": (PALETTE[0], "-", "o"), "cls": (PALETTE[1], "--", "s"), "dfl": (PALETTE[2], "-.", "^")}
 SCORES = {"map50": (PALETTE[0], "-", "o"), "map": (PALETTE[1], "--", "s"), "map75": (PALETTE[2], "-.", "^")}
+CROWDED = 10  # detections in a picture, above which names would hide them
 EVENTS = {"spike": "spike", "skipped": "skipped step", "plateau": "plateau", "diverged": "diverged"}
 
 
@@ -95,8 +96,11 @@ def detection_grid(
     count = len(images)
     columns = max(1, min(columns, count))
     rows = max(1, math.ceil(count / columns))
+    height, width = images[0].shape[-2:] if count else (1, 1)
+    crowded = detections is not None and any(len(found) > CROWDED for found in detections)
+    spare = (0.35 if title else 0) + (0.3 if crowded else 0)
     alt = f"{title or 'Pictures with detected boxes'}: detections are solid, true objects are dashed"
-    picture = Picture(figsize=(2.3 * columns, 2.3 * rows + (0.35 if title else 0)), alt=alt)
+    picture = Picture(figsize=(2.3 * columns, 2.3 * rows * height / width + spare), alt=alt)
     picture.suptitle(title, parse_math=False)
     grid = list(picture.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:
@@ -107,7 +111,10 @@ def detection_grid(
             for box in ground_truth.image(index)[0].tolist():
                 _draw_box(axes, box, "white", dashed=True)
         if detections is not None:
-            draw_detections(axes, detections[index], classes)
+            draw_detections(axes, detections[index], classes, brief=crowded)
+    if crowded:
+        keys = [Patch(color=_colour(label), label=name) for label, name in enumerate(classes)]
+        picture.legend(handles=keys, loc="outside lower center", ncols=len(keys), frameon=False)
     return picture
 
 
@@ -124,25 +131,28 @@ def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Pictu
     return picture
 
 
-def draw_detections(axes: Axes, found: Detections, classes: Sequence[str]) -> None:
-    """One solid box each, in its class's colour, under its name and score. The best is drawn last, on top."""
+def draw_detections(axes: Axes, found: Detections, classes: Sequence[str], brief: bool = False) -> None:
+    """One solid box each, in its class's colour, under its name and score; the best on top. brief: an initial only."""
     rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
     height = axes.get_ylim()[0]
     for box, score, label in reversed(list(rows)):
-        colour = PALETTE[label % len(PALETTE)]
-        _draw_box(axes, box, colour)
+        _draw_box(axes, box, _colour(label))
         above = box[1] > 0.08 * height  # else there is no room for the name but inside the box
         axes.text(
             box[0],
             box[1] + (0 if above else 0.02 * height),
-            f"{classes[label]} {score:.2f}",
+            classes[label][:1] if brief else f"{classes[label]} {score:.2f}",
             verticalalignment="bottom" if above else "top",
             parse_math=False,  # a class may be called "$5"
             fontsize=7.5,
-            color="black" if _is_light(colour) else "white",
+            color="black" if _is_light(_colour(label)) else "white",
             clip_on=True,
-            bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
+            bbox={"facecolor": _colour(label), "edgecolor": "none", "pad": 1},
         )
+
+
+def _colour(label: int) -> str:
+    return PALETTE[label % len(PALETTE)]
 
 
 def _draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = False) -> None:

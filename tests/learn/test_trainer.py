@@ -223,10 +223,28 @@ def test_sides_beyond_the_last_bin_are_counted_in_the_epoch_record(make_trainer,
     assert (epoch["dfl_clipped"] > 0) == bool(count)
 
 
-def test_a_criterion_without_weights_or_clipped_counts_will_do(make_trainer):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lr": -1},
+        {"lr": math.nan},
+        {"weight_decay": -0.1},
+        {"ema": 1.5},
+        {"clip": -1},
+        {"clip": math.nan},
+        {"schedule": "up"},
+    ],
+)
+def test_a_senseless_setting_is_refused_when_the_trainer_is_made(make_trainer, wrong):
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        make_trainer(**wrong)
+
+
+def test_a_criterion_without_weights_will_do(make_trainer):
     criterion = Criterion()
     trainer = make_trainer(criterion=lambda predictions, truth: criterion(predictions, truth))
     trainer.step()
+    trainer.load_state_dict(trainer.state_dict())
     trainer.step()
     assert not trainer.events()
     with pytest.raises(UserError, match="no weights"):

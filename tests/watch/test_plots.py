@@ -125,6 +125,30 @@ def test_boxes_are_drawn_where_they_are_and_truth_is_dashed():
     assert [text.get_text() for text in picture.axes[0].texts] == ["square 0.90"]
 
 
+def test_a_crowded_picture_has_initials_and_a_key_instead_of_names():
+    many = found(*((step, step, step + 5, step + 5, 0.9, step % 2) for step in range(plots.CROWDED + 1)))
+    picture = plots.detection_grid([torch.zeros(3, 32, 32)], [many], CLASSES)
+    assert {text.get_text() for text in picture.axes[0].texts} == {"d", "s"}
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == CLASSES
+    picture.png()
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 20), (20, 10), (15, 15)])
+def test_an_annotated_picture_keeps_every_pixel_of_the_original(height, width):
+    image = torch.arange(3 * height * width, dtype=torch.uint8).reshape(3, height, width)
+    shown = pixels(plots.annotated(image, found(), CLASSES))
+    assert np.array_equal(shown, image.permute(1, 2, 0).numpy())
+
+
+def test_an_annotated_picture_names_what_was_found():
+    picture = plots.annotated(torch.zeros(3, 100, 700), found((30, 40, 80, 90, 0.75, 1)), CLASSES)
+    assert [text.get_text() for text in picture.axes[0].texts] == ["square 0.75"]
+    shown = pixels(picture)
+    assert shown.shape == (100, 700, 3)
+    assert (shown[65, 25:85] > 0).any()
+    assert not shown[65, 40:70].any()
+
+
 def test_only_the_truth_is_drawn_where_nothing_was_detected():
     truth = GroundTruth.from_lists([torch.tensor([[1.0, 2, 5, 6]])], [torch.tensor([0])])
     picture = plots.detection_grid([torch.zeros(3, 8, 8)], None, CLASSES, truth)
