@@ -1,1 +1,1 @@
-"""The third part of the loop: the optimizer, its schedule, and a training to watch, to steer, to save and go on with."""
+"""The third part of the loop: the optimizer, its schedule, a training to watch, to steer, to save and to go on with."""

@@ -239,7 +239,7 @@ def test_a_stop_during_validation_leaves_the_epoch_open_until_the_run_goes_on(ma
 # row 5
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 10.0), ("adamw", 100.0), ("sgd", 20.0), ("sgd", 200.0)])
+@pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 10.0), ("adamw", 100.0), ("sgd", 20.0), ("sgd", 50.0)])
 def test_a_learning_rate_far_too_high_is_noticed_explained_and_ends_the_run(make_trainer, optimizer, rate):
     trainer = make_trainer(make_batches(8), optimizer=optimizer, lr=rate, schedule="constant")
     assert trainer.fit(20)["reason"] == "diverged"
