@@ -3,6 +3,8 @@
 # make train   the main job without a browser: a detector learns the built-in set
 # make bench   side by side with other tools, as ratios
 # make demo    the instructor's cockpit as a page of its own; bench-live and compat measure it
+# make store    runs notebooks and stores their outputs: make store NOTEBOOKS=notebooks/03_punish_box.ipynb
+# make recordings   makes the recorded runs in data/runs anew
 # Each makes .venv and installs requirements.txt when that is needed, and only then.
 
 VENV := .venv
@@ -13,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: lab test lint units notebooks train bench demo bench-live compat clean
+.PHONY: lab test lint units notebooks store recordings train bench demo bench-live compat clean
 
 # On localhost behind a random token, as Jupyter comes; root is only ever met in a container.
 lab: $(INSTALLED)
@@ -34,6 +36,17 @@ units: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
+
+# Neither times of day nor the state of widgets: a page would show a dead widget instead of its still picture.
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
+store: export OMP_NUM_THREADS := 1
+store: export TEACHKIT_PROGRESS := $(CURDIR)/build/progress.json
+store: $(INSTALLED)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
+		--ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
+
+recordings: $(INSTALLED)
+	$(BIN)/python data/runs/recipes.py
 
 train: $(INSTALLED)
 	$(BIN)/python -m teachkit train --data shapes --log runs/shapes/log.jsonl --save runs/shapes

@@ -15,6 +15,12 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def progress_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes into the progress of whoever runs it."""
+    monkeypatch.setenv("TEACHKIT_PROGRESS", str(tmp_path / "progress.json"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder that holds real data sets: TEACHKIT_DATA, else data/."""

@@ -1,0 +1,127 @@
+"""What a lesson's cells call: `begin` at the top, a verdict for each exercise, a prediction before each experiment."""
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from teachkit.errors import UserError
+from teachkit.exercises import progress
+from teachkit.watch.plots import PALETTE, Picture
+from teachkit.watch.prediction import Prediction
+
+_begun: set[str] = set()  # lessons of this kernel whose answers count; worked solutions never begin one
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a checker says. right: None while the exercise is open; a notebook shows the words alone."""
+
+    right: bool | None
+    words: str
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+def missing(words: str) -> Verdict:
+    return Verdict(None, f"still open: {words}")
+
+
+def wrong(*reasons: str) -> Verdict:
+    return Verdict(False, "\n".join(f"not yet: {reason}" for reason in reasons))
+
+
+def right(words: str) -> Verdict:
+    return Verdict(True, f"Right: {words}")
+
+
+def exercise(lesson: str, name: str) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
+    """Marks a checker as one of a lesson's exercises. Its verdict counts where the lesson has begun."""
+
+    def mark(check: Callable[..., Verdict]) -> Callable[..., Verdict]:
+        @functools.wraps(check)
+        def checked(*answers: Any, **named: Any) -> Verdict:
+            verdict = check(*answers, **named)
+            if verdict.right is not None:
+                _note(lesson, name, verdict.right)
+            return verdict
+
+        checked.lesson, checked.exercise = lesson, name  # type: ignore[attr-defined]
+        return checked
+
+    return mark
+
+
+def _note(lesson: str, name: str, solved: bool) -> None:
+    """Progress that cannot be kept must not keep anybody from learning."""
+    if lesson not in _begun:
+        return
+    try:
+        progress.record(lesson, name, solved)
+    except (UserError, OSError) as error:
+        warnings.warn(f"your progress was not kept: {error}", stacklevel=3)
+
+
+class Lesson:
+    """A lesson that has begun: shows how far the student has come, and takes predictions."""
+
+    def __init__(self, number: str) -> None:
+        if number not in progress.LESSONS:
+            raise UserError(f"there is no lesson {number!r}: choose from {', '.join(progress.LESSONS)}")
+        self.number, self.title = number, progress.LESSONS[number][0]
+        _begun.add(number)
+
+    def predict(
+        self,
+        name: str,
+        question: str,
+        choices: Sequence[str],
+        right: int,
+        because: str | Sequence[str],
+        show: Callable[[], Picture] | None = None,
+    ) -> Prediction:
+        """A question to be answered before the experiment; the first answer is kept with the progress."""
+        note = functools.partial(_note, self.number, f"prediction: {name}")
+        return Prediction(question, choices, right, because, show, lambda choice: note(choice == right))
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A picture of the progress; the words beside it are the same for everybody, as stored output has to be."""
+        try:
+            picture = progress_picture(self.number, progress.counts())
+        except UserError as error:
+            warnings.warn(str(error), stacklevel=2)
+            picture = progress_picture(self.number, progress.counts({}))
+        data, metadata = picture._repr_mimebundle_()
+        return data | {"text/plain": f"Lesson {self.number}, {self.title}: your progress"}, metadata
+
+
+def begin(number: str) -> Lesson:
+    """From here on what is solved in this notebook is kept (see `progress.place`)."""
+    return Lesson(number)
+
+
+def progress_picture(lesson: str, counts: dict[str, tuple[int, int]]) -> Picture:
+    """One bar a lesson, filled as far as its exercises are solved. counts: lesson → solved, of how many."""
+    solved, of = counts[lesson]
+    told = ", ".join(f"{number}: {one} of {all_of}" for number, (one, all_of) in counts.items() if all_of)
+    picture = Picture(figsize=(8, 1.05), alt=f"Exercises solved. {told}")
+    axes = picture.subplots()
+    for at, (number, (one, all_of)) in enumerate(counts.items()):
+        here = number == lesson
+        axes.bar(
+            at, 1, width=0.8, color="white", edgecolor=PALETTE[1] if here else "#8a96a5", linewidth=2.2 if here else 1
+        )
+        axes.bar(
+            at, one / all_of if all_of else 0, width=0.8, color=PALETTE[0], hatch="//", edgecolor="white", linewidth=0
+        )
+        axes.text(at, 1.08, f"{one}/{all_of}" if all_of else "–", ha="center", fontsize=8)
+    axes.set(
+        xticks=range(len(counts)), xticklabels=list(counts), yticks=[], ylim=(0, 1.35), xlim=(-0.6, len(counts) - 0.4)
+    )
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_title(f"Your exercises: {solved} of {of} solved in lesson {lesson}", fontsize=9, loc="left")
+    return picture

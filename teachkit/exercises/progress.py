@@ -1,0 +1,86 @@
+"""What a student has tried and solved: one small file of their own, which nothing but deleting it loses."""
+
+import json
+import os
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from teachkit.errors import UserError
+from teachkit.learn.files import write_whole
+
+# number → title, and the module in this folder that holds the lesson's checkers
+LESSONS = {
+    "00": ("Start here", "start_here"),
+    "01": ("Feed", "feed"),
+    "02": ("Predict", "predict"),
+    "03": ("Punish: boxes", "punish_box"),
+    "04": ("Punish: classes", "punish_class"),
+    "05": ("Punish: DFL", "punish_dfl"),
+    "06": ("The total loss", "total_loss"),
+    "07": ("Learn", "learn"),
+    "08": ("The learning rate", "learning_rate"),
+    "09": ("The training cycle", "training_cycle"),
+    "10": ("Best practices", "best_practices"),
+    "11": ("Blood cells", "blood_cells"),
+}
+FORMAT = 1
+
+Record = dict[str, Any]
+
+
+def place() -> Path:
+    """The file: TEACHKIT_PROGRESS, else in the user's home."""
+    return Path(os.environ.get("TEACHKIT_PROGRESS") or Path.home() / ".teachkit" / "progress.json")
+
+
+def exercises_of(lesson: str) -> list[str]:
+    """Names of a lesson's exercises, in the order of its module; none while the lesson is not there."""
+    try:
+        module = import_module(f"teachkit.exercises.{LESSONS[lesson][1]}")
+    except ModuleNotFoundError:
+        return []
+    return [one.exercise for one in vars(module).values() if getattr(one, "lesson", None) == lesson]
+
+
+def read(path: Path | None = None) -> Record:
+    """lesson → name → {"tries", "solved"}. UserError if the file is there and is not what we wrote."""
+    path = place() if path is None else path
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"{path}: your progress cannot be read ({error}): move the file away to begin a new one"
+        ) from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("done"), dict):
+        raise UserError(f"{path}: this is no progress of this course: move the file away to begin a new one")
+    return content["done"]
+
+
+def record(lesson: str, name: str, right: bool) -> None:
+    """One more try; once solved stays solved. Two notebooks may do so at once."""
+    path = place()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        done = read(path)
+        entry = done.setdefault(lesson, {}).setdefault(name, {"tries": 0, "solved": None})
+        entry["tries"] += 1
+        if right and entry["solved"] is None:
+            entry["solved"] = datetime.now().isoformat(timespec="minutes")
+        text = json.dumps({"format": FORMAT, "done": done}, indent=1, ensure_ascii=False)
+        write_whole(path, text.encode())
+
+
+def counts(done: Record | None = None) -> dict[str, tuple[int, int]]:
+    """lesson → exercises solved, exercises there are."""
+    done = read() if done is None else done
+    result = {}
+    for lesson in LESSONS:
+        names = exercises_of(lesson)
+        result[lesson] = (sum(bool(done.get(lesson, {}).get(name, {}).get("solved")) for name in names), len(names))
+    return result
