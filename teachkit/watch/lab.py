@@ -56,6 +56,8 @@ class Lab:
         self._requests: deque[Callable[[], None]] = deque()
         self._times: deque[float] = deque(maxlen=30)
         self._settings = trainer.control.state_dict()
+        self._moved: dict[int, dict[str, Any]] = {}  # the settings that came into force at a step
+        self._fresh: int | None = None  # the step at which a fresh optimizer began
         self._changes: list[str] = []  # of settings, for the mark at the step at hand
         self._pass_on, trainer.on_record = trainer.on_record, self._take
         self.keep()
@@ -97,17 +99,21 @@ class Lab:
         if self.steps_left < 1:
             self._times.clear()
             return False
+        self.steps_left -= 1
+        self._train()
+        self._times.append(time.perf_counter())
+        if self.gauges.look_due():
+            self.look()
+        return True
+
+    def _train(self) -> None:
+        """One step, and what is due after it."""
         self._keep_if_due()
         self.trainer.step()
-        self.steps_left -= 1
-        self._times.append(time.perf_counter())
         if self.step % self.share_every == 0:
             self.measure_share()
         if self.step % self.validate_every == 0:
             self.validate()
-        if self.gauges.look_due():
-            self.look()
-        return True
 
     def run(self, steps: int) -> None:
         """The synchronous twin: the same work in this thread, the same result."""
@@ -148,22 +154,38 @@ class Lab:
         settings = self.trainer.control.state_dict()
         newest = self.history.steps[-1] if self.history.snapshots else -math.inf
         changed = settings != self._settings
-        if (changed and self.step - newest >= 5) or self.step - newest >= self.keep_every:
+        fresh = self._fresh is not None and self.step > self._fresh  # a replay could not make that optimizer anew
+        if fresh or (changed and self.step - newest >= 5) or self.step - newest >= self.keep_every:
             self.keep(self._settings)
+            self._fresh = None if fresh else self._fresh
+        if changed:
+            self._moved[self.step] = settings
         self._settings = settings
 
     def rewind(self, step: int) -> None:
-        """Back to the last snapshot at or before the step; what came later is forgotten."""
+        """Back to the step, as it was before it; what came later is forgotten.
+
+        From the last snapshot at or before it the steps are trained once more, with the settings that they had.
+        """
         snapshot = self.history.at(step)
+        again = {when: settings for when, settings in self._moved.items() if snapshot.step <= when < step}
+        self._restore(snapshot)
+        while self.step < step and not self.trouble:
+            if self.step in again:
+                self.trainer.control.load_state_dict(again[self.step])
+            self._train()
+        self.news = f"Back at step {self.step} with the settings of that time."
+        self.look()
+
+    def _restore(self, snapshot: Snapshot) -> None:
         if snapshot.optimizer != self.optimizer:
             self._install(snapshot.optimizer)
         self.trainer.load_state_dict(snapshot.state)
-        self._settings, self._changes = self.trainer.control.state_dict(), []
+        self._settings, self._changes, self._fresh = self.trainer.control.state_dict(), [], None
+        self._moved = {when: settings for when, settings in self._moved.items() if when < snapshot.step}
         self.history.cut(snapshot.step + 1)
         self.story = self.story.until(snapshot.step)
         self.trouble, self.rescue_step = "", None
-        self.news = f"Back at step {snapshot.step} with the settings of that time."
-        self.look()
 
     def branch(self, step: int) -> None:
         """The same, but the run so far stays to be compared with, as the newest of three ghosts."""
@@ -192,6 +214,7 @@ class Lab:
             raise UserError(f"there is no optimizer {name!r}: choose {' or '.join(self.usual_rates)}")
         self.keep()
         self._install(name)
+        self._fresh = self.step
 
     def _install(self, name: str) -> None:
         if name == OWN:

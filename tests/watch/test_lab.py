@@ -81,7 +81,7 @@ def test_requests_are_done_between_steps_and_in_order(make_lab):
 # time travel
 
 
-@pytest.mark.parametrize("fork", [0, 4, 8])
+@pytest.mark.parametrize("fork", [0, 4, 7, 8])
 def test_an_unchanged_branch_repeats_its_parent_bit_for_bit(make_lab, fork):
     lab = make_lab(keep_every=4)
     lab.run(10)
@@ -112,8 +112,8 @@ def test_an_unchanged_branch_repeats_changes_of_settings_only_if_they_are_made_a
     lab.run(6)
     parent = losses_of(lab)
     lab.branch(6)
-    assert lab.step == 4  # the change came too soon after the snapshot at 4 for one of its own
-    lab.run(2)
+    assert lab.step == 6
+    lab.run(0)
     lab.trainer.control.set(box=0, lr=0.01)
     lab.run(6)
     assert losses_of(lab) == parent
@@ -134,11 +134,39 @@ def test_rewinding_forgets_what_came_later(make_lab):
     lab = make_lab(keep_every=4, share_every=2, validate_every=3)
     lab.run(11)
     lab.rewind(9)
-    assert lab.step == 8
-    assert [row[0] for row in lab.story.curves["steps"].rows] == list(range(8))
-    assert max(row[0] for row in lab.story.curves["shares"].rows) <= 8
+    assert lab.step == 9
+    assert [row[0] for row in lab.story.curves["steps"].rows] == list(range(9))
+    assert max(row[0] for row in lab.story.curves["shares"].rows) <= 9
     assert lab.history.steps == [0, 4, 8]
     assert lab.ghosts == []
+
+
+@pytest.mark.parametrize("back_to", [3, 5, 9, 10, 14, 17])
+def test_going_back_to_any_step_repeats_all_that_was_moved_on_the_way(make_lab, back_to):
+    """A rate, a weight and a schedule moved between snapshots, and an optimizer changed."""
+
+    def ride(lab, last):
+        for step in range(last):
+            if step == 2:
+                lab.trainer.control.set(lr=0.02)
+            if step == 4:
+                lab.trainer.control.set(box=1.0, schedule="cosine")
+            if step == 9:
+                lab.use_optimizer("sgd")
+            if step == 13:
+                lab.trainer.control.set(dfl=0.0)
+            lab.run(1)
+
+    direct, travelled = make_lab(keep_every=8), make_lab(keep_every=8)
+    ride(direct, back_to)
+    ride(travelled, 18)
+    travelled.rewind(back_to)
+    assert travelled.step == back_to
+    assert losses_of(travelled) == losses_of(direct)
+    assert torch.equal(weights_of(travelled), weights_of(direct))
+    assert type(travelled.trainer.optimizer) is type(direct.trainer.optimizer)
+    assert travelled.trainer.control.state_dict() == direct.trainer.control.state_dict()
+    assert [vars(mark) for mark in travelled.story.marks] == [vars(mark) for mark in direct.story.marks]
 
 
 def test_another_optimizer_survives_the_way_back(make_lab):
