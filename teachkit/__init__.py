@@ -35,6 +35,11 @@ _HOME = {
     "Scores": "scoring",
     "score": "scoring",
     "Cockpit": "watch.cockpit",
+    "DFLPlayground": "watch.dfl_playground",
+    "ThresholdPlayground": "watch.threshold_playground",
+    "AugmentPlayground": "watch.augment_playground",
+    "ErrorsBrowser": "watch.errors_browser",
+    "LabelBrowser": "watch.label_browser",
     "UserError": "errors",
 }
 

@@ -1,0 +1,125 @@
+// Pictures side by side, each with its caption above and boxes outlined on it. Styles come from Python.
+
+class Gallery {
+  constructor(label, styles) {
+    this.styles = styles;
+    this.tiles = [];
+    this.pictures = [];
+    this.canvas = new Canvas(label, (...place) => this.draw(...place));
+    this.node = element("div", { class: "tk-gallery" }, this.canvas.node);
+  }
+  show(tiles, buffers) {
+    this.tiles = tiles;
+    if (buffers?.length === tiles.length) this.pictures = tiles.map((tile, place) => this.picture(tile.size, buffers[place]));
+    this.canvas.node.dataset.tiles = tiles.length;
+    this.canvas.node.dataset.outlines = tiles.reduce((sum, tile) => sum + tile.outlines.length, 0);
+    this.canvas.paint();
+  }
+  tell(words) {
+    this.canvas.node.setAttribute("aria-label", words);
+  }
+  picture([height, width], buffer) {
+    const bytes = new Uint8ClampedArray(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(bytes), width, height), 0, 0);
+    return canvas;
+  }
+  layout(width, height, caption) {
+    const [tall, wide] = this.tiles[0].size, count = this.tiles.length;
+    let best = { scale: 0, columns: 1, rows: 1 };
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const scale = Math.min((width - 10 * (columns - 1)) / columns / wide, (height - rows * caption - 6 * (rows - 1)) / rows / tall);
+      if (scale > best.scale) best = { scale, columns, rows };
+    }
+    return best;
+  }
+  draw(pen, width, height, size) {
+    if (!this.tiles.length) {
+      pen.font = `${size}px system-ui, sans-serif`;
+      pen.fillStyle = COLOURS.ink;
+      pen.fillText("nothing of this kind", size, size * 2);
+      return;
+    }
+    const caption = size * 1.5, { scale, columns, rows } = this.layout(width, height, caption);
+    this.tiles.forEach((tile, place) => {
+      const [tall, wide] = tile.size.map((side) => side * scale);
+      const [stepY, stepX] = this.tiles[0].size.map((side) => side * scale);
+      const x = (width - columns * (stepX + 10) + 10) / 2 + (place % columns) * (stepX + 10);
+      const y = (height - rows * (stepY + caption + 6) + 6) / 2 + Math.floor(place / columns) * (stepY + caption + 6);
+      pen.save();
+      pen.translate(Math.round(x), Math.round(y));
+      pen.font = `${size}px system-ui, sans-serif`;
+      pen.fillStyle = COLOURS.ink;
+      pen.textBaseline = "alphabetic";
+      pen.textAlign = "left";
+      pen.fillText(this.fitted(pen, tile.caption, wide), 0, size * 1.05);
+      pen.translate(0, caption);
+      pen.beginPath();
+      pen.rect(0, 0, wide, tall);
+      pen.clip();
+      pen.imageSmoothingEnabled = scale < 1.5;
+      if (this.pictures[place]) pen.drawImage(this.pictures[place], 0, 0, wide, tall);
+      const last = (one) => (one[6] ? 1 : 0);
+      for (const one of [...tile.outlines].sort((a, b) => last(a) - last(b))) this.outline(pen, one, scale, size, wide, tall);
+      pen.restore();
+    });
+  }
+  fitted(pen, text, room) {
+    if (pen.measureText(text).width <= room) return text;
+    let length = text.length;
+    while (length > 1 && pen.measureText(`${text.slice(0, length)}…`).width > room) length -= 1;
+    return `${text.slice(0, length)}…`;
+  }
+  outline(pen, [x1, y1, x2, y2, name, label, strong], scale, size, wide, tall) {
+    const style = this.styles[name], thick = strong ? 3 : 1.5;
+    const sides = [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale];
+    pen.setLineDash([]);
+    pen.strokeStyle = "rgba(0,0,0,.6)";
+    pen.lineWidth = thick + 2;
+    pen.strokeRect(...sides);
+    pen.setLineDash(style.dash);
+    pen.strokeStyle = style.colour;
+    pen.lineWidth = thick;
+    pen.strokeRect(...sides);
+    pen.setLineDash([]);
+    if (!label || !strong) return;
+    pen.font = `600 ${size * 0.86}px system-ui, sans-serif`;
+    const text = this.fitted(pen, label, wide - size * 0.5), width = pen.measureText(text).width + size * 0.5, height = size * 1.15;
+    const x = Math.max(0, Math.min(sides[0], wide - width)), y = Math.max(0, Math.min(sides[1] - height, tall - height));
+    pen.fillStyle = "#ffffff";
+    pen.fillRect(x, y, width, height);
+    pen.strokeStyle = style.colour;
+    pen.lineWidth = 2;
+    pen.strokeRect(x + 1, y + 1, width - 2, height - 2);
+    pen.fillStyle = COLOURS.ink;
+    pen.textBaseline = "middle";
+    pen.fillText(text, x + size * 0.25, y + height / 2 + 1);
+  }
+  close() {
+    this.canvas.close();
+    this.pictures = [];
+  }
+}
+
+// What the outlines mean: a line of each style beside its name.
+function styleKey(styles) {
+  const rows = Object.entries(styles).map(([name, { colour, dash }]) => element("li", {},
+    swatchOf(colour, dash), element("span", {}, name)));
+  return element("ul", { class: "tk-key" }, ...rows);
+}
+
+function swatchOf(colour, dash) {
+  const canvas = element("canvas", { class: "tk-swatch", width: 56, height: 20, "aria-hidden": "true" });
+  const pen = canvas.getContext("2d");
+  for (const [stroke, width, pattern] of [["rgba(0,0,0,.6)", 9, []], [colour, 5, dash.map((part) => part * 1.4)]]) {
+    pen.strokeStyle = stroke;
+    pen.lineWidth = width;
+    pen.setLineDash(pattern);
+    pen.beginPath();
+    pen.moveTo(2, 10);
+    pen.lineTo(54, 10);
+    pen.stroke();
+  }
+  return canvas;
+}
