@@ -23,7 +23,8 @@ def take_control(trainer: "Trainer") -> bool:
         fixed = rate.lr is not None
         how = f"is {lr:g}" if fixed else f"follows the schedule {rate.schedule} from {rate.base:g}"
         schedule = "constant" if fixed else rate.schedule
-        trainer.tell("lr", f"from here on the learning rate {how}", lr=lr, schedule=schedule)
+        base = {} if fixed else {"base": rate.base}
+        trainer.tell("lr", f"from here on the learning rate {how}", lr=lr, schedule=schedule, **base)
         trainer.trend.expect_change()
         trainer.rate = rate
     return rate.lr is None and total is not None and past > total / 2 and factor < LOW_END

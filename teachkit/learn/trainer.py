@@ -242,4 +242,4 @@ class Trainer:
         self.optimizer = make_optimizer(name, self.model, lr)
         self.base_rates = rates(self.optimizer)
         self.control.set(lr=self.base_rates[0], schedule=self.control.schedule)
-        self.tell("optimizer", f"from here on the optimizer is {name}", optimizer=name)
+        self.tell("optimizer", f"from here on the optimizer is {name}", optimizer=name, lr=self.base_rates[0])
