@@ -69,7 +69,13 @@ function slider(label, scale, { onMove, onTyped, swatch, name }) {
     "aria-label": `${label}, exact value`, "data-control": `${name}-field` });
   const node = element("div", { class: "tk-slider" },
     element("label", { for: id }, swatch ?? null, label), range, field);
-  let value = null, waiting = false;
+  let value = null, sent = null;
+  // At once, then at most once a frame: the hand is not kept waiting, and a fast one does not flood Python.
+  const pass = () => {
+    if (sent === value) { sent = null; return; }
+    onMove(sent = value);
+    requestAnimationFrame(pass);
+  };
   const show = (newest) => {
     if (newest == null || newest === value) return;
     value = newest;
@@ -84,9 +90,7 @@ function slider(label, scale, { onMove, onTyped, swatch, name }) {
     field.value = short(moved);
     range.setAttribute("aria-valuetext", short(moved));
     node.dataset.value = moved;
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => { waiting = false; onMove(value); });
+    if (sent === null) pass();
   });
   const typed = () => { if (field.value !== short(value)) onTyped(field.value); };
   field.addEventListener("keydown", (event) => {
@@ -142,21 +146,27 @@ class Canvas {
   constructor(label, draw) {
     this.node = element("canvas", { class: "tk-canvas", role: "img", "aria-label": label });
     this.draw = draw;
-    this.resized = new ResizeObserver(() => this.paint());
+    this.width = this.height = this.size = 0;
+    this.resized = new ResizeObserver(() => { this.measure(); this.paint(); });
     this.resized.observe(this.node);
   }
-  paint() {
-    const width = this.node.clientWidth, height = this.node.clientHeight;
-    if (!width || !height) return; // scrolled away or in a hidden tab
+  // Asked for only when the place has changed: the browser would lay out the whole notebook for each answer.
+  measure() {
+    this.width = this.node.clientWidth;
+    this.height = this.node.clientHeight;
+    this.size = parseFloat(getComputedStyle(this.node).fontSize);
     const ratio = window.devicePixelRatio || 1;
-    if (this.node.width !== Math.round(width * ratio) || this.node.height !== Math.round(height * ratio)) {
-      this.node.width = Math.round(width * ratio);
-      this.node.height = Math.round(height * ratio);
-    }
+    this.node.width = Math.round(this.width * ratio);
+    this.node.height = Math.round(this.height * ratio);
+  }
+  paint() {
+    const { width, height } = this;
+    if (!width || !height) return; // scrolled away or in a hidden tab
+    const ratio = this.node.width / width;
     const pen = this.node.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
-    this.draw(pen, width, height, parseFloat(getComputedStyle(this.node).fontSize));
+    this.draw(pen, width, height, this.size);
   }
   close() {
     this.resized.disconnect();

@@ -52,7 +52,9 @@ class Chart {
     this.node = element("figure", { class: "tk-chart" },
       element("figcaption", {}, this.title, this.note), this.canvas.node);
   }
+  // view: {data, ghosts, marks, cursor, last, news}; nothing is drawn again while `news`, a text, stays the same.
   show(view) {
+    if (view.news != null && view.news === this.view.news) return;
     const stack = this.settings.kind === "stack";
     this.view = stack ? { ...view, data: this.complete(view.data), ghosts: view.ghosts.map((ghost) => this.complete(ghost)) } : view;
     this.canvas.node.dataset.points = view.data.step.length;

@@ -15,10 +15,16 @@ function cockpitCharts() {
   };
 }
 
+// The step at the right end of the axes: it moves on now and then only, and the curves stand still between.
+function roomFor(step) {
+  const grain = (10 ** Math.max(1, Math.floor(Math.log10(step)))) / 4;
+  return Math.ceil(step / grain) * grain;
+}
+
 // Curves as they grow: frames bring only what is new; a frame with `whole` starts afresh.
 class Curves {
   constructor() { this.clear(); }
-  clear() { this.steps = { step: [] }; this.shares = { step: [] }; this.scores = { step: [] }; }
+  clear() { this.age = (this.age ?? 0) + 1; this.steps = { step: [] }; this.shares = { step: [] }; this.scores = { step: [] }; }
   add(part, rows) {
     for (const [name, values] of Object.entries(rows ?? {})) (this[part][name] ??= []).push(...values);
   }
@@ -127,11 +133,23 @@ function render({ model, el }) {
     for (const [name, chart] of Object.entries(charts)) chart.node.dataset.chart = name;
   };
 
+  // First the curves that a lever changes at once, the others a frame later: a hand is answered sooner.
+  const AT_ONCE = ["lr", "raw", "weighted"];
+  let later = 0;
   const paint = () => {
-    const last = Math.max(10, curves.steps.step.at(-1) ?? 0, ...ghosts.map((ghost) => ghost.steps.step.at(-1) ?? 0));
-    for (const [name, chart] of Object.entries(charts)) {
-      chart.show({ data: curves.for(name), ghosts: ghosts.map((ghost) => ghost.for(name)), marks, last, cursor: parts.time.cursor() });
-    }
+    const newest = Math.max(10, curves.steps.step.at(-1) ?? 0, ...ghosts.map((ghost) => ghost.steps.step.at(-1) ?? 0));
+    const last = roomFor(newest), cursor = parts.time.cursor(), drawn_marks = JSON.stringify(marks);
+    const show = (name) => {
+      const data = curves.for(name);
+      const news = [curves.age, data.step.length, data.step.at(-1), last, ghosts.length, cursor, drawn_marks].join();
+      charts[name].show({ data, ghosts: ghosts.map((ghost) => ghost.for(name)), marks, last, cursor, news });
+    };
+    AT_ONCE.forEach(show);
+    cancelAnimationFrame(later);
+    later = requestAnimationFrame(() => {
+      if (closed) return;
+      Object.keys(charts).filter((name) => !AT_ONCE.includes(name)).forEach(show);
+    });
     root.dataset.drawn = ++drawn;
     root.dataset.ack = link.answered();
   };

@@ -20,6 +20,9 @@ class Pictures {
     this.canvas.paint();
   }
   show(found, ghost) {
+    const news = JSON.stringify([found, ghost]);
+    if (news === this.news) return;
+    this.news = news;
     if (found) this.found = found;
     this.ghost = ghost ?? [];
     this.canvas.node.dataset.boxes = this.found.reduce((sum, one) => sum + one.length, 0);

@@ -170,9 +170,9 @@ def test_rewind_branch_and_rescue_work_from_the_buttons(cockpit):
     cockpit.lab.keep_every = 4
     cockpit.run(10)
     press(cockpit, "branch", step=9)
-    wait_until(lambda: cockpit.lab.step == 8 and not cockpit.worker.alive)
+    wait_until(lambda: cockpit.lab.step == 9 and not cockpit.worker.alive)
     press(cockpit, "rewind", step=5)
-    wait_until(lambda: cockpit.lab.step == 4 and not cockpit.worker.alive)
+    wait_until(lambda: cockpit.lab.step == 5 and not cockpit.worker.alive)
     press(cockpit, "rescue")
     wait_until(lambda: "nothing to rescue" in cockpit.posts[-1]["status"]["message"])
     press(cockpit, "reset")
