@@ -1,6 +1,7 @@
 """Makes the recorded runs of this folder: `make recordings`, or `python data/runs/recipes.py NAME …` for some."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,10 +27,10 @@ def write_log(name: str, records: list[dict]) -> None:
     (HERE / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def saved_detector(name: str, *options: str) -> None:
-    """Trains by the command line and keeps the best weights."""
+def saved_detector(name: str, *options: str, beside: Path | None = None) -> None:
+    """Trains by the command line, in the folder `beside`, and keeps the best weights."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*TRAIN, *options, "--save", folder], check=True)
+        subprocess.run([*TRAIN, *options, "--save", folder], check=True, cwd=beside)
         (HERE / name).mkdir(exist_ok=True)
         shutil.copyfile(Path(folder) / "best.pt", HERE / name / "best.pt")
 
@@ -38,7 +39,56 @@ def shapes() -> None:
     saved_detector("shapes", "--data", "shapes")
 
 
-RECIPES: dict[str, Callable[[], None]] = {"shapes": shapes}
+def cycle(name: str, pictures: int, epochs: int, seed: int) -> None:
+    """A whole run for lesson 09, with what was found on four validation pictures at the end of each pass or so."""
+    from teachkit.feed.detector import Detector
+    from teachkit.feed.loader import load_data
+    from teachkit.learn.trainer import Trainer
+    from teachkit.punish.criterion import Criterion
+    from teachkit.watch.recording import look_at
+    from teachkit.watch.start_up import first_images
+
+    training = load_data("shapes", batch_size=8, limit=pictures, seed=seed, device="cpu", augment=False)
+    exam = list(load_data("shapes", split="val", device="cpu"))
+    kept: list[dict] = []
+    trainer = Trainer(
+        Detector(len(training.classes), device="cpu", seed=seed),
+        Criterion(),
+        training,
+        exam[:4],
+        on_record=kept.append,
+        threads=1,
+        settings={"data": "shapes", "pictures": pictures, "seed": seed, "batch_size": 8},
+    )
+    shown = first_images(exam, 4)
+
+    def keep(record: dict) -> None:
+        kept.append({key: value for key, value in record.items() if key not in ("grad_norm", "rss_mb", "dfl_clipped")})
+        if record["kind"] == "step" and record["step"] % 25 == 24:
+            kept.append({"kind": "look", "step": record["step"], "found": look_at(trainer.ema, shown)})
+
+    trainer.on_record = keep
+    trainer.fit(epochs)
+    write_log(name, kept)
+
+
+def overfit() -> None:
+    for seed in range(3):
+        cycle(f"few_pictures_{seed}", 32, 125, seed)
+
+
+def plenty() -> None:
+    cycle("many_pictures_0", 1000, 4, 0)
+
+
+def bccd() -> None:
+    """Blood cells: TEACHKIT_DATA/bccd, else data/bccd; named without its folder, which is another on each machine."""
+    beside = Path(os.environ.get("TEACHKIT_DATA") or HERE.parent)
+    options = ["--data", "bccd", "--train-split", "train", "--val-split", "val", "--image-size", "256"]
+    saved_detector("bccd", *options, "--epochs", "42", "--batch-size", "4", beside=beside)
+
+
+RECIPES: dict[str, Callable[[], None]] = {"overfit": overfit, "plenty": plenty, "shapes": shapes, "bccd": bccd}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """How good is it? Matching of detections to true objects, average precision, kinds of error."""
 
+from teachkit.scoring.confusion import confusion_matrix
+from teachkit.scoring.counting import best_threshold, count_error, count_errors, counts
 from teachkit.scoring.kinds import ERROR_KINDS, ImageErrors, classify_errors
 from teachkit.scoring.matching import objects_found
 from teachkit.scoring.precision import (
@@ -10,16 +12,25 @@ from teachkit.scoring.precision import (
     precision_recall,
     score,
 )
+from teachkit.scoring.suspicion import SUSPICIONS, Suspicion, suspicious_labels
 
 __all__ = [
     "ERROR_KINDS",
+    "SUSPICIONS",
     "ClassScores",
     "ImageErrors",
     "PrecisionRecall",
     "Scores",
+    "Suspicion",
     "average_precision",
+    "best_threshold",
     "classify_errors",
+    "confusion_matrix",
+    "count_error",
+    "count_errors",
+    "counts",
     "objects_found",
     "precision_recall",
     "score",
+    "suspicious_labels",
 ]

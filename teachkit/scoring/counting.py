@@ -1,0 +1,50 @@
+"""How well are things counted? The error of a count, and the threshold that makes it small."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from teachkit.scoring.matching import Floats, Ints, PerImage, Truths, gather
+
+THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+
+
+def counts(detections: PerImage, ground_truth: Truths, threshold: float, label: int | None = None) -> tuple[Ints, Ints]:
+    """Objects found above the threshold, and objects that are there, image by image: [B], [B].
+
+    label: of one class only; None: of all together.
+    """
+    found, truths = gather(detections, ground_truth)
+    images = sum(map(len, [ground_truth] if hasattr(ground_truth, "mask") else ground_truth))
+    mine = (found.scores > threshold) & (True if label is None else found.labels == label)
+    there = np.ones(len(truths), dtype=bool) if label is None else truths.labels == label
+    return np.bincount(found.image[mine], minlength=images), np.bincount(truths.image[there], minlength=images)
+
+
+def count_error(detections: PerImage, ground_truth: Truths, threshold: float, label: int | None = None) -> float:
+    """Mean absolute error of the count, objects per image: too many here doesn't make up for too few there.
+
+    NaN without images.
+    """
+    found, there = counts(detections, ground_truth, threshold, label)
+    return float(np.abs(found - there).mean()) if len(there) else float("nan")
+
+
+def count_errors(
+    detections: PerImage,
+    ground_truth: Truths,
+    label: int | None = None,
+    thresholds: Sequence[float] | Floats = THRESHOLDS,
+) -> Floats:
+    """`count_error` at each threshold. → [T]"""
+    return np.array([count_error(detections, ground_truth, float(one), label) for one in thresholds])
+
+
+def best_threshold(
+    detections: PerImage,
+    ground_truth: Truths,
+    label: int | None = None,
+    thresholds: Sequence[float] | Floats = THRESHOLDS,
+) -> float:
+    """The threshold with the smallest count error, the lowest of equals. Choose it on pictures you do not report on."""
+    return float(thresholds[int(count_errors(detections, ground_truth, label, thresholds).argmin())])
