@@ -36,6 +36,7 @@ _HOME = {
     "score": "scoring",
     "Cockpit": "watch.cockpit",
     "DFLPlayground": "watch.dfl_playground",
+    "IoUPlayground": "watch.iou_playground",
     "ThresholdPlayground": "watch.threshold_playground",
     "AugmentPlayground": "watch.augment_playground",
     "ErrorsBrowser": "watch.errors_browser",

@@ -1,0 +1,65 @@
+// A slider for the score threshold over pictures: boxes come and go at once, Python counts what is right.
+
+class Answers extends Pictures {
+  found_box(pen, box, scale, size, sides) {
+    if (this.crowded) this.box(pen, box, scale, CLASS_COLOURS[box[4] % CLASS_COLOURS.length], [], 1.2, "rgba(0,0,0,.45)");
+    else super.found_box(pen, box, scale, size, sides);
+  }
+}
+
+function render(view) {
+  return playground(view, "threshold", ({ setup, buffers, page, set, root }) => {
+    const pictures = new Answers(setup.classes, setup.image_size);
+    pictures.truth = setup.truth;
+    pictures.load(buffers);
+    pictures.node.querySelector("figcaption").replaceChildren("What it answers",
+      element("span", { class: "tk-note" }, "solid: answer, with class and confidence · dashed white: truth"));
+    const share = { toPlace: (value) => value, toValue: (place) => Number(place.toFixed(3)) };
+    const drawn = (boxes) => {
+      pictures.crowded = boxes.some((one) => one.length > 12);
+      pictures.show(boxes, []);
+      pictures.tell();
+    };
+    let last = { threshold: 0, boxes: [] };
+    const threshold = slider("Score threshold", share, {
+      name: "threshold",
+      onMove: (value) => { // upwards the boxes are known already: they go before Python has counted them
+        if (value > last.threshold) drawn(last.boxes.map((one) => one.filter((box) => box[5] > value)));
+        set({ threshold: value });
+      },
+      onTyped: (text) => set({ threshold: text }),
+    });
+    const overlap = slider("NMS overlap", share, {
+      name: "overlap", onMove: (value) => set({ overlap: value }), onTyped: (text) => set({ overlap: text }) });
+    overlap.node.hidden = !setup.nms;
+    const model = menu("Detector", setup.models.map((name) => [name, name]), (value) => set({ model: value }));
+    model.node.querySelector("select").dataset.control = "model";
+    model.node.hidden = setup.models.length < 2;
+    const rows = { all: "all scores", answers: "above threshold", shown: "left by NMS", found: "objects found", extra: "boxes too many" };
+    const cells = Object.fromEntries(Object.keys(rows).map((name) => [name, element("td", { "data-number": name })]));
+    const table = element("table", { class: "tk-numbers-table" }, element("tbody", {},
+      ...Object.entries(rows).map(([name, text]) => element("tr", {}, element("th", { scope: "row" }, text), cells[name]))));
+    const note = element("span", { class: "tk-note" });
+    page.append(pictures.node, element("div", { class: "tk-controls" }, threshold.node, overlap.node, model.node, table, note));
+    return {
+      show: (numbers, fresh) => {
+        if (fresh) {
+          threshold.show(numbers.values.threshold);
+          overlap.show(numbers.values.overlap);
+          model.show(numbers.values.model);
+          last = { threshold: numbers.values.threshold, boxes: numbers.boxes };
+          drawn(numbers.boxes);
+        }
+        for (const [name, cell] of Object.entries(cells)) {
+          cell.textContent = name === "found" ? `${numbers.found} of ${numbers.of}` : String(numbers[name]);
+        }
+        const hidden = numbers.shown - numbers.boxes.reduce((sum, one) => sum + one.length, 0);
+        note.textContent = hidden > 0 ? `Only the best of them are drawn; ${hidden} are not.` : "";
+        Object.assign(root.dataset, { threshold: numbers.values.threshold, shown: numbers.shown, found: numbers.found, model: numbers.values.model });
+      },
+      close: () => pictures.close(),
+    };
+  });
+}
+
+export default { render };
