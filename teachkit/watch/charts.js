@@ -3,7 +3,7 @@
 function niceTicks(low, high, count) {
   const rough = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
+  const step = [1, 2, power >= 10 ? 2.5 : 5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const ticks = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) ticks.push(Number(tick.toPrecision(10)));
   return ticks;
@@ -107,7 +107,7 @@ class Chart {
     const { data, ghosts, marks, cursor, last } = this.view;
     pen.font = `600 ${size}px system-ui, sans-serif`;
     const words = this.names().length > 1 ? Object.values(this.settings.series).map((one) => pen.measureText(one.label).width) : [0];
-    const left = size * 3.3, right = width - Math.max(...words) - size, top = size * (this.settings.words ? 2.6 : 1), bottom = height - size * 1.6;
+    const left = size * 3.7, right = width - Math.max(...words) - size, top = size * (this.settings.words ? 2.6 : 1), bottom = height - size * 1.6;
     const [low, high] = this.limits(data, ghosts);
     const log = this.settings.scale === "log";
     const x = (step) => left + ((right - left) * step) / Math.max(last, 10);
