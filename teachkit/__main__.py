@@ -65,6 +65,7 @@ def build_parser() -> Parser:
     _evaluate(commands.add_parser("evaluate", help="score a saved run", allow_abbrev=False))
     _detect(commands.add_parser("detect", help="draw what a saved run finds in pictures", allow_abbrev=False))
     _data(commands.add_parser("data", help="check, export or download a data set", allow_abbrev=False))
+    _replay(commands.add_parser("replay", help="a run as one page that plays in any browser", allow_abbrev=False))
     commands.add_parser("doctor", help="what this machine has, what is missing, how to mend it")
     return parser
 
@@ -108,6 +109,11 @@ def _detect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", required=True, metavar="DIR", help="what `train --save` wrote")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the drawn pictures go")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps")
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN_DIR_OR_LOG", help="what `train --save` or `--log` wrote")
+    parser.add_argument("out", metavar="OUT.html")
 
 
 def _data(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from teachkit.errors import UserError
@@ -89,6 +90,12 @@ class Cockpit(Widget):
         self.stop()
         self.lab.run(steps)
         self._draw()
+
+    def export(self, path: str | Path) -> Path:
+        """Writes what has been trained so far as one file that plays in any browser, without a kernel → its path."""
+        from teachkit.watch.replay import export
+
+        return export(self, path)
 
     def stop(self) -> None:
         """Ends the background training and waits until it has ended."""

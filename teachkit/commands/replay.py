@@ -1,0 +1,11 @@
+"""`replay`: a run as one HTML file that plays without a kernel and without a network."""
+
+import argparse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from teachkit.watch.replay import export
+
+    path = export(arguments.run, arguments.out)
+    print(f"{path}: open it in any browser ({path.stat().st_size / 10**6:.1f} MB)")
+    return 0
