@@ -1,0 +1,42 @@
+"""Reading what a student has written: a number, a row of numbers, or true and false beside each claim."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from teachkit.exercises.lesson import Verdict, missing, right, wrong
+
+
+def row(answer: Any) -> list[float] | None:
+    """The numbers of a tensor, array, list or tuple, nested or not, or of one number alone; None for all else."""
+    if hasattr(answer, "detach"):
+        answer = answer.detach()
+    if hasattr(answer, "tolist"):
+        answer = answer.tolist()
+    if isinstance(answer, bool) or answer is None:
+        return None
+    if isinstance(answer, int | float):
+        return [float(answer)] if math.isfinite(answer) else None
+    if isinstance(answer, list | tuple):
+        parts = [row(one) for one in answer]
+        return None if any(part is None for part in parts) else [one for part in parts if part for one in part]
+    return None
+
+
+def near(answer: Sequence[float], wanted: Sequence[float], within: float = 0.01) -> bool:
+    """Whether all of them agree, rounding aside."""
+    return len(answer) == len(wanted) and all(abs(a - b) <= within for a, b in zip(answer, wanted, strict=True))
+
+
+def check_claims(answers: Any, claims: Mapping[str, tuple[bool, str]], praise: str) -> Verdict:
+    """answers: claim → True or False, None if open; claims: claim → what it is, and why."""
+    if not isinstance(answers, Mapping):
+        return wrong("hand over the dictionary of claims, with True or False beside each")
+    empty = [claim for claim in claims if answers.get(claim) is None]
+    if empty:
+        return missing(f"{len(empty)} of {len(claims)}; write True or False beside each claim")
+    unclear = [claim for claim in claims if not isinstance(answers[claim], bool | int) or answers[claim] not in (0, 1)]
+    if unclear:
+        return wrong(f"{answers[unclear[0]]!r}: write True or False, without quotes")
+    mistakes = [f"{claim!r}: {why}" for claim, (truth, why) in claims.items() if bool(answers[claim]) != truth]
+    return wrong(*mistakes) if mistakes else right(praise)
