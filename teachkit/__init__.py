@@ -35,6 +35,7 @@ _HOME = {
     "Scores": "scoring",
     "score": "scoring",
     "Cockpit": "watch.cockpit",
+    "RunsSideBySide": "watch.runs_side_by_side",
     "DFLPlayground": "watch.dfl_playground",
     "IoUPlayground": "watch.iou_playground",
     "ThresholdPlayground": "watch.threshold_playground",

@@ -8,11 +8,14 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
+from teachkit.feed.loader import load_data
 from teachkit.learn import recorded
+from teachkit.learn.checkpoint import load_model
 from teachkit.learn.log import read_log
 from teachkit.learn.records import Record
 from teachkit.structures import Batch
 from teachkit.watch.marks import ALARMS, changes_told
+from teachkit.watch.start_up import first_images
 from teachkit.watch.story import Curve, Found, Story
 
 LOG = "log.jsonl"
@@ -131,3 +134,25 @@ def look_at(model: Detector, pictures: Batch, score_threshold: float = 0.25) -> 
         ]
         for one in model.detect(pictures.images, score_threshold, limit=20)
     ]
+
+
+def find_pictures(told: Recording) -> None:
+    """The first of the run's validation pictures, where they are at hand; and what the saved weights find on them.
+
+    The built-in scenes are made anew; a folder may have moved since: then there are no pictures, and nothing breaks.
+    """
+    source, split = told.settings.get("data"), told.settings.get("val_split", "val")
+    size, seed = told.settings.get("image_size"), told.settings.get("val_seed", told.settings.get("seed", 0))
+    if source is None or (source != "shapes" and not Path(source).is_dir()):
+        return
+    model = None
+    if told.folder is not None and any(told.folder.glob("*.pt")):
+        model, _, size = load_model(told.folder, device="cpu")
+    try:
+        data = load_data(source, split, image_size=size, device="cpu", seed=seed, shuffle=False, augment=False)
+    except UserError:
+        return
+    told.pictures, told.classes = first_images(data, PICTURES_SHOWN), list(data.classes)
+    if model is not None and not told.story.looks:
+        last = told.story.curves["steps"].rows[-1][0]
+        told.story.looks = [(int(last or 0), look_at(model, told.pictures))]

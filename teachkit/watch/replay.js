@@ -145,8 +145,14 @@ function replay(run, place) {
     const there = run.steps.step.findIndex((step) => step >= mark.step);
     go(there < 0 ? count - 1 : there);
   }, { "data-jump": mark.step }));
-  const told_settings = Object.entries(run.settings).map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(" ") : value}`).join(" · ");
+  const toldSettings = Object.entries(run.settings).map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(" ") : value}`).join(" · ");
   const ended = { epochs: "all its epochs done", early_stop: "stopped early", until: "good enough", interrupted: "interrupted", diverged: "diverged" }[run.end];
+  if (jumps.length) {
+    table.node.append(element("div", { class: "tk-jumps", role: "group", "aria-label": "Changes and incidents" }, element("strong", {}, "Go to"), ...jumps));
+  }
+  if (toldSettings) {
+    table.node.append(element("details", {}, element("summary", {}, "How this run was made"), element("p", {}, toldSettings)));
+  }
   const body = element("div", { class: "tk-replay-body" }, table.node);
   for (const [name, chart] of Object.entries(charts)) {
     chart.node.dataset.chart = name;
@@ -158,8 +164,6 @@ function replay(run, place) {
       [`replay of ${count} steps`, ended].filter(Boolean).join(", "))),
     element("div", { class: "tk-transport", role: "group", "aria-label": "Play" }, start, range, when, pace.node),
     body,
-    jumps.length ? element("div", { class: "tk-jumps", role: "group", "aria-label": "Changes and incidents" }, "Go to", ...jumps) : null,
-    told_settings ? element("details", {}, element("summary", {}, "How this run was made"), element("p", {}, told_settings)) : null,
     element("footer", {}, "Keys: space plays, ← and → go a step, Page Up and Page Down a twentieth, Home and End to the ends. Grey: the whole run."), live);
   root.append(page);
   place.append(root);

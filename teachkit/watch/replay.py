@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from teachkit.errors import UserError
-from teachkit.learn.checkpoint import load_model
 from teachkit.learn.files import write_whole
 from teachkit.structures import Batch
 from teachkit.watch.frames import png
 from teachkit.watch.lab import Lab
-from teachkit.watch.recording import PICTURES_SHOWN, VALIDATION, Recording, endless_story, look_at, open_run
-from teachkit.watch.start_up import first_images
+from teachkit.watch.recording import VALIDATION, Recording, endless_story, find_pictures, open_run
 from teachkit.watch.story import Curve
 from teachkit.watch.widget import front_end, jsonable
 
@@ -65,27 +63,6 @@ def _of_lab(lab: Lab, name: str) -> Recording:
     control = lab.trainer.control
     menus = [(0, control.schedule, lab.optimizer)]
     return Recording(name, story, Curve(VALIDATION), menus=menus, pictures=lab.pictures, classes=list(lab.classes))
-
-
-def find_pictures(told: Recording) -> None:
-    """The first of the run's validation pictures, where they are at hand; and what the saved weights find on them.
-
-    The built-in scenes are made anew; a folder may have moved since: then there are no pictures, and nothing breaks.
-    """
-    from teachkit.feed.loader import load_data
-
-    source, split = told.settings.get("data"), told.settings.get("val_split", "val")
-    size, seed = told.settings.get("image_size"), told.settings.get("seed", 0)
-    if source is None or (source != "shapes" and not Path(source).is_dir()):
-        return
-    model = None
-    if told.folder is not None and any(told.folder.glob("*.pt")):
-        model, _, size = load_model(told.folder, device="cpu")
-    data = load_data(source, split, image_size=size, device="cpu", seed=seed, shuffle=False, augment=False)
-    told.pictures, told.classes = first_images(data, PICTURES_SHOWN), list(data.classes)
-    if model is not None and not told.story.looks:
-        last = told.story.curves["steps"].rows[-1][0]
-        told.story.looks = [(int(last or 0), look_at(model, told.pictures))]
 
 
 def page_of(told: Recording) -> bytes:

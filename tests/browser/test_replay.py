@@ -6,7 +6,7 @@ from notebook_page import is_blank, pixels
 
 from teachkit.learn import recorded
 from teachkit.watch import replay
-from teachkit.watch.recording import read_records
+from teachkit.watch.recording import find_pictures, read_records
 
 pytestmark = pytest.mark.browser
 EVIL = "</script><img src=x onerror=document.title='broken'>"
@@ -20,7 +20,7 @@ def records():
 @pytest.fixture(scope="module")
 def page(browser, records, tmp_path_factory):
     told = read_records(records, "few pictures")
-    replay.find_pictures(told)
+    find_pictures(told)
     told.classes = [EVIL, *told.classes[1:]]
     path = tmp_path_factory.mktemp("replay") / "run.html"
     path.write_bytes(replay.page_of(told))
