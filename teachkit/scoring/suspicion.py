@@ -75,7 +75,9 @@ def _log_area(boxes: Floats) -> Floats:
 
 def _usual_sizes(boxes: Sequence[Floats], labels: Sequence[Ints]) -> dict[int, tuple[float, float]]:
     """Median and spread of the logarithm of the area, class by class; the spread by what half of them keep within."""
-    areas, names = np.concatenate([_log_area(one) for one in boxes] or [[]]), np.concatenate(list(labels) or [[]])
+    if not boxes:
+        return {}
+    areas, names = np.concatenate([_log_area(one) for one in boxes]), np.concatenate(labels)
     sizes = {}
     for label in np.unique(names):
         mine = areas[names == label]

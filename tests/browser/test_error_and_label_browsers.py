@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from notebook_page import MOVE, is_blank, pixels
+from tidy import assert_tidy
+
+pytestmark = pytest.mark.browser
+
+CELLS = [
+    "import teachkit as tk\nfrom teachkit.learn import recorded\nmodel, classes = recorded.detector('shapes')",
+    "data = tk.load_data('shapes', split='test', limit=72, device='cpu')\n"
+    "data.classes = ['<b>ball</b>', *classes[1:]]\nerrors = tk.ErrorsBrowser(model, data)\nerrors",
+    "labels = tk.LabelBrowser(data, model)\nlabels",
+]
+KINDS = {".tk-errors": "missed", ".tk-labels": "misplaced"}
+
+
+@pytest.fixture(scope="module")
+def notebook(browser, server):
+    from notebook_page import NotebookPage
+
+    page = NotebookPage(browser, server, width=1280, height=1400)
+    page.open(CELLS, "browsers.ipynb").run_all()
+    yield page
+    page.shut_down()
+
+
+@pytest.fixture(params=[".tk-errors", ".tk-labels"])
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def widget(notebook, name):
+    one = notebook.widget(name)
+    one.scroll_into_view_if_needed()
+    notebook.wait(one, "Number(widget.dataset.drawn) > 0")
+    return one
+
+
+def test_it_appears_and_is_not_blank(notebook, widget):
+    for canvas in widget.locator("canvas.tk-canvas").all():
+        assert not is_blank(pixels(canvas))
+    assert notebook.errors == []
+
+
+def test_another_kind_and_the_next_page_change_the_pictures(notebook, widget, name):
+    canvas = widget.locator(".tk-gallery canvas")
+    before = pixels(canvas)
+    widget.locator("[data-control=next]").click()
+    notebook.wait(widget, "widget.dataset.page === '1'")
+    assert (pixels(canvas) != before).mean() > 0.05
+    widget.locator("[data-control=before]").focus()
+    notebook.page.keyboard.press("Enter")
+    notebook.wait(widget, "widget.dataset.page === '0'")
+    widget.locator("[data-control=kind]").select_option(KINDS[name])
+    notebook.wait(widget, f"widget.dataset.kind === '{KINDS[name]}'")
+    widget.get_by_role("button", name="Reset", exact=True).click()
+    notebook.wait(widget, f"widget.dataset.kind !== '{KINDS[name]}'")
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_nothing_is_cut_and_nothing_overlaps(notebook, widget, width):
+    notebook.page.set_viewport_size({"width": width, "height": 1400})
+    assert_tidy(widget, 14 if width == 1280 else 19)
+    notebook.page.set_viewport_size({"width": 1280, "height": 1400})
+
+
+def test_keys_stay_in_the_widget(notebook, widget):
+    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
+    before = notebook.page.evaluate(cells)
+    for control in ("kind", "next"):
+        notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
+        widget.locator(f"[data-control={control}]").focus()
+        for key in "bdd":
+            notebook.page.keyboard.press(key)
+    assert notebook.page.evaluate(cells) == before
+
+
+def test_the_threshold_by_keyboard_moves_counts_matrix_and_the_mark_on_the_curve(notebook):
+    widget = notebook.widget(".tk-errors")
+    counts, matrix = widget.locator(".tk-counts").inner_text(), widget.locator(".tk-matrix").inner_text()
+    curve = pixels(widget.locator(".tk-panel .tk-canvas"))
+    widget.locator("[data-control=threshold]").focus()
+    notebook.page.keyboard.press("PageUp")
+    notebook.page.keyboard.press("PageUp")
+    notebook.wait(widget, "Number(widget.dataset.threshold) > 0.4")
+    assert widget.locator(".tk-counts").inner_text() != counts
+    assert widget.locator(".tk-matrix").inner_text() != matrix
+    assert (pixels(widget.locator(".tk-panel .tk-canvas")) != curve).any()
+
+
+def test_markup_in_a_class_name_stays_text(notebook):
+    widget = notebook.widget(".tk-errors")
+    assert "<b>ball</b>" in widget.locator(".tk-matrix").inner_text()
+    assert widget.locator(".tk-matrix b").count() == 0
+
+
+@pytest.mark.parametrize(("selector", "control"), [(".tk-errors", "threshold"), (".tk-labels", "least")])
+def test_a_slider_answers_at_once(notebook, selector, control):
+    widget = notebook.widget(selector)
+    widget.scroll_into_view_if_needed()
+    times = [notebook.page.evaluate(MOVE, [widget.element_handle(), control, 300 + 9 * place]) for place in range(20)]
+    print(selector, "ms, median and p95:", np.percentile(times, [50, 95]).round())
+    assert np.median(times) <= 300, sorted(times)
