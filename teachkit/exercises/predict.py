@@ -1,6 +1,6 @@
 """Lesson 02: anchor points, from distances to a box, from bins to a distance, scores and their threshold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -76,7 +76,7 @@ def check_box(answer: Any) -> Verdict:
         return wrong("write four numbers: (x1, y1, x2, y2)")
     if near(numbers, [28, 48, 68, 64], 0.05):
         return right("distances times the stride, left and top taken away, right and bottom added.")
-    known = [
+    known: list[tuple[Sequence[float], str]] = [
         ([42, 58.5, 47, 60.5], "these are strides added to pixels: multiply each distance by 8 px first"),
         ([16, 12, 24, 4], "these are the four distances in px; a box says where its sides are: start at (44, 60)"),
         ([28, 48, 40, 16], "that is corner and size; a box here is two corners: x1, y1, x2, y2"),
@@ -129,7 +129,7 @@ def check_scores(answer: Any) -> Verdict:
         return wrong("write three numbers, one for each class")
     if near(numbers, [0.881, 0.269, 0.5], 0.011):
         return right("each by itself, and they add up to 1.65: two of them may be sure at once, or none.")
-    known = [
+    known: list[tuple[Sequence[float], str]] = [
         (
             [0.844, 0.042, 0.114],
             "that is softmax, which shares out one whole; here each class has a sigmoid of its own",

@@ -181,8 +181,8 @@ def check_dfl(function: Callable[[list[float], float], Any] | None) -> Verdict:
     generator = torch.Generator().manual_seed(5)
     cases: list[tuple[list[float], float]] = []
     for place in (4.3, 7.0, 0.0, 9.75, 17.2, -0.6, 15.0):
-        shares = (2 * torch.randn(BINS, generator=generator, dtype=torch.float64)).softmax(-1)
-        cases.append((shares.tolist(), place))
+        drawn = (2 * torch.randn(BINS, generator=generator, dtype=torch.float64)).softmax(-1)
+        cases.append((drawn.tolist(), place))
     for shares, place in cases:
         try:
             with torch.no_grad():

@@ -1,0 +1,107 @@
+"""Pictures of what goes on inside the detector: anchor points, one box being decoded, scores as maps, bins of an edge.
+
+Pure functions: tensors in, a figure out. A anchor points, R bins; boxes are xyxy px.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from teachkit.structures import Predictions
+from teachkit.watch.plots import PALETTE, Picture
+
+MARKERS = ("o", "s", "^", "D", "v")  # one for each stride
+SIDES = ("left", "top", "right", "bottom")
+
+
+def show_image(axes: Axes, image: Tensor) -> None:
+    """image: [3, H, W] in 0–1; the axes are then in px of the picture, y downwards."""
+    height, width = image.shape[-2:]
+    axes.imshow(image.detach().cpu().permute(1, 2, 0).numpy(), extent=(0, width, height, 0), interpolation="nearest")
+    axes.set(xlim=(0, width), ylim=(height, 0))
+
+
+def anchor_map(image: Tensor, predictions: Predictions) -> Picture:
+    """The anchor points over the picture, a panel for each stride. image: [3, H, W] in 0–1."""
+    kinds = predictions.strides.unique().tolist()
+    picture = Picture(
+        figsize=(3.6 * len(kinds), 3.9), alt="Anchor points over a picture, a panel for each stride", photo=True
+    )
+    for axes, stride, marker in zip(picture.subplots(1, len(kinds), squeeze=False)[0], kinds, MARKERS, strict=False):
+        points = predictions.anchor_points[predictions.strides == stride]
+        show_image(axes, image)
+        axes.plot(*points.T.tolist(), marker, color="white", markeredgecolor="black", markersize=4, linestyle="none")
+        axes.set_title(f"stride {stride:g} px: {len(points)} anchor points", fontsize=10)
+        axes.set(xlabel="x, px", ylabel="y, px")
+    return picture
+
+
+def decoded(image: Tensor, predictions: Predictions, point: int, title: str = "") -> Picture:
+    """One anchor point, its four distances and the box they make. predictions: of this picture alone (B = 1)."""
+    x, y = predictions.anchor_points[point].tolist()
+    x1, y1, x2, y2 = predictions.boxes[0, point].tolist()
+    stride = float(predictions.strides[point])
+    picture = Picture(figsize=(4.6, 4.6), alt=f"{title}: an anchor point, four distances and the box", photo=True)
+    axes = picture.subplots()
+    show_image(axes, image)
+    for colour, width in (("black", 4), (PALETTE[4], 2)):
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width))
+    ends = {"left": (x1, y), "top": (x, y1), "right": (x2, y), "bottom": (x, y2)}
+    for (name, end), strides in zip(ends.items(), ((x - x1), (y - y1), (x2 - x), (y2 - y)), strict=True):
+        axes.annotate("", end, (x, y), arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.8})
+        axes.text(
+            *end, f"{name} {strides / stride:.1f}", fontsize=8, ha="center", va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85},
+        )  # fmt: skip
+    axes.plot([x], [y], "o", color="white", markeredgecolor="black", markersize=7)
+    axes.set_title(f"{title}\n({x:g}, {y:g}), distances in strides of {stride:g} px", fontsize=10)
+    axes.set(xlabel="x, px", ylabel="y, px")
+    return picture
+
+
+def score_maps(image: Tensor, predictions: Predictions, classes: Sequence[str], title: str = "") -> Picture:
+    """The scores of each class at the anchor points of the finest stride, brightest where it is surest. B = 1."""
+    finest = predictions.strides == predictions.strides.min()
+    height, width = image.shape[-2:]
+    stride = int(predictions.strides.min())
+    scores = predictions.scores[0, finest].detach().T.unflatten(1, (height // stride, width // stride))
+    picture = Picture(
+        figsize=(2.3 * (len(classes) + 1) + 0.6, 2.8), alt=f"{title}: the scores of each class as a map", photo=True
+    )
+    row = picture.subplots(1, len(classes) + 1)
+    show_image(row[0], image)
+    for axes, name, score in zip(row[1:], classes, scores, strict=True):
+        drawn = axes.imshow(score.numpy(), vmin=0, vmax=1, cmap="cividis", extent=(0, width, height, 0))
+        axes.set_title(f"{name}: up to {float(score.max()):.2f}", fontsize=9, parse_math=False)
+    for axes in row:
+        axes.set(xticks=[], yticks=[])
+    picture.colorbar(drawn, ax=row, label="score", shrink=0.75)
+    picture.suptitle(title, fontsize=10, parse_math=False)
+    return picture
+
+
+def bin_bars(panels: Mapping[str, Tensor], target: Tensor | None = None, distance: float | None = None) -> Picture:
+    """What is believed of one edge, a panel for each moment. panels: title → shares [R]; target: [R]; in strides."""
+    alt = f"Shares of an edge's bins: {', '.join(panels)}"
+    if target is not None:
+        alt += "; the target is hatched"
+    picture = Picture(figsize=(3.1 * len(panels) + 0.4, 2.7), alt=alt)
+    for axes, (title, shares) in zip(
+        picture.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+    ):
+        bins = range(len(shares))
+        aside = 0.2 if target is not None else 0
+        axes.bar([one + aside for one in bins], shares.tolist(), 0.4 + 2 * (0.2 - aside), color=PALETTE[0])
+        if target is not None:
+            heights = target.tolist()
+            axes.bar([one - aside for one in bins], heights, 0.4, color="white", edgecolor=PALETTE[1], hatch="///")
+        expected = sum(one * share for one, share in enumerate(shares.tolist()))
+        axes.plot([expected], [-0.03], "^", color=PALETTE[0], clip_on=False, markersize=8)
+        if distance is not None:
+            axes.axvline(distance, color=PALETTE[1], linestyle="--", linewidth=1.5)
+        axes.set(ylim=(0, 1), xticks=range(0, len(shares), 3), xlabel="bin, in strides")
+        axes.set_title(f"{title}\nexpected edge {expected:.2f}", fontsize=9, parse_math=False)
+    picture.axes[0].set_ylabel("share")
+    return picture
