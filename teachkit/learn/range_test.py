@@ -1,0 +1,126 @@
+"""The learning-rate range test: the rate grows from step to step until the losses blow up, on a copy of the training.
+
+Smith 2017, arXiv 1506.01186, section 3.3. What he draws is accuracy; here each of the three losses has its curve.
+"""
+
+import copy
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from teachkit.errors import UserError
+from teachkit.learn.control import LARGEST_RATE
+from teachkit.learn.optimizer import set_rate
+from teachkit.learn.state import random_state, set_random_state
+from teachkit.learn.threads import use_threads
+from teachkit.learn.trainer import Trainer
+from teachkit.structures import Batch
+
+LOSSES = ("box", "cls", "dfl")
+REACH, LEAST = 4, 1e-9  # points to each side over which a curve is smoothed; a loss of 0 has no logarithm
+BLOWN_UP = 20.0  # times the first class loss: what comes after cannot be read
+SAFETY = 10.0  # how far one stays below the rate that does harm: a run has more steps than a test
+
+
+@dataclass(frozen=True)
+class RangePoint:
+    """The three unweighted losses before the step that uses lr."""
+
+    lr: float
+    box: float
+    cls: float
+    dfl: float
+
+
+def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) -> Iterator[RangePoint]:
+    """Trains a copy of model and optimizer, with the next batches, at rates from low to high; ends at a blow-up.
+
+    The trainer is left as it was, bit for bit: weights, gradients, averages, optimizer, place in the data, random
+    numbers. It must not be trained while this runs. UserError for rates or steps that make no test.
+    """
+    if not 0 < low < high <= LARGEST_RATE:
+        raise UserError(f"a range test goes from a small rate to a larger one, at most {LARGEST_RATE:g}")
+    if type(steps) is not int or not 10 <= steps <= 2000:
+        raise UserError(f"a range test has 10 to 2000 steps, not {steps!r}")
+    # one memory for both copies: the copied optimizer holds the parameters of the copied model
+    model, optimizer, criterion = copy.deepcopy((trainer.model, trainer.optimizer, trainer.criterion))
+    model.train()
+    batches, first = _next_batches(trainer, steps), math.inf
+    own_random = random_state(trainer.device)
+    for at in range(steps):
+        lr = low * (high / low) ** (at / (steps - 1))
+        set_rate(optimizer, lr, trainer.base_rates)
+        use_threads(trainer.threads)
+        theirs = random_state(trainer.device)  # others may draw numbers between two points
+        set_random_state(own_random, trainer.device)
+        try:
+            losses = criterion(model(batches[at].images), batches[at].ground_truth)
+            optimizer.zero_grad()
+            losses.backward()
+            optimizer.step()
+        finally:
+            own_random = random_state(trainer.device)
+            set_random_state(theirs, trainer.device)
+        values = {name: float(getattr(losses, name).detach()) for name in LOSSES}
+        if not all(math.isfinite(value) for value in values.values()):
+            return
+        yield RangePoint(lr, **values)
+        first = values["cls"] if at == 0 else first
+        if values["cls"] > BLOWN_UP * first:
+            return
+
+
+def _next_batches(trainer: Trainer, count: int) -> list[Batch]:
+    """What the trainer would be given next, without its knowing."""
+    data: Any = trainer.passes.data
+    if hasattr(data, "batch"):  # a Loader: any batch can be asked for
+        first = trainer.passes.epoch * len(data) + trainer.passes.place
+        return [data.batch(*divmod(first + at, len(data))) for at in range(count)]
+    random, own = torch.get_rng_state(), getattr(data, "generator", None)
+    own_state = own.get_state() if own is not None else None
+    try:
+        passes = itertools.chain.from_iterable(itertools.repeat(data))
+        return list(itertools.islice(passes, count))
+    finally:
+        torch.set_rng_state(random)
+        if own is not None:
+            own.set_state(own_state)
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What a range test has seen, in order of the rate."""
+
+    points: list[RangePoint]
+
+    def curve(self, loss: str) -> list[float]:
+        """One loss, each point the geometric mean of the nine around it: a batch is easier or harder than the next."""
+        logs = [math.log(max(getattr(point, loss), LEAST)) for point in self.points]
+        around = [logs[max(0, at - REACH) : at + REACH + 1] for at in range(len(logs))]
+        return [math.exp(sum(some) / len(some)) for some in around]
+
+    def turn(self, loss: str) -> float | None:
+        """The rate at which a loss is lowest, from where on it rises; None if it was still falling at the end."""
+        values = self.curve(loss)
+        lowest = min(range(len(values)), key=values.__getitem__, default=0)
+        return self.points[lowest].lr if REACH < lowest < len(values) - 1 - REACH else None
+
+    @property
+    def largest(self) -> float | None:
+        """Where the first of the losses turns up again."""
+        rates = [rate for rate in map(self.turn, LOSSES) if rate is not None]
+        return min(rates) if rates else None
+
+    @property
+    def suggested(self) -> float | None:
+        """A tenth of `largest`: a rule of thumb, to be tried, not believed."""
+        return None if self.largest is None else self.largest / SAFETY
+
+
+def range_test(trainer: Trainer, low: float = 1e-6, high: float = 10.0, steps: int = 100) -> RangeTest:
+    """See `range_points`."""
+    return RangeTest(list(range_points(trainer, low, high, steps)))

@@ -1,0 +1,69 @@
+"""A training so small that a step takes some ten milliseconds: where several runs are to be seen side by side."""
+
+from functools import cache
+
+from teachkit.errors import UserError
+from teachkit.feed.detector import Detector
+from teachkit.feed.examples import Examples
+from teachkit.feed.loader import Loader
+from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
+from teachkit.learn.optimizer import DEFAULTS
+from teachkit.learn.trainer import Trainer
+from teachkit.punish.criterion import Criterion
+from teachkit.structures import Batch, LossWeights
+
+SIDE, BATCH_SIZE = 64, 8  # px, pictures
+COUNTS = {"train": 128, "val": 24}  # scenes
+SCENES = SceneSettings(image_size=SIDE, objects=(1, 2), size=(0.3, 0.6), clutter=0.2)
+WIDTHS, NECK = (16, 16, 32), 24  # channels of the real detector, only fewer
+
+
+@cache
+def small_scenes(split: str) -> Examples:
+    return make_scenes(COUNTS[split], 0, SCENES, split=split)
+
+
+@cache
+def small_exam() -> Batch:
+    """All validation pictures in one batch, [24, 3, 64, 64]."""
+    return next(iter(Loader(small_scenes("val"), "val", COUNTS["val"], SIDE, "cpu", shuffle=False)))
+
+
+def usual_rate(optimizer: str) -> float:
+    """Of AdamW or SGD. UserError for any other."""
+    if optimizer not in DEFAULTS:
+        raise UserError(f"there is no optimizer {optimizer!r}: choose {' or '.join(DEFAULTS)}")
+    return DEFAULTS[optimizer][0]
+
+
+def small_trainer(
+    lr: float | None = None,
+    optimizer: str = "adamw",
+    schedule: str = "constant",
+    seed: int = 0,
+    *,
+    epochs: int | None = None,
+    warmup: int | None = None,
+    weights: float = 1.0,
+    clip: float | None = None,
+) -> Trainer:
+    """The real detector, criterion and trainer on small pictures, on the CPU with one thread.
+
+    lr: None for the usual one; seed: of weights and order; epochs: of 16 steps, for the schedule; weights: factor of
+    all three loss weights.
+    """
+    rate = usual_rate(optimizer) if lr is None else lr
+    usual = LossWeights()
+    return Trainer(
+        Detector(len(CLASSES), device="cpu", widths=WIDTHS, neck=NECK, seed=seed),
+        Criterion(LossWeights(**{name: weights * value for name, value in usual.as_dict().items()})),
+        Loader(small_scenes("train"), "train", BATCH_SIZE, SIDE, "cpu", seed),
+        [small_exam()],
+        optimizer=optimizer,
+        lr=rate,
+        schedule=schedule,
+        epochs=epochs,
+        warmup=warmup,
+        clip=clip,
+        threads=1,
+    )
