@@ -1,0 +1,138 @@
+"""Lesson 09: how long a run is, when it stops early, what a resume needs, and average precision by hand."""
+
+from typing import Any
+
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import check_claims, near, row
+
+# the exercises' own runs: mAP after each epoch, and the five answers of a detector, best first
+SCORES = (0.20, 0.41, 0.44, 0.43, 0.45, 0.44, 0.43, 0.45, 0.43, 0.44)
+PATIENCE = 3
+ANSWERS = ("found", "nothing there", "found", "found already", "found")
+TRUTHS = 4
+
+KEPT = {
+    "the weights": (True, "without them there is no student to go on"),
+    "what the optimizer remembers": (
+        True,
+        "Adam's two running means decide the next steps: a fresh optimizer starts them at zero and steps elsewhere",
+    ),
+    "the number of the step": (
+        True,
+        "the learning rate follows from it: at step 0 the schedule would warm up once more",
+    ),
+    "the place in the shuffled pictures": (
+        True,
+        "else some pictures would be seen twice in this epoch, others not at all, and the next batch would be another",
+    ),
+    "the averaged weights": (
+        True,
+        "they are what is validated, and hold a memory of many steps that the newest weights do not tell",
+    ),
+    "the training pictures": (
+        False,
+        "they are in their files; a saved run only says which data set it was, and the same one has to be given again",
+    ),
+    "the gradients of the last batch": (False, "`zero_grad` wipes them before the next backward pass anyway"),
+    "the curves so far": (
+        False,
+        "you will want them, and the log keeps them, but no later step depends on what was drawn",
+    ),
+}
+STEP_SLIPS = {
+    500: "500 is 8 × 62.5 rounded down: the pictures left over make a last, smaller batch, and with it a step",
+    496: "496 drops the last 8 pictures of each epoch: here they make a smaller batch, and with it a step",
+    63: "63 steps are one epoch; the run has 8",
+    62.5: "there is no half step, and this would be one epoch only",
+    8000: "8,000 pictures are shown, but a step is taken for each batch, not for each picture",
+    128000: "the batch size divides: pictures in one batch share a step",
+    8: "8 is the number of epochs; each has many steps",
+    16: "16 pictures make one step; how many such batches does an epoch have, and how many epochs are there?",
+}
+STOP_SLIPS = {
+    5: "nobody knows after epoch 5 that it will be the best: only three epochs without a better one tell",
+    6: "one epoch without a better score is not three yet",
+    7: "an epoch with a better score starts the count anew: after epoch 5 the bad epoch 4 is forgiven",
+    10: "0.45 in epoch 8 equals the best and is not better, so the count goes on there",
+    3: "after epoch 3 everything has gone up so far",
+}
+AP_SLIPS = (
+    (0.60, "0.60 is the precision of all five answers, 3 of 5. AP asks for the precision at every recall"),
+    (0.756, "0.756 averages the three recalls that were reached. The fourth object is never found: beyond .75 it is 0"),
+    (0.85, "0.85 takes the second box on a found object for a hit. A truth can be found once; a duplicate is wrong"),
+    (0.75, "0.75 is the recall, 3 of 4 objects. How wrong the rest of the answers is does not enter it"),
+    (
+        0.533,
+        "0.533 joins the points by slanted lines. AP is a staircase: the best precision still to be had further right",
+    ),
+    (0.653, "0.653 averages the precision over the answers, not over the recalls"),
+)
+
+
+@exercise("09", "how many steps")
+def check_steps(answer: Any = None) -> Verdict:
+    """Steps of 8 epochs of 1,000 pictures in batches of 16."""
+    if answer is None:
+        return missing("a whole number of steps")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return wrong("one number is asked for, such as 120")
+    if numbers[0] == 504:
+        return right("62 full batches and one of 8 pictures make 63 steps an epoch, and 8 epochs 504.")
+    slip = STEP_SLIPS.get(
+        numbers[0], "count the batches of one epoch first, the last smaller one included; then times 8"
+    )
+    return wrong(slip)
+
+
+@exercise("09", "early stopping")
+def check_early_stop(stops_after: Any = None, keeps: Any = None) -> Verdict:
+    """After which epoch of SCORES a patience of 3 ends the run, and the weights of which epoch are kept, from 1."""
+    if stops_after is None or keeps is None:
+        return missing("two epochs, counted from 1")
+    numbers, kept = row(stops_after), row(keeps)
+    if numbers is None or kept is None or len(numbers) != 1 or len(kept) != 1:
+        return wrong("each answer is one whole number: an epoch, counted from 1")
+    stop, best = numbers[0], kept[0]
+    reasons = []
+    if stop != 8:
+        reasons.append(STOP_SLIPS.get(stop, "count on from the last epoch that was better than all before it"))
+    if best == stop == 8:
+        reasons.append("the last epoch is where the run ends; what is kept is the best, which came earlier")
+    elif best != 5:
+        slips = {
+            8: "epoch 8 has the same score as an earlier one: equal is not better, and the earlier one is kept already",
+            4: "counted from 1: the fourth score is 0.43. From 0 it would be the best one",
+            10: "epoch 10 is never reached",
+        }
+        reasons.append(slips.get(best, "the weights that are kept are those of the best score so far"))
+    if reasons:
+        return wrong(*reasons)
+    return right("epochs 6, 7 and 8 bring nothing better, so it ends after 8, and the weights of epoch 5 are kept.")
+
+
+@exercise("09", "what a resume needs")
+def check_saved(answers: Any = None) -> Verdict:
+    """answers: thing → True if a run cannot go on bit for bit without its being saved."""
+    if answers is None:
+        return missing("True or False beside each of the eight")
+    return check_claims(answers, KEPT, "with these five a run goes on as if nothing had been; the rest is comfort.")
+
+
+@exercise("09", "average precision")
+def check_ap(answer: Any = None) -> Verdict:
+    """AP of ANSWERS for 4 true objects; .571 at COCO's 101 recalls, .567 as the exact area."""
+    if answer is None:
+        return missing("a number from 0 to 1, with at least two decimals")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return wrong("one number from 0 to 1 is asked for, such as 0.42")
+    value = numbers[0]
+    if near([value], [0.571], 0.0015) or value == 0.57:
+        return right("26 recalls have precision 1, 25 have 2/3, 25 have 3/5, and 25 are never reached: 57.67 / 101.")
+    if near([value], [0.5667], 0.001):
+        return right("that is the area under the staircase, as VOC takes it since 2010; COCO's 101 recalls give 0.571.")
+    if value > 1:
+        return wrong("AP lies between 0 and 1" + ("; 57.1 % is 0.571" if near([value], [57.1], 0.5) else ""))
+    slips = [reason for slip, reason in AP_SLIPS if near([value], [slip], 0.003)]
+    return wrong(slips[0] if slips else "write precision and recall beside each answer first, then read from the right")
