@@ -105,3 +105,17 @@ def bin_bars(panels: Mapping[str, Tensor], target: Tensor | None = None, distanc
         axes.set_title(f"{title}\nexpected edge {expected:.2f}", fontsize=9, parse_math=False)
     picture.axes[0].set_ylabel("share")
     return picture
+
+
+def threshold_curve(thresholds: Sequence[float], found: Sequence[int], extra: Sequence[int], objects: int) -> Picture:
+    """Objects found and boxes too many against the score threshold; objects: how many there are to be found."""
+    alt = "Objects found and boxes too many against the score threshold"
+    picture = Picture(figsize=(6.4, 3), alt=alt)
+    axes = picture.subplots()
+    axes.plot(thresholds, found, color=PALETTE[0], marker="o", label="objects found")
+    axes.plot(thresholds, extra, color=PALETTE[1], marker="s", linestyle="--", label="boxes too many")
+    axes.axhline(objects, color="#55606e", linestyle=":", label=f"objects there are: {objects}")
+    axes.set(xlabel="score threshold", ylabel="count", xlim=(0, 1), ylim=(0, 1.25 * objects))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="center left")
+    return picture
