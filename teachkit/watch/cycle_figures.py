@@ -1,0 +1,68 @@
+"""Figures of whole runs, training against validation, and of precision against recall."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from teachkit.learn.records import Record
+from teachkit.scoring.precision import RECALLS, PrecisionRecall
+from teachkit.watch.plots import PALETTE, Picture
+
+
+def mean_of_epochs(records: Sequence[Record], name: str) -> list[float]:
+    """The mean of a training loss over the steps of each closed epoch; on validation it is in the epoch records."""
+    epochs = [record["epoch"] for record in records if record["kind"] == "epoch"]
+    steps = [record for record in records if record["kind"] == "step"]
+    return [float(np.mean([step[name] for step in steps if step["epoch"] == epoch])) for epoch in epochs]
+
+
+def of_epochs(records: Sequence[Record], name: str) -> list[float]:
+    """One column of the epoch records, such as map50 or val_total."""
+    return [record[name] for record in records if record["kind"] == "epoch"]
+
+
+def training_and_validation(runs: Mapping[str, Sequence[Record]], name: str = "total") -> Picture:
+    """For each run its loss on what it practises and on the exam, and its mAP50, over epochs. name: of the loss."""
+    picture = Picture(
+        figsize=(11, 3.4), alt=f"Training and validation {name} loss of {len(runs)} runs, and their mAP50, by epoch"
+    )
+    losses, scores = picture.subplots(1, 2, width_ratios=[1.6, 1])
+    for place, (label, records) in enumerate(runs.items()):
+        colour = PALETTE[place]
+        training, validation = mean_of_epochs(records, name), of_epochs(records, f"val_{name}")
+        epochs = np.arange(1, len(training) + 1)
+        losses.plot(epochs, training, color=colour, linewidth=1.2, label=f"{label}: training")
+        losses.plot(epochs, validation, color=colour, linestyle="--", linewidth=2.2, label=f"{label}: validation")
+        lowest = int(np.argmin(validation))
+        losses.plot(epochs[lowest], validation[lowest], color=colour, marker="v", markersize=9, linestyle="none")
+        scores.plot(epochs, of_epochs(records, "map50"), color=colour, linestyle="--", linewidth=2, label=label)
+    losses.set(title=f"{name} loss (triangle: the lowest on validation)", xlabel="epoch", ylabel="loss", yscale="log")
+    scores.set(title="mAP50 on validation", xlabel="epoch", ylim=(0, 1))
+    for axes in (losses, scores):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="best")
+    return picture
+
+
+def precision_recall(curve: PrecisionRecall, title: str = "", threshold: float | None = None) -> Picture:
+    """The curve as the answers are let in one by one, and the staircase of what is still to be had; AP is its area.
+
+    threshold: a score; where the answers above it stand is marked.
+    """
+    recall, precision, scores = (np.asarray(one) for one in curve)
+    picture = Picture(figsize=(6.4, 3.6), alt=f"Precision against recall, {title}, and the staircase whose mean is AP")
+    axes = picture.subplots()
+    staircase = [float(precision[recall >= one].max(initial=0)) for one in RECALLS]
+    axes.fill_between(RECALLS, staircase, step="pre", alpha=0.18, color=PALETTE[0], linewidth=0)
+    axes.step(RECALLS, staircase, where="pre", color=PALETTE[0], linewidth=2, label="still to be had (AP: its mean)")
+    marker = "o" if len(recall) < 30 else ""
+    axes.plot(recall, precision, color=PALETTE[1], linestyle="--", marker=marker, label="answers let in, best first")
+    if threshold is not None and (scores >= threshold).any():
+        last = int((scores >= threshold).sum()) - 1
+        axes.plot(recall[last], precision[last], "D", color="black", markersize=8, label=f"confidence ≥ {threshold:g}")
+    axes.set(xlabel="recall: share of the objects found", ylabel="precision: share of the answers right")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.05))
+    axes.set_title(title, parse_math=False)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower left")
+    return picture
