@@ -23,7 +23,7 @@ from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn.checkpoint import load_run
-from teachkit.learn.defaults import Settings
+from teachkit.learn.defaults import Settings, detector_for, weight_decay_for
 from teachkit.learn.log import read_log
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -255,11 +255,18 @@ def test_a_saved_run_holds_weights_log_curves_and_pictures(saved):
 
 def test_the_defaults_of_a_folder_follow_the_number_of_its_pictures():
     few, many = (Settings("folder").for_pictures(count).epochs for count in (300, 30_000))
-    assert few == 28
+    assert few == 22
     assert many == 8
     assert Settings("folder", epochs=3).for_pictures(300).epochs == 3
     assert [Settings("folder").for_pictures(count).batch_size for count in (300, 30_000)] == [4, 8]
     assert Settings("folder", batch_size=16).for_pictures(300).batch_size == 16
+
+
+def test_large_pictures_get_a_wider_detector_and_few_pictures_more_weight_decay():
+    assert detector_for((128, 128)) == {}
+    assert detector_for((192, 256))["widths"] == (24, 64, 128)
+    assert weight_decay_for("adamw", 292) == 0.3
+    assert weight_decay_for("adamw", 1000) is None
 
 
 # resume

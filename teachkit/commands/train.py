@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from teachkit.errors import UserError
-from teachkit.learn.defaults import Settings
+from teachkit.learn.defaults import Settings, detector_for, weight_decay_for
 
 if TYPE_CHECKING:
     from teachkit.commands.records import Records
@@ -65,7 +65,7 @@ def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Train
     training, validation = _data(settings, device)
     if training.classes != saved.classes:
         raise UserError(f"{settings.data}: the classes are {training.classes}, but {folder} learned {saved.classes}")
-    trainer = _trainer(settings, training, validation, device, folder)
+    trainer = _trainer(settings, training, validation, device, folder, saved.model)
     trainer.load_state_dict(saved.state)
     if settings.epochs <= trainer.closed_epochs:
         raise UserError(
@@ -119,20 +119,29 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
 
 
 def _trainer(
-    settings: Settings, training: "Loader", validation: "Loader", device: str, folder: str | None
+    settings: Settings,
+    training: "Loader",
+    validation: "Loader",
+    device: str,
+    folder: str | None,
+    model: dict[str, Any] | None = None,
 ) -> "Trainer":
+    """model: the settings of a saved run's detector; None for those that suit the pictures."""
     from teachkit.feed.detector import Detector
     from teachkit.learn.trainer import Trainer
     from teachkit.punish.criterion import Criterion
     from teachkit.structures import LossWeights
 
+    if model is None:
+        model = {"num_classes": len(training.classes), "seed": settings.seed, **detector_for(training.image_size)}
     return Trainer(
-        Detector(len(training.classes), device=device, seed=settings.seed),
+        Detector(**model, device=device),
         Criterion(weights=LossWeights(settings.box, settings.cls, settings.dfl)),
         training,
         validation,
         settings.optimizer,
         lr=settings.lr,
+        weight_decay=weight_decay_for(settings.optimizer, len(training.names)),
         until=settings.until,
         save_dir=folder,
         settings=settings.as_dict(),
