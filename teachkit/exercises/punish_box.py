@@ -1,0 +1,182 @@
+"""Lesson 03: overlap by hand, a tie that only CIoU breaks, what each of its terms sees, and NMS by hand."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import check_claims, row
+
+TERMS = ("overlap", "distance", "shape")
+# box → the terms of CIoU that complain when the truth is (20, 20, 100, 100)
+COMPLAINTS: dict[str, tuple[str, ...]] = {
+    "half the size: (40, 40, 80, 80)": ("overlap",),
+    "moved: (30, 20, 110, 100)": ("overlap", "distance"),
+    "flat: (20, 40, 100, 80)": ("overlap", "shape"),
+    "flat and moved: (20, 20, 100, 60)": ("overlap", "distance", "shape"),
+}
+TERM_SEES = {
+    "overlap": "the overlap term, 1 − IoU, is 0 only when the two boxes are the same",
+    "distance": "the distance term compares the two centres; work out (x1 + x2) / 2 and (y1 + y2) / 2",
+    "shape": "the shape term v compares width / height with width / height, and knows nothing of size or place",
+}
+
+PILE = {
+    "C": ((30, 10, 70, 50), 0.7), "A": ((10, 10, 50, 50), 0.9), "E": ((82, 82, 118, 118), 0.5),
+    "B": ((20, 10, 60, 50), 0.8), "D": ((80, 80, 120, 120), 0.6),
+}  # fmt: skip
+PILE_MISTAKES = {
+    "AD": "C is gone, too. Who removes it? B would, but B has been removed by A, and a removed box removes nobody",
+    "ACE": "that takes the boxes in the order of the list; take the surest one first",
+    "BE": "those are the ones that go; name those that stay",
+    "ABCD": "A and B overlap by .6, which is more than .5: the less sure one goes",
+    "ACDE": "D and E overlap by .81: the less sure one goes",
+    "A": "one box stays for each pile, not one for the whole picture: a box is removed only by one it overlaps",
+    "ABCDE": "nothing has been removed; begin with A: which of the others does it overlap by more than .5?",
+}
+
+CLAIMS = {
+    "the box loss is the mean squared error of the corners": (
+        False,
+        "it is 1 − CIoU. Two boxes with the same squared error may have very different losses, and the other way round",
+    ),
+    "a CIoU loss is never larger than 1": (
+        False,
+        "CIoU falls below 0 when boxes are apart, and 1 − CIoU is then larger than 1; below 2.5 it stays",
+    ),
+    "boxes that are apart all have the same IoU loss": (True, "it is 1, however far apart they are"),
+    "for a small box inside the truth, the GIoU loss says which way the middle is": (
+        False,
+        "its hull is the true box wherever the small one lies, so nothing changes as it moves",
+    ),
+    "with the right centre and the right width / height, only the overlap term notices a wrong size": (
+        True,
+        "the distance of the centres is 0, and v is 0",
+    ),
+    "when picture and boxes are all doubled in size, the CIoU loss doubles": (
+        False,
+        "every term is a quotient of like things: it stays as it is. The squared error would be four times as large",
+    ),
+}
+
+
+@exercise("03", "IoU by hand")
+def check_iou(answer: Any) -> Verdict:
+    """answer: IoU of (10, 10, 50, 40) and (20, 20, 60, 50), which is 600 / 1800."""
+    if answer is None:
+        return missing("write a number in place of None")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return wrong("write one number, such as 0.5")
+    known = {
+        1 / 3: None,
+        0.25: "1200 + 1200 counts the shared part twice: take it away once",
+        0.5: "600 / 1200 is the share of one box; divide by what both cover together",
+        0.3: "50 · 40 is the smallest box around both; the union leaves its empty corners out",
+        2 / 3: "that is the IoU loss, 1 − IoU",
+        0.3443: "a side is right − left; adding 1 belongs to counting pixels, not to measuring",
+        600: "that is the intersection in px²; divide it by the union",
+        1800: "that is the union in px²; IoU is the intersection divided by it",
+        3: "the quotient is upside down: IoU is never larger than 1",
+        0.5625: "the intersection is 30 wide and 20 high: it begins where the later box begins",
+    }
+    for value, why in known.items():
+        if abs(numbers[0] - value) <= 0.005:
+            return right("600 px² shared, 1800 px² covered together.") if why is None else wrong(why)
+    return wrong("intersection: 30 · 20; union: the two areas, less the intersection")
+
+
+@exercise("03", "a tie")
+def check_tie(answers: Any) -> Verdict:
+    """answers: "GIoU ties" → bool, "middle" and "corner" → their CIoU losses. Truth (0, 0, 80, 80)."""
+    if not isinstance(answers, Mapping):
+        return wrong("hand over the dictionary, with an answer beside each name")
+    empty = [name for name in ("GIoU ties", "middle", "corner") if answers.get(name) is None]
+    if empty:
+        return missing(", ".join(empty))
+    reasons = []
+    if answers["GIoU ties"] not in (True, False, 1, 0) or isinstance(answers["GIoU ties"], float):
+        reasons.append("GIoU ties: write True or False, without quotes")
+    elif not answers["GIoU ties"]:
+        reasons.append(
+            "GIoU ties: the hull is no distance. Around a box inside the truth it is the truth, wherever it lies"
+        )
+    for name, known in (("middle", MIDDLE), ("corner", CORNER)):
+        numbers = row(answers[name])
+        if numbers is None or len(numbers) != 1:
+            reasons.append(f"{name}: write one number")
+            continue
+        why = next((why for value, why in known.items() if abs(numbers[0] - value) <= 0.003), ELSE)
+        if why:
+            reasons.append(f"{name}: {why}")
+    return wrong(*reasons) if reasons else right("only the distance of the centres tells them apart, .9375 and 1.0352.")
+
+
+MIDDLE = {
+    0.9375: "",
+    0.0625: "that is the IoU; its loss is 1 − IoU, and nothing is added, for the centres agree",
+    0.75: "20 / 80 compares the sides; areas are 20 · 20 and 80 · 80",
+}
+CORNER = {
+    1.0352: "",
+    0.9375: "that leaves out the distance of the centres, which makes the difference between the two boxes",
+    0.8398: "the distance is taken away from the measure, so it is added to the loss",
+    1.25: "distance and diagonal are both squared: 1250 / 12800",
+    1.1328: "divide by the squared diagonal of the hull, 80² + 80², not by the square of one side",
+    -0.0352: "that is the CIoU; its loss is 1 − CIoU",
+    1: "the loss does not stop at 1: with a distance in it the measure may be negative",
+}
+ELSE = "loss = 1 − IoU + (distance of the centres)² / (diagonal of the hull)² + 0, for both are square"
+
+
+@exercise("03", "which term complains")
+def check_terms(answers: Any) -> Verdict:
+    """answers: box → the names of the terms that are not 0, as a text, list or set; None if open."""
+    if not isinstance(answers, Mapping):
+        return wrong("hand over the dictionary, with the terms beside each box")
+    empty = [box for box in COMPLAINTS if answers.get(box) is None]
+    if empty:
+        return missing(f"{len(empty)} of {len(COMPLAINTS)}; name the terms that are not 0, of {', '.join(TERMS)}")
+    reasons = []
+    for box, wanted in COMPLAINTS.items():
+        named = _names(answers[box])
+        if named is None or not named <= set(TERMS):
+            reasons.append(f"{box}: choose from {', '.join(TERMS)}")
+            continue
+        for term in TERMS:
+            if (term in named) != (term in wanted):
+                does = "complains here" if term in wanted else "has nothing to complain about here"
+                reasons.append(f"{box}: {term} {does}: {TERM_SEES[term]}")
+    return wrong(*reasons) if reasons else right("a wrong size alone is seen by the overlap and by nothing else.")
+
+
+@exercise("03", "NMS by hand")
+def check_pile(answer: Any) -> Verdict:
+    """answer: the letters of PILE that survive NMS at .5, in any order, as a text, list or set."""
+    if answer is None:
+        return missing('write the letters that stay, such as ["A", "B"]')
+    named = _names(list(answer) if isinstance(answer, str) and answer.strip().isalpha() else answer)
+    if named is None or not named <= {name.lower() for name in PILE}:
+        return wrong(f"choose from the letters {', '.join(sorted(PILE))}")
+    stays = "".join(sorted(named)).upper()
+    if stays == "ACD":
+        return right("A removes B, so B cannot remove C; D removes E.")
+    if "A" not in stays:
+        return wrong(PILE_MISTAKES.get(stays, "A is the surest of all: nothing can remove it"))
+    return wrong(
+        PILE_MISTAKES.get(stays, "take the surest box that is left, remove all that overlap it by more than .5, repeat")
+    )
+
+
+@exercise("03", "true or not")
+def check_sayings(answers: Any) -> Verdict:
+    """answers: claim → True or False, None if open."""
+    return check_claims(answers, CLAIMS, "now you can argue with most web pages about box losses.")
+
+
+def _names(answer: Any) -> set[str] | None:
+    """The words of a text, or of a list, tuple or set of texts, in lower case; None for all else."""
+    if isinstance(answer, str):
+        answer = answer.replace(",", " ").replace("+", " ").replace(" and ", " ").split()
+    if not isinstance(answer, Sequence | set | frozenset) or not all(isinstance(one, str) for one in answer):
+        return None
+    return {one.strip().lower() for one in answer}

@@ -1,0 +1,64 @@
+"""Pictures of predicted boxes against true ones: with their loss, along a slide, and as a slope moves them."""
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from teachkit.boxes import ciou
+from teachkit.watch.iou_playground import LINES, MEASURES, STOPS, slid
+from teachkit.watch.plots import PALETTE, Picture, _draw_box, _show_image
+
+
+def boxes_with_loss(images: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tensor]], title: str) -> Picture:
+    """Each predicted box, solid, over its true one, dashed, with their CIoU loss. images: [3, H, W]; pairs: [n, 4] px."""
+    alt = f"{title}: predicted boxes are solid, true boxes are dashed, with the CIoU loss of each pair"
+    picture = Picture(figsize=(2.6 * len(images), 2.9), alt=alt, photo=True)
+    picture.suptitle(title, fontsize=10)
+    grid = picture.subplots(1, len(images), squeeze=False)[0]
+    for axes, image, (predicted, target) in zip(grid, images, pairs, strict=True):
+        axes.axis("off")
+        _show_image(axes, image)
+        for box, true_box, loss in zip(predicted.tolist(), target.tolist(), 1 - ciou(predicted, target), strict=True):
+            _draw_box(axes, true_box, "white", dashed=True)
+            _draw_box(axes, box, PALETTE[5])
+            style = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axes.text(box[0], max(6, box[1]), f"{loss:.2f}", fontsize=8, verticalalignment="bottom", bbox=style)
+    return picture
+
+
+def along_slide(truth: Sequence[float], box: Sequence[float], slide: str, low: float, high: float) -> Picture:
+    """The four losses as a box is slid. truth, box: xyxy px; slide: "across", "down" or "wide", from low to high px."""
+    names = {"across": "left edge of the predicted box", "down": "its top edge", "wide": "its width"}
+    picture = Picture(figsize=(7.5, 2.9), alt=f"The four losses against {names[slide]}, from {low:g} to {high:g} px")
+    _curves(picture.subplots(), truth, box, slide, low, high)
+    picture.axes[0].set(xlabel=f"{names[slide]}, px", ylabel="loss")
+    return picture
+
+
+def _curves(axes: Axes, truth: Sequence[float], box: Sequence[float], slide: str, low: float, high: float) -> None:
+    at = torch.linspace(low, high, STOPS, dtype=torch.float64)
+    target = torch.tensor(truth, dtype=torch.float64)
+    for key, (name, measure) in MEASURES.items():
+        colour, dash = LINES[key]
+        losses = 1 - measure(slid(box, slide, at), target)
+        axes.plot(at.tolist(), losses.tolist(), color=colour, linestyle=dash, linewidth=2.4, label=f"{name} loss")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def paths(start: Tensor, truth: Tensor, ends: dict[str, Tensor], size: tuple[int, int] = (128, 128)) -> Picture:
+    """Where a box went when each loss moved it. start, truth: [4] px; ends: name of the loss → [4] px."""
+    told = ", ".join(ends)
+    picture = Picture(
+        figsize=(2.6 * len(ends), 2.9), alt=f"Where the same box ends under {told}; the true box is dashed"
+    )
+    for axes, (name, end) in zip(picture.subplots(1, len(ends), squeeze=False)[0], ends.items(), strict=True):
+        axes.set(xlim=(0, size[1]), ylim=(size[0], 0), xticks=[], yticks=[], aspect="equal", facecolor="#dfe6ee")
+        axes.set_title(f"{name} loss", fontsize=10)
+        _draw_box(axes, start.tolist(), PALETTE[4], dashed=False)
+        _draw_box(axes, truth.tolist(), "white", dashed=True)
+        _draw_box(axes, end.tolist(), PALETTE[5])
+        axes.text(start[0].item() + 1, start[1].item() - 2, "start", fontsize=8)
+    return picture
