@@ -119,3 +119,18 @@ def threshold_curve(thresholds: Sequence[float], found: Sequence[int], extra: Se
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="center left")
     return picture
+
+
+def floor_bars(moments: Mapping[str, tuple[float, float]]) -> Picture:
+    """DFL at several moments, split at its floor. moments: name → (floor, DFL), nats."""
+    picture = Picture(figsize=(7, 2.9), alt=f"DFL and its floor at: {', '.join(moments)}")
+    axes = picture.subplots()
+    floors, wholes = zip(*moments.values(), strict=True)
+    above = [whole - floor for floor, whole in moments.values()]
+    axes.bar(list(moments), floors, 0.55, color="#c9d1da", edgecolor="#55606e", hatch="...", label="floor")
+    axes.bar(list(moments), above, 0.55, bottom=floors, color=PALETTE[2], label="above the floor: can be learned")
+    for at, whole in enumerate(wholes):
+        axes.text(at, whole + 0.03, f"{whole:.2f}", ha="center", fontsize=9)
+    axes.set(ylabel="DFL, nats", ylim=(0, 1.18 * max(wholes)))
+    axes.legend(fontsize=8)
+    return picture
