@@ -2,6 +2,7 @@
 
 import time
 
+from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.learn.gradient_share import GradientShare, gradient_share
 from teachkit.learn.trainer import Trainer
@@ -33,14 +34,23 @@ class Gauges:
         """Rows of x1, y1, x2, y2 px, label, score for each picture, by the weights as they are."""
         began = time.perf_counter()
         self.look_wanted = False
-        detections = self.model.detect(self.pictures.images, limit=MOST_BOXES)
-        self.found = [
-            [
-                [*(round(side, 1) for side in box), label, round(score, 2)]
-                for box, score, label in zip(one.boxes.tolist(), one.scores.tolist(), one.labels.tolist(), strict=True)
+        try:
+            detections = self.model.detect(self.pictures.images, limit=MOST_BOXES)
+        except UserError:  # weights that are no numbers any more: the run tells of it, and can be rescued
+            detections = []
+        self.found = (
+            [[] for _ in range(len(self.pictures))]
+            if not detections
+            else [
+                [
+                    [*(round(side, 1) for side in box), label, round(score, 2)]
+                    for box, score, label in zip(
+                        one.boxes.tolist(), one.scores.tolist(), one.labels.tolist(), strict=True
+                    )
+                ]
+                for one in detections
             ]
-            for one in detections
-        ]
+        )
         now = time.perf_counter()
         self._next_look = now + REST * (now - began)
         return self.found

@@ -1,6 +1,6 @@
 // What every playground shares: its frame, its message line, and a connection that never lets requests pile up.
 
-// build({setup, buffers, page, set}) puts the parts into `page` and returns {show(numbers, fresh), close?()}; `fresh` is
+// build({setup, buffers, page, set, ask}) puts the parts into `page` and returns {show(numbers, fresh), close?()}; `fresh` is
 // false while a newer setting is on its way, so that an old answer does not push a control back under the hand.
 function playground({ model, el }, name, build) {
   const root = element("div", { class: `tk-root tk-playground tk-${name}`, role: "region", tabindex: "-1" });
@@ -34,7 +34,7 @@ function playground({ model, el }, name, build) {
       title.textContent = setup.title;
       root.setAttribute("aria-label", setup.title);
       frame.replaceChildren(element("header", {}, title, element("div", { class: "tk-bar" }, again)), message, body, live);
-      parts = build({ setup, buffers, page: body, set, root });
+      parts = build({ setup, buffers, page: body, set, root, ask: link.ask });
     },
     numbers: (numbers, buffers) => {
       if (!parts) return;
