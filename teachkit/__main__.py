@@ -66,6 +66,9 @@ def build_parser() -> Parser:
     _detect(commands.add_parser("detect", help="draw what a saved run finds in pictures", allow_abbrev=False))
     _data(commands.add_parser("data", help="check, export or download a data set", allow_abbrev=False))
     _replay(commands.add_parser("replay", help="a run as one page that plays in any browser", allow_abbrev=False))
+    _progress(
+        commands.add_parser("progress", help="the exercises you have solved; hand in, collect", allow_abbrev=False)
+    )
     commands.add_parser("doctor", help="what this machine has, what is missing, how to mend it")
     return parser
 
@@ -126,6 +129,17 @@ def _data(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--format", required=True, choices=("voc", "coco", "yolo"))
     get = actions.add_parser("get", help="download a real data set, checksummed")
     get.add_argument("name", metavar="NAME")
+
+
+def _progress(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("show", help="how many exercises of each lesson are solved")
+    export = actions.add_parser("export", help="write one file to hand in")
+    export.add_argument("file", metavar="FILE")
+    export.add_argument("--name", required=True, help="whose it is")
+    collect = actions.add_parser("collect", help="a table of what many have handed in")
+    collect.add_argument("sources", nargs="+", metavar="FILE_OR_FOLDER")
+    collect.add_argument("--csv", metavar="OUT", help="into a file for a spreadsheet")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn.checkpoint import load_run
-from teachkit.learn.defaults import Settings, detector_for, weight_decay_for
+from teachkit.learn.defaults import Settings, detector_for, vertical_flip_for, weight_decay_for
 from teachkit.learn.log import read_log
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -267,6 +267,7 @@ def test_large_pictures_get_a_wider_detector_and_few_pictures_more_weight_decay(
     assert detector_for((192, 256))["widths"] == (24, 64, 128)
     assert weight_decay_for("adamw", 292) == 0.3
     assert weight_decay_for("adamw", 1000) is None
+    assert (vertical_flip_for(292), vertical_flip_for(1000)) == (0.5, 0.0)
 
 
 # resume

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from teachkit.errors import UserError
-from teachkit.learn.defaults import Settings, detector_for, weight_decay_for
+from teachkit.learn.defaults import Settings, detector_for, vertical_flip_for, weight_decay_for
 
 if TYPE_CHECKING:
     from teachkit.commands.records import Records
@@ -95,6 +95,8 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
         shuffle=True,
         longest=settings.image_size,
     )
+    assert training.augment is not None
+    training.augment = replace(training.augment, vertical_flip=vertical_flip_for(len(training.names)))
     validation = load_data(
         settings.data,
         settings.val_split,

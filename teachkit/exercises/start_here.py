@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+
 STORY = {
     "tries the problems": "model",
     "gets the paper back, with red ink": "criterion",
@@ -33,30 +35,32 @@ WHY = {
 }
 
 
-def check_story(answers: Mapping[str, str | None]) -> str:
+@exercise("00", "story")
+def check_story(answers: Mapping[str, str | None]) -> Verdict:
     """answers: event of the story → "model", "criterion", "zero_grad", "backward" or "step", None if open."""
-    missing = [event for event in STORY if answers.get(event) is None]
-    if missing:
-        return f"still open: {len(missing)} of {len(STORY)}; choose from {', '.join(MIX_UPS)}"
+    unanswered = [event for event in STORY if answers.get(event) is None]
+    if unanswered:
+        return missing(f"{len(unanswered)} of {len(STORY)}; choose from {', '.join(MIX_UPS)}")
     lines = {event: str(answers[event]) for event in STORY}
     unknown = sorted(set(lines.values()) - set(MIX_UPS))
     if unknown:
-        return f"{', '.join(unknown)}: choose from {', '.join(MIX_UPS)}"
-    wrong = [
-        f"not yet: {event!r} is not {line}. {MIX_UPS[line]}." for event, line in lines.items() if line != STORY[event]
-    ]
-    return "\n".join(wrong) if wrong else "Right: that is the whole story, line by line."
+        return wrong(f"{', '.join(unknown)}: choose from {', '.join(MIX_UPS)}")
+    mistaken = [f"{event!r} is not {line}. {MIX_UPS[line]}." for event, line in lines.items() if line != STORY[event]]
+    return wrong(*mistaken) if mistaken else right("that is the whole story, line by line.")
 
 
-def check_orders(answers: Mapping[str, bool | None]) -> str:
+@exercise("00", "orders")
+def check_orders(answers: Mapping[str, bool | None]) -> Verdict:
     """answers: order of the calls → True where the detector learns, False where it does not, None if open."""
-    missing = [order for order in ORDERS if answers.get(order) is None]
-    if missing:
-        return f"still open: {len(missing)} of {len(ORDERS)}; write True where the detector learns, else False"
+    unanswered = [order for order in ORDERS if answers.get(order) is None]
+    if unanswered:
+        return missing(f"{len(unanswered)} of {len(ORDERS)}; write True where the detector learns, else False")
     unclear = [str(answers[order]) for order in ORDERS if answers[order] not in (True, False)]
     if unclear:
-        return f"{', '.join(unclear)}: write True or False, without quotes"
-    wrong = [f"not yet: {order}: {WHY[order]}." for order in ORDERS if bool(answers[order]) != ORDERS[order]]
+        return wrong(f"{', '.join(unclear)}: write True or False, without quotes")
+    mistaken = [f"{order}: {WHY[order]}." for order in ORDERS if bool(answers[order]) != ORDERS[order]]
     return (
-        "\n".join(wrong) if wrong else "Right: learning needs gradients that are computed, still there, and then used."
+        wrong(*mistaken)
+        if mistaken
+        else right("learning needs gradients that are computed, still there, and then used.")
     )

@@ -26,15 +26,16 @@ def test_the_worked_answer_is_what_torch_does(order):
 
 
 def test_the_right_answers_are_accepted():
-    assert check_orders(ORDERS).startswith("Right")
-    assert check_orders({order: int(answer) for order, answer in ORDERS.items()}).startswith("Right")
-    assert check_story(STORY).startswith("Right")
+    assert check_orders(ORDERS).right
+    assert check_orders({order: int(answer) for order, answer in ORDERS.items()}).right
+    assert check_story(STORY).right
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_wrong_order_is_named_with_the_reason(order):
     reply = check_orders({**ORDERS, order: not ORDERS[order]})
-    assert reply == f"not yet: {order}: {start_here.WHY[order]}."
+    assert reply.right is False
+    assert reply.words == f"not yet: {order}: {start_here.WHY[order]}."
 
 
 @pytest.mark.parametrize("event", STORY)
@@ -42,19 +43,19 @@ def test_a_wrong_order_is_named_with_the_reason(order):
 def test_a_wrong_line_of_the_story_is_told_what_that_line_does(event, line):
     reply = check_story({**STORY, event: line})
     if line == STORY[event]:
-        assert reply.startswith("Right")
+        assert reply.right
     else:
-        assert event in reply
-        assert start_here.MIX_UPS[line] in reply
+        assert event in reply.words
+        assert start_here.MIX_UPS[line] in reply.words
 
 
 @pytest.mark.parametrize("check", [check_story, check_orders])
 @pytest.mark.parametrize("answers", [{}, {"zero_grad, backward": None}, {"tries the problems": None}])
 def test_unsolved_says_what_is_missing(check, answers):
-    assert check(answers).startswith("still open")
+    assert check(answers).words.startswith("still open")
 
 
 @pytest.mark.parametrize("answer", ["yes", 2, "True", "learns"])
 def test_an_answer_of_another_kind_is_told_which_kind_is_wanted(answer):
-    assert "True or False" in check_orders(dict.fromkeys(ORDERS, answer))
-    assert "choose from" in check_story(dict.fromkeys(STORY, "optimizer"))
+    assert "True or False" in check_orders(dict.fromkeys(ORDERS, answer)).words
+    assert "choose from" in check_story(dict.fromkeys(STORY, "optimizer")).words

@@ -1,0 +1,92 @@
+"""`progress`: what has been solved, as a list, as one file to hand in, and as a table of all that was handed in."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from teachkit.errors import UserError
+from teachkit.exercises import progress
+from teachkit.learn.files import write_whole
+
+KIND = "teachkit progress"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    match arguments.action:
+        case "show":
+            return _show()
+        case "export":
+            return _export(Path(arguments.file), arguments.name)
+        case _:
+            return _collect(arguments.sources, arguments.csv)
+
+
+def _show() -> int:
+    for lesson, (solved, there_are) in progress.counts().items():
+        title = progress.LESSONS[lesson][0]
+        print(f"{lesson}  {title:20} {f'{solved} of {there_are}' if there_are else '–'}")
+    print(f"kept in {progress.place()}")
+    return 0
+
+
+def _export(file: Path, name: str) -> int:
+    if not name.strip():
+        raise UserError("whose progress is it? Give --name")
+    solved = {lesson: list(pair) for lesson, pair in progress.counts().items()}
+    content = {"kind": KIND, "name": name.strip(), "solved": solved, "done": progress.read()}
+    write_whole(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
+    print(f"{file}: hand this file in")
+    return 0
+
+
+def _collect(sources: list[str], table: str | None) -> int:
+    """One row a student; files that are not what `export` wrote are named and left out, exit code 1."""
+    rows, refused = [], 0
+    for file in _files(sources):
+        try:
+            rows.append(_row(file))
+        except UserError as error:
+            refused += 1
+            print(error, file=sys.stderr)
+    header = ["name", *progress.LESSONS, "solved", "tries"]
+    rows.sort(key=lambda row: str(row[0]).casefold())
+    if table is not None:
+        with open(table, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *([_harmless(row[0]), *row[1:]] for row in rows)])
+        print(f"{table}: {len(rows)} students")
+    else:
+        width = max([len(str(row[0])) for row in rows] + [len("name")])
+        for row in [header, *rows]:
+            print(f"{row[0]!s:{width}}", *(f"{value!s:>5}" for value in row[1:]))
+    return 1 if refused else 0
+
+
+def _files(sources: list[str]) -> Iterator[Path]:
+    for source in map(Path, sources):
+        if not source.exists():
+            raise UserError(f"{source}: there is no such file or folder: give what students handed in")
+        yield from sorted(source.glob("*.json")) if source.is_dir() else [source]
+
+
+def _row(file: Path) -> list[Any]:
+    """Name, then solved of how many for each lesson, all solved, all tries. UserError, naming the file, if foreign."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["kind"] != KIND:
+            raise ValueError("another kind of file")
+        name = "".join(sign for sign in str(content["name"]) if sign.isprintable())
+        pairs = [content["solved"].get(lesson, [0, 0]) for lesson in progress.LESSONS]
+        tries = sum(int(one["tries"]) for lesson in content["done"].values() for one in lesson.values())
+        return [name, *(f"{int(one)}/{int(of)}" for one, of in pairs), sum(int(one) for one, _ in pairs), tries]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise UserError(f"{file}: not a progress that was handed in ({reason}): left out") from None
+
+
+def _harmless(name: str) -> str:
+    """A spreadsheet would take what begins like this for a formula."""
+    return f"'{name}" if name[:1] in "=+-@\t\r" else name

@@ -1,0 +1,142 @@
+"""Progress: one small file that nothing loses, and what a student hands in."""
+
+import csv
+import json
+import multiprocessing
+import os
+
+import pytest
+
+from teachkit.__main__ import main
+from teachkit.errors import UserError
+from teachkit.exercises import lesson as lessons
+from teachkit.exercises import progress, start_here
+from teachkit.exercises.lesson import Verdict, begin, exercise, missing, right, wrong
+
+
+@pytest.fixture(autouse=True)
+def no_lesson_has_begun(monkeypatch):
+    monkeypatch.setattr(lessons, "_begun", set())
+
+
+@exercise("00", "sum")
+def check_sum(answer):
+    if answer is None:
+        return missing("a number")
+    return right("that is it") if answer == 4 else wrong("2 + 2 is not that")
+
+
+def test_a_try_counts_once_the_lesson_has_begun_and_solved_stays_solved():
+    check_sum(4)
+    assert progress.read() == {}  # a worked solution begins no lesson
+    begin("00")
+    assert check_sum(None).right is None
+    assert progress.read() == {}
+    check_sum(5)
+    assert progress.read()["00"]["sum"] == {"tries": 1, "solved": None}
+    check_sum(4)
+    when = progress.read()["00"]["sum"]["solved"]
+    check_sum(5)
+    assert when is not None
+    assert progress.read()["00"]["sum"] == {"tries": 3, "solved": when}
+
+
+def test_a_verdict_shows_its_words_alone():
+    assert repr(check_sum(5)) == "not yet: 2 + 2 is not that"
+    assert check_sum(4) == Verdict(True, "Right: that is it")
+
+
+def tries(path, count):
+    os.environ["TEACHKIT_PROGRESS"] = str(path)
+    for _ in range(count):
+        progress.record("03", "nms", False)
+
+
+def test_two_notebooks_at_once_lose_no_try(tmp_path):
+    path = tmp_path / "both.json"
+    processes = [multiprocessing.get_context("spawn").Process(target=tries, args=(path, 20)) for _ in range(2)]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join()
+    assert progress.read(path)["03"]["nms"]["tries"] == 40
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 2, "done": {}}', '{"format": 1, "done": 3}', "\udcff"])
+def test_a_damaged_file_is_told_of_and_never_overwritten(content):
+    path = progress.place()
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    before = path.read_bytes()
+    begin("00")
+    with pytest.warns(UserWarning, match=r"progress\.json"):
+        assert check_sum(4).right
+    assert path.read_bytes() == before
+    with pytest.raises(UserError, match=r"progress\.json.*move the file away"):
+        progress.read()
+
+
+def test_a_crash_while_writing_leaves_the_old_file(monkeypatch):
+    progress.record("00", "sum", True)
+    before = progress.read()
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("power cut")))
+    with pytest.raises(OSError, match="power cut"):
+        progress.record("00", "sum", False)
+    assert progress.read() == before
+    assert [one.name for one in progress.place().parent.glob("*.part")] == []
+
+
+def test_the_exercises_of_a_lesson_are_found_in_its_module():
+    assert progress.exercises_of("00") == [start_here.check_story.exercise, start_here.check_orders.exercise]
+    solved = {"00": {"story": {"tries": 1, "solved": "2026-01-01T10:00"}}}
+    assert progress.counts(solved)["00"] == (1, 2)
+
+
+def test_the_picture_says_the_same_words_for_everybody():
+    data, metadata = begin("00")._repr_mimebundle_()
+    progress.record("00", "story", True)
+    later, told = begin("00")._repr_mimebundle_()
+    assert data["text/plain"] == later["text/plain"] == "Lesson 00, Start here: your progress"
+    assert data["image/png"] != later["image/png"]
+    assert "00: 1 of 2" in told["image/png"]["alt"]
+    assert "00: 0 of 2" in metadata["image/png"]["alt"]
+
+
+def test_an_unknown_lesson_is_refused():
+    with pytest.raises(UserError, match="99"):
+        begin("99")
+
+
+# handing in
+
+
+def test_what_is_exported_can_be_collected_into_a_table(tmp_path, monkeypatch, capsys):
+    for name, solved in (("Zoë", True), ("=cmd|' /C calc'!A0", False)):
+        monkeypatch.setenv("TEACHKIT_PROGRESS", str(tmp_path / name[:1] / "progress.json"))
+        progress.record("00", "story", solved)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        assert main(["progress", "export", str(tmp_path / "in" / f"{len(name)}.json"), "--name", name]) == 0
+    assert main(["progress", "collect", str(tmp_path / "in"), "--csv", str(tmp_path / "all.csv")]) == 0
+    with open(tmp_path / "all.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["name"], row["00"], row["tries"]) for row in rows] == [
+        ("'=cmd|' /C calc'!A0", "0/2", "1"),
+        ("Zoë", "1/2", "1"),
+    ]
+    capsys.readouterr()
+    assert main(["progress", "collect", str(tmp_path / "in")]) == 0
+    assert "Zoë" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"kind": "other"}', json.dumps({"kind": "teachkit progress"})])
+def test_a_foreign_file_is_named_and_left_out(tmp_path, content, capsys):
+    (tmp_path / "a.json").write_text(content)
+    main(["progress", "export", str(tmp_path / "b.json"), "--name", "Ada"])
+    assert main(["progress", "collect", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "a.json" in told.err
+    assert "Ada" in told.out
+
+
+def test_show_names_each_lesson(capsys):
+    assert main(["progress", "show"]) == 0
+    assert "11  Blood cells" in capsys.readouterr().out
