@@ -1,0 +1,158 @@
+"""Lesson 11: the pictures it is about, or their stand-in; counting, kinds of error, a matrix read aright."""
+
+import functools
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import near, row
+from teachkit.feed.formats import write_folder
+from teachkit.feed.loader import Loader, load_data
+from teachkit.feed.scenes import make_scenes
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+STAND_IN = {"train": 60, "val": 60, "test": 72}  # scenes
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """real: blood cells, else the stand-in; detector: name of the saved one; counted: the class to be counted."""
+
+    folder: Path
+    real: bool
+    detector: str
+    counted: str
+    image_size: int
+
+    def load(self, split: str, **settings: Any) -> Loader:
+        """One split, as the saved detector was fed; neither shuffled nor augmented unless asked for."""
+        usual = {"image_size": self.image_size, "shuffle": False, "augment": False}
+        return load_data(self.folder, split, **(usual | settings))
+
+
+def picture_set() -> PictureSet:
+    """BCCD in the folder that TEACHKIT_DATA names, else in data/; else a stand-in with the same faults."""
+    folder = Path(os.environ.get("TEACHKIT_DATA") or DATA) / "bccd"
+    if (folder / "Annotations").is_dir():
+        return PictureSet(folder, True, "bccd", "RBC", 256)
+    return PictureSet(Path(_stand_in().name) / "shapes", False, "shapes", "ball", 128)
+
+
+@functools.cache
+def _stand_in() -> tempfile.TemporaryDirectory[str]:
+    """Built-in scenes as a VOC folder, of whose boxes two are broken, one in train and one in val."""
+    temporary = tempfile.TemporaryDirectory(prefix="teachkit-")
+    folder = Path(temporary.name) / "shapes"
+    write_folder({split: make_scenes(count, split=split) for split, count in STAND_IN.items()}, folder, "voc")
+    lists = folder / "ImageSets" / "Main"
+    names = {split: (lists / f"{split}.txt").read_text().split() for split in ("train", "val")}
+    (lists / "trainval.txt").write_text("\n".join(names["train"] + names["val"]) + "\n")
+    for split in ("train", "val"):
+        label = folder / "Annotations" / f"{names[split][7]}.xml"
+        text = label.read_text()
+        broken = text.partition("<xmin>")[2].partition("<")[0]
+        whole = text.partition("<xmax>")[2].partition("<")[0]
+        label.write_text(text.replace(f"<xmax>{whole}<", f"<xmax>{broken}<", 1))
+    return temporary
+
+
+COUNTS = {  # mean absolute error of (3, 5, 2, 4) found where (4, 4, 2, 2) are
+    0.5: "this is the mean of +1, −1 … with their signs: too many here has made up for too few there",
+    4.0: "this is the sum over the pictures; divide by how many they are",
+    1.22: "this is the root of the mean square; absolute means the size of each error, not its square",
+    0.75: "this is the share of pictures with a wrong count; a count that is off by two counts twice",
+}
+MATRIX = {
+    (0.847, 0.833): "the two are swapped: recall is along the row of what is there, precision down the column",
+    (0.833, 0.962): "precision takes in what was seen where nothing is: the last row of the column counts too",
+    (0.962, 0.847): "recall takes in what was missed: the last column of the row counts too",
+    (0.962, 0.962): "what was missed belongs to recall, and what was seen where nothing is belongs to precision",
+}
+CASES = {
+    "a second box on a red cell that has a good one already": "duplicate",
+    "a box named RBC right on a white cell": "wrong class",
+    "a box named RBC that overlaps a red cell by 0.3": "misplaced",
+    "a box on plain plasma": "background",
+    "a red cell that no box is about": "missed",
+}
+KINDS = {
+    "duplicate": "a duplicate overlaps its object well enough, but the object has been claimed by a surer box",
+    "wrong class": "wrong class: the object that it overlaps most has another name",
+    "misplaced": "misplaced: the right object, but an overlap below 0.5",
+    "background": "background: a box that overlaps nothing by even 0.1",
+    "missed": "missed is the one kind that belongs to an object, not to a box",
+    "right": "right: an overlap of 0.5 or more with an object of its class that is still free",
+}
+
+
+@exercise("11", "the error of a count")
+def check_count_error(answer: Any) -> Verdict:
+    """answer: mean absolute error where 3, 5, 2, 4 cells are found in pictures that have 4, 4, 2, 2."""
+    if answer is None:
+        return missing("write a number in place of None")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return wrong("write one number")
+    if near(numbers, [1.0]):
+        return right("|3 − 4| + |5 − 4| + |2 − 2| + |4 − 2| = 4 cells in four pictures: one each.")
+    for number, why in COUNTS.items():
+        if near(numbers, [number]):
+            return wrong(why)
+    return wrong("take the size of the error in each picture, then the mean of the four")
+
+
+@exercise("11", "threshold and report")
+def check_report(answer: Any) -> Verdict:
+    """answer: (threshold chosen, error reported) from the table of the lesson."""
+    if answer is None:
+        return missing("write (threshold, error) in place of None")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 2:
+        return wrong("write two numbers, (threshold, error)")
+    if near(numbers, (0.5, 3.8)):
+        return right("chosen where val is best, reported from test, even though test would have liked 0.4 better.")
+    known = {
+        (0.4, 3.5): "this threshold was chosen on test: then test is no exam any more, and its error is too good",
+        (0.5, 3.2): "this is the error on val, where the threshold was chosen; report what it comes to on test",
+        (0.4, 3.4): "val is best at another threshold, and what is reported has to come from test",
+    }
+    for pair, why in known.items():
+        if near(numbers, pair):
+            return wrong(why)
+    return wrong("choose the threshold with the smallest error on val; report the error on test at that threshold")
+
+
+@exercise("11", "reading a confusion matrix")
+def check_matrix(answer: Any) -> Verdict:
+    """answer: (recall, precision) of the first class of the lesson's matrix."""
+    if answer is None:
+        return missing("write (recall, precision) in place of None")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 2:
+        return wrong("write two numbers, (recall, precision)")
+    if near(numbers, (50 / 60, 50 / 59), 0.005):
+        return right("50 of the 60 in the row are found, and 50 of the 59 in the column are right.")
+    for pair, why in MATRIX.items():
+        if near(numbers, pair, 0.005):
+            return wrong(why)
+    return wrong("divide the diagonal's 50 by the sum of its row for recall, by the sum of its column for precision")
+
+
+@exercise("11", "kinds of error")
+def check_kinds(answers: Any) -> Verdict:
+    """answers: case → its kind; None if open."""
+    if not isinstance(answers, Mapping):
+        return wrong("hand over the dictionary of cases, with a kind beside each")
+    empty = [case for case in CASES if answers.get(case) is None]
+    if empty:
+        return missing(f"{len(empty)} of {len(CASES)}; choose from {', '.join(KINDS)}")
+    given = {case: str(answers[case]).strip().lower() for case in CASES}
+    unknown = sorted(set(given.values()) - set(KINDS))
+    if unknown:
+        return wrong(f"{', '.join(unknown)}: choose from {', '.join(KINDS)}")
+    mistakes = [f"{case!r} is not {kind}. {KINDS[kind]}" for case, kind in given.items() if kind != CASES[case]]
+    return wrong(*mistakes) if mistakes else right("four kinds belong to a box, and one to an object without one.")
