@@ -72,11 +72,11 @@ class Gallery {
     return `${text.slice(0, length)}…`;
   }
   outline(pen, [x1, y1, x2, y2, name, label, strong], scale, size, wide, tall) {
-    const style = this.styles[name], thick = (strong ? 3 : 1.5) * Math.min(1, Math.max(0.6, scale / 1.4));
+    const style = this.styles[name], fine = Math.min(1, Math.max(0.6, scale / 1.4)), thick = (strong ? 3 : 1.5) * fine;
     const sides = [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale];
     pen.setLineDash([]);
-    pen.strokeStyle = "rgba(0,0,0,.6)";
-    pen.lineWidth = thick + 2;
+    pen.strokeStyle = "rgba(0,0,0,.5)";
+    pen.lineWidth = thick + 2 * fine;
     pen.strokeRect(...sides);
     pen.setLineDash(style.dash);
     pen.strokeStyle = style.colour;

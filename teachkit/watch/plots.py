@@ -123,7 +123,7 @@ def detection_grid(
             draw_detections(axes, detections[index], classes, brief=crowded)
     if crowded:
         keys = [Patch(color=_colour(label), label=name) for label, name in enumerate(classes)]
-        picture.legend(handles=keys, loc="outside lower center", ncols=len(keys), frameon=False)
+        picture.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 2 * columns), frameon=False)
     return picture
 
 
