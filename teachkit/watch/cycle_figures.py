@@ -24,7 +24,7 @@ def of_epochs(records: Sequence[Record], name: str) -> list[float]:
 def training_and_validation(runs: Mapping[str, Sequence[Record]], name: str = "total") -> Picture:
     """For each run its loss on what it practises and on the exam, and its mAP50, over epochs. name: of the loss."""
     picture = Picture(
-        figsize=(11, 3.4), alt=f"Training and validation {name} loss of {len(runs)} runs, and their mAP50, by epoch"
+        figsize=(11, 3.7), alt=f"Training and validation {name} loss of {len(runs)} runs, and their mAP50, by epoch"
     )
     losses, scores = picture.subplots(1, 2, width_ratios=[1.6, 1])
     for place, (label, records) in enumerate(runs.items()):
@@ -35,12 +35,13 @@ def training_and_validation(runs: Mapping[str, Sequence[Record]], name: str = "t
         losses.plot(epochs, validation, color=colour, linestyle="--", linewidth=2.2, label=f"{label}: validation")
         lowest = int(np.argmin(validation))
         losses.plot(epochs[lowest], validation[lowest], color=colour, marker="v", markersize=9, linestyle="none")
-        scores.plot(epochs, of_epochs(records, "map50"), color=colour, linestyle="--", linewidth=2, label=label)
+        scores.plot(epochs, of_epochs(records, "map50"), color=colour, linestyle="--", linewidth=2)
     losses.set(title=f"{name} loss (triangle: the lowest on validation)", xlabel="epoch", ylabel="loss", yscale="log")
     scores.set(title="mAP50 on validation", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="best")
+    handles, labels = losses.get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=len(runs), fontsize=8, frameon=False)
     return picture
 
 

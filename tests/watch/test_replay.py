@@ -4,11 +4,13 @@ import json
 import re
 
 import pytest
+import torch
 
 from teachkit.__main__ import main
 from teachkit.errors import UserError
 from teachkit.learn import recorded
 from teachkit.learn.log import LogWriter
+from teachkit.learn.rerun import rerun
 from teachkit.watch import replay
 from teachkit.watch.recording import open_run, read_records
 
@@ -73,6 +75,27 @@ def test_a_labs_changes_pictures_and_looks_are_in_it(tmp_path, make_lab):
     assert run["steps"]["lr"][6] == 0.001
     assert run["looks"][-1] == [12, json.loads(json.dumps(lab.gauges.found))]
     assert run["truth"] == [lab.pictures.ground_truth.image(one)[0].tolist() for one in range(2)]
+
+
+def test_what_a_lab_did_is_run_again_from_its_records_bit_for_bit(make_trainer, make_lab):
+    """Optimizers and settings changed, and twice gone back in time, once on a branch."""
+    kept = []
+    lab = make_lab(make_trainer(on_record=kept.append), keep_every=4)
+    lab.run(7)
+    lab.use_optimizer("sgd")
+    lab.run(5)
+    lab.trainer.control.set(box=2.0, lr=0.02)
+    lab.run(6)
+    lab.rewind(15)
+    lab.trainer.control.set(schedule="one_cycle")
+    lab.run(4)
+    lab.branch(9)
+    lab.trainer.control.set(dfl=0.5)
+    lab.run(8)
+    again = make_trainer()
+    assert rerun(again, kept) is None
+    ours, theirs = lab.trainer.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_a_lab_that_has_not_begun_is_refused(tmp_path, make_lab):
