@@ -45,6 +45,8 @@ _HOME = {
     "LearningRatePlayground": "watch.learning_rate_playground",
     "ErrorsBrowser": "watch.errors_browser",
     "LabelBrowser": "watch.label_browser",
+    "AssignerPlayground": "watch.assigner_playground",
+    "ConfidencePlayground": "watch.confidence_playground",
     "UserError": "errors",
 }
 
