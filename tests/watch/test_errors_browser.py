@@ -133,6 +133,14 @@ def test_pictures_are_sent_once(browser):
     browser.set(threshold=0.26)
     assert sent[1] == 6
     assert sent[-1] == 0
+    browser._introduce()  # a second view has none of them yet
+    assert sent[-1] == 6
+
+
+def test_more_pictures_than_memory_holds_are_refused_in_words(model, monkeypatch):
+    monkeypatch.setattr("teachkit.watch.examined.BROWSED_PIXELS", 1e6)
+    with pytest.raises(UserError, match="limit"):
+        ErrorsBrowser(model, load_data("shapes", split="test", limit=40, device="cpu"))
 
 
 def test_closing_leaves_nothing_behind(model):
