@@ -117,7 +117,7 @@ def threshold_curve(thresholds: Sequence[float], found: Sequence[int], extra: Se
     axes.axhline(objects, color="#55606e", linestyle=":", label=f"objects there are: {objects}")
     axes.set(xlabel="score threshold", ylabel="count", xlim=(0, 1), ylim=(0, 1.25 * objects))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="center left")
+    picture.legend(fontsize=8, loc="outside upper center", ncols=3)
     return picture
 
 
