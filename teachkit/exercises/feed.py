@@ -25,34 +25,33 @@ FAULTS = {
     ),
 }
 
-YOLO_BOX, YOLO_SIZE = (16, 8, 48, 40), (64, 128)  # px; height, width
-YOLO_MISTAKES = {
+Mistakes = Mapping[tuple[float, ...], str]
+YOLO_MISTAKES: Mistakes = {
     (32, 24, 32, 32): "these are centre and sides in pixels; YOLO wants shares of the picture's sides",
     (16 / 128, 8 / 64, 32 / 128, 32 / 64): "x and y are those of the upper left corner; YOLO wants the centre",
     (16 / 128, 8 / 64, 48 / 128, 40 / 64): "these are the two corners as shares; YOLO wants centre, width and height",
     (32 / 64, 24 / 128, 32 / 64, 32 / 128): "divide what runs across by the width, 128, and what runs down by 64",
     (32 / 128, 24 / 128, 32 / 128, 32 / 128): "the picture is 64 px high: divide y and the height by 64",
 }
-FLIP_MISTAKES = {
+FLIP_MISTAKES: Mistakes = {
     (118, 20, 78, 60): "the flipped left edge is the new right edge: x1 and x2 have to change places, or x1 > x2",
     (77, 20, 117, 60): "edges lie between pixels, from 0 to 128, so x becomes 128 − x; 127 − x is for counting pixels",
     (10, 68, 50, 108): "this turns top and bottom; from left to right only x changes",
     (78, 68, 118, 108): "this turns both axes; a mirror on the wall leaves top and bottom alone",
     (10, 20, 50, 60): "the box has stayed where it was, while its object went to the other side",
 }
-CROP_MISTAKES = {
+CROP_MISTAKES: Mistakes = {
     (80, 80, 160, 160): "this zooms about the corner (0, 0); here the middle of the picture, (64, 64), stays in place",
     (40, 40, 80, 80): "the box has stayed, while everything in the picture grew",
     (52, 52, 72, 72): "this shrinks: at zoom 2 every distance from the middle doubles",
     (20, 20, 100, 100): "this doubles the box about its own middle; all distances from the picture's middle double",
 }
-SHAPE_MISTAKES = {
+SHAPE_MISTAKES: Mistakes = {
     (12, 96, 160, 3): "torch has the channels before height and width",
     (12, 3, 160, 96): "height comes before width, as rows come before columns in a matrix",
     (3, 96, 160): "that is one picture; the batch has one more axis in front",
     (3, 12, 96, 160): "the pictures of a batch come first, then the channels of each",
 }
-Mistakes = Mapping[Sequence[float], str]
 
 
 def _four(
