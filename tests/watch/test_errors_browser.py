@@ -156,3 +156,13 @@ def test_markup_in_a_class_name_stays_text(model):
     assert one.setup()[0]["classes"][0] == "<b>ball</b>"
     assert one.still()
     one.close()
+
+
+def test_the_saved_detector_of_blood_cells_is_good_on_pictures_it_has_not_seen(bccd):
+    detector, classes = recorded.detector("bccd")
+    browser = ErrorsBrowser(detector, load_data(bccd, split="test", image_size=256, device="cpu"))
+    assert browser.classes == classes
+    assert browser.scores.map50 > 0.8
+    assert browser.confusion()[:-1].sum() == sum(map(len, browser.seen.boxes)) == 945
+    assert browser.order()
+    browser.close()
