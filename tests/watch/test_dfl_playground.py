@@ -83,7 +83,8 @@ def test_a_drawing_starts_from_what_is_there_and_bars_are_a_drawing():
     [
         {"place": "NaN"}, {"place": 19}, {"place": None}, {"place": True}, {"shape": "<b>"}, {"k": 15}, {"k": "x"},
         {"bars": [1] * 15}, {"bars": [0] * 16}, {"bars": [-1] + [1] * 15}, {"bars": [float("nan")] + [1] * 15},
-        {"bars": "1111111111111111"}, {"bars": [float("inf")] + [1] * 15}, {"bars": [[1]] * 16}, {"bars": [True] * 16}, {"bins": 3},
+        {"bars": "1111111111111111"}, {"bars": [float("inf")] + [1] * 15}, {"bars": [[1]] * 16}, {"bars": [True] * 16},
+        {"bins": 3},
     ],
 )  # fmt: skip
 def test_a_refused_value_is_told_and_the_old_one_stays(values):
