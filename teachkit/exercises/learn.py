@@ -1,0 +1,229 @@
+"""Lesson 07: a neuron backwards, a slope by nudging, whom a loss reaches, and one step of each update rule."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.learn.steps import adam_step
+
+# the exercise's neuron: p = w·x + b, loss (p − y)²
+NEURON = {"w": 0.5, "x": 3.0, "b": 0.5, "y": 4.0}
+NEURON_SLIPS = (
+    ([12, 4], "the sign: the prediction 2 is below 4, so a larger w makes the loss smaller, and the slope is negative"),
+    ([-6, -2], "the 2 of the square is missing: the slope of e² is 2·e"),
+    ([-4, -12], "swapped: w is multiplied by x = 3, b is not"),
+    ([-4, -4], "w acts through x: the signal −4 is multiplied by x = 3 on its way to w"),
+    ([-12, -12], "b is not multiplied by x; its own slope is 1"),
+    ([-2, -0.667], "divided by x? On the way to w the signal is multiplied by x"),
+    ([-2, -2], "−2 is the error p − y; its square has the slope 2·(p − y), and w acts through x"),
+)
+REACHES = {
+    "class loss → class branch": (True, "that is where its error starts"),
+    "class loss → box branch": (False, "no path leads there: class scores are made without the box branch"),
+    "box loss → box branch": (True, "that is where its error starts"),
+    "box loss → class branch": (
+        False,
+        "the scores do enter the targets, but those are held still: no gradient flows through them",
+    ),
+    "DFL → box branch": (True, "DFL looks at the very bins that the box is made of"),
+    "DFL → class branch": (False, "bins come from the box branch alone"),
+    "all three → backbone": (True, "both branches read the same features, so all three reach what made them"),
+}
+FIRST_SLIPS = {
+    "SGD": {
+        2.05: "the sign: a step goes against the slope",
+        1.5: "the learning rate is missing: lr × g is .05",
+        1.9: "1.90 is Adam's; SGD steps lr × g",
+        0.05: "that is the step; where is w afterwards?",
+        1.995: "that is a tenth of the step: nothing is averaged here",
+    },
+    "Adam": {
+        1.995: "that uses m alone, .05, which is neither corrected nor divided by √v",
+        1.684: "that is without bias correction: m / √v is .05 / .0158, 3.16 times too large",
+        1.95: "that is SGD's step; Adam divides by √v, and g / √g² is 1",
+        2.1: "the sign: a step goes against the slope",
+        1.8: "v is an average of squares: take its root before dividing, .5 / √.25 is 1",
+        0.1: "that is the step; where is w afterwards?",
+    },
+}
+MOMENTUM_SLIPS = {
+    1.9: "that takes .05 once more: momentum remembers the step before",
+    1.905: "that takes only what is remembered, .45; today's gradient is added to it",
+    1.945: "that averages (.1 × g): torch's momentum adds the whole gradient to the fading sum",
+    2.045: "the sign: a step goes against the slope",
+    1.85: "without fading: the old velocity counts .9, not 1",
+    0.95: "that is the velocity; the step is lr × velocity, from 1.95",
+}
+GRAD_SLIPS = {
+    0.3: "that would be so after `zero_grad`; without it the new gradient is added to the old one",
+    0.4: "they are added, not averaged",
+    0.5: "the second `backward` has added to it",
+    0.15: "they are added, not multiplied",
+    -0.2: "they are added, not taken away",
+    0.2: "they are added, not taken away",
+}
+BIASES = {
+    "a layer's bias is a parameter and gets a gradient": (True, "it is learned like every weight"),
+    "Adam's bias correction changes the layers' biases only": (
+        False,
+        "the word is the same, the thing is not: it corrects Adam's averages, and so the step of every weight",
+    ),
+    "Adam's averages are too small at first because they start at 0": (True, "after one step m is only a tenth of g"),
+    "the correction matters most in the last steps of a run": (
+        False,
+        "1 − β₂ᵗ is .001 at the first step and nearly 1 after some thousand: it fades away",
+    ),
+    "without the correction Adam's first step is too short": (
+        False,
+        "m is 10 times too small, but √v is 31.6 times too small: the quotient is 3.16 times too large",
+    ),
+    "plain SGD needs a bias correction too": (False, "it keeps no average, so there is nothing to correct"),
+}
+
+
+def _number(answer: Any, wanted: float, slips: Mapping[float, str], hint: str, within: float) -> str | None:
+    """What is wrong with it; None if nothing is."""
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return f"write one number, not {answer!r}"
+    if near(numbers, [wanted], within):
+        return None
+    return next((why for slip, why in slips.items() if near(numbers, [slip], within)), hint)
+
+
+@exercise("07", "one neuron backwards")
+def check_neuron(answer: Any) -> Verdict:
+    """answer: the slopes of the loss in w and in b, for w = .5, x = 3, b = .5, y = 4."""
+    if answer is None:
+        return missing("write two slopes: in w, in b")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 2:
+        return wrong("write two numbers: the slope in w and the slope in b")
+    if near(numbers, [-12, -4], 0.05):
+        return right("the error −2 becomes the signal −4; times x = 3 for w, times 1 for b.")
+    reason = next((why for slip, why in NEURON_SLIPS if near(numbers, slip, 0.05)), None)
+    return wrong(reason or "the prediction is 2. Slope in p: 2·(p − y); from there times x to w, times 1 to b")
+
+
+@exercise("07", "a slope by nudging")
+def check_slope(function: Callable[..., Any] | None) -> Verdict:
+    """function(loss, w) → about the slope of loss, a function of one float, at w."""
+    if function is None or not callable(function):
+        return missing("write the function and hand it over: check_slope(my_slope)")
+    cases = [(lambda w: 3 * w + 1, 2.0, 3.0), (lambda w: w * w, -1.5, -3.0), (lambda w: 5 - w * w * w, 2.0, -12.0)]
+    for loss, w, slope in cases:
+        try:
+            numbers = row(function(loss, w))
+        except Exception as error:
+            return wrong(f"it stops with {type(error).__name__}: {error}")
+        if numbers is None or len(numbers) != 1:
+            return wrong("it does not give one number; did it forget `return`?")
+        given = numbers[0]
+        if abs(given - slope) <= 0.02 * max(1, abs(slope)):
+            continue
+        known = (
+            (-slope, "the sign: what the loss is after the nudge, less what it was before"),
+            (2 * slope, "between w + ε and w − ε there are two nudges: divide by 2·ε"),
+            (slope / 2, "from w to w + ε there is one nudge: divide by ε"),
+            (loss(w), "that is the loss itself; by how much does it change when w is nudged?"),
+        )
+        reason = next((why for value, why in known if abs(given - value) <= 0.02 * max(1, abs(value))), None)
+        if reason is None and abs(given) < 0.2 * abs(slope):
+            reason = "that is how far the loss moved; the slope is that, divided by the nudge"
+        return wrong(reason or f"it gives {given:.3g} where the slope is {slope:g}: is the nudge small enough?")
+    return right("it needs no calculus, only two attempts. For each weight, though: that is why there is `backward`.")
+
+
+@exercise("07", "which loss reaches which part")
+def check_reaches(answers: Any) -> Verdict:
+    """answers: "loss → part" → True or False, None if open."""
+    return check_claims(answers, REACHES, "each branch has its own teachers; only what is shared hears all three.")
+
+
+@exercise("07", "zero_grad forgotten")
+def check_added(answer: Any) -> Verdict:
+    """answer: `.grad` after two backward passes with gradients .5 and .3, without zero_grad."""
+    if answer is None:
+        return missing("write what stands in `.grad`")
+    reason = _number(answer, 0.8, GRAD_SLIPS, "`backward` adds to what stands there", 0.01)
+    return wrong(reason) if reason else right(".5 + .3: the step would follow yesterday's notes as well as today's.")
+
+
+@exercise("07", "the first step")
+def check_first_steps(answers: Any) -> Verdict:
+    """answers: "SGD" and "Adam" → w after the first step, from w = 2, g = .5, lr = .1."""
+    if not isinstance(answers, Mapping):
+        return wrong("hand over the dictionary with SGD and Adam")
+    if any(answers.get(name) is None for name in FIRST_SLIPS):
+        return missing("write w after the first step, for SGD and for Adam")
+    hints = {"SGD": "w − lr × g", "Adam": "corrected, m is g and √v is |g|: what is their quotient?"}
+    wanted = {"SGD": 1.95, "Adam": 1.9}
+    reasons = {name: _number(answers[name], wanted[name], FIRST_SLIPS[name], hints[name], 0.002) for name in wanted}
+    mistakes = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
+    if mistakes:
+        return wrong(*mistakes)
+    return right("Adam's first step is the learning rate itself, whatever the size of g.")
+
+
+@exercise("07", "momentum's second step")
+def check_momentum(answer: Any) -> Verdict:
+    """answer: w after a second step with the same g = .5, lr = .1, momentum .9, from 1.95 with velocity .5."""
+    if answer is None:
+        return missing("write w after the second step")
+    reason = _number(answer, 1.855, MOMENTUM_SLIPS, "velocity = .9 × .5 + .5, then w − lr × velocity", 0.002)
+    return wrong(reason) if reason else right("velocity .95: nearly twice the first step, from the same slope.")
+
+
+@exercise("07", "Adam in code")
+def check_adam(function: Callable[..., Any] | None) -> Verdict:
+    """function(w, g, m, v, t, lr, beta1, beta2) → w, m, v."""
+    if function is None or not callable(function):
+        return missing("write the function and hand it over: check_adam(my_adam)")
+    generator = torch.Generator().manual_seed(7)
+    for t in (1, 2, 10):
+        w, g, m = torch.randn(3, 5, generator=generator, dtype=torch.float64)
+        v, lr, beta1, beta2 = g * g * 0.3 + 0.1, 0.02, 0.8, 0.97
+        try:
+            given = function(w.clone(), g.clone(), m.clone(), v.clone(), t, lr, beta1, beta2)
+        except Exception as error:
+            return wrong(f"it stops with {type(error).__name__}: {error}")
+        if not isinstance(given, tuple | list) or len(given) != 3:
+            return wrong("it has to return three things: w, m, v")
+        numbers = [row(one) for one in given]
+        if any(one is None or len(one) != 5 for one in numbers):
+            return wrong("each of w, m and v has as many numbers as the weights handed over, all finite")
+        wanted = adam_step(w, g, m, v, t, lr, beta1, beta2)
+        agree = [near(mine or [], its.tolist(), 1e-6) for mine, its in zip(numbers, wanted, strict=True)]
+        if not agree[1]:
+            return wrong("m: beta1 × m + (1 − beta1) × g")
+        if not agree[2]:
+            return wrong("v: beta2 × v + (1 − beta2) × g × g")
+        if not agree[0]:
+            return wrong(_why_adam(numbers[0] or [], w, wanted[1], wanted[2], t, (lr, beta1, beta2)))
+    return right("five lines, and they are what `torch.optim.Adam` does.")
+
+
+def _why_adam(
+    given: list[float], w: torch.Tensor, m: torch.Tensor, v: torch.Tensor, t: int, knobs: tuple[float, float, float]
+) -> str:
+    lr, beta1, beta2 = knobs
+    first, second = m / (1 - beta1**t), v / (1 - beta2**t)
+    guesses = [
+        (w - lr * m / v**0.5, "the averages are not corrected: divide m by 1 − beta1**t, v by 1 − beta2**t"),
+        (w - lr * first / v**0.5, "v is not corrected: divide it by 1 − beta2**t"),
+        (w - lr * m / second**0.5, "m is not corrected: divide it by 1 − beta1**t"),
+        (w + lr * first / second**0.5, "the sign: a step goes against the slope"),
+        (w - lr * first / second, "the root of v is missing"),
+        (w - lr * first, "the division by √v is missing"),
+        (w - first / second**0.5, "the learning rate is missing"),
+    ]
+    return next((why for guess, why in guesses if near(given, guess.tolist(), 1e-5)), "w − lr × m̂ / (√v̂ + 1e-8)")
+
+
+@exercise("07", "two things called bias")
+def check_biases(answers: Any) -> Verdict:
+    """answers: claim → True or False, None if open."""
+    return check_claims(answers, BIASES, "one word, two things, and you can tell them apart.")
