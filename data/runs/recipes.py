@@ -15,6 +15,8 @@ TRAIN = [sys.executable, "-m", "teachkit", "train"]
 
 def shortened(value: object) -> object:
     """Four significant digits: more cannot be seen in a curve."""
+    if isinstance(value, list):
+        return [shortened(one) for one in value]
     if isinstance(value, float):
         return float(f"{value:.4g}")
     if isinstance(value, dict):
@@ -88,7 +90,65 @@ def bccd() -> None:
     saved_detector("bccd", *options, "--epochs", "42", "--batch-size", "4", beside=beside)
 
 
-RECIPES: dict[str, Callable[[], None]] = {"overfit": overfit, "plenty": plenty, "shapes": shapes, "bccd": bccd}
+def rates() -> None:
+    """For lesson 08: six rates with three seeds each, and what the exam said of them at the end."""
+    from teachkit.learn.small import usual_rate
+    from teachkit.learn.sweep import sweep
+
+    for optimizer in ("adamw", "sgd"):
+        usual = usual_rate(optimizer)
+        wanted = [usual * factor for factor in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)]
+        runs = sweep(wanted, seeds=(0, 1, 2), optimizer=optimizer, steps=160)
+        lines = [
+            {
+                "kind": "run",
+                "optimizer": optimizer,
+                "factor": round(run.lr / usual, 6),
+                "seed": run.seed,
+                "found": run.found,
+                "objects": run.objects,
+                "diverged": bool(run.diverged),
+                **{name: run.losses(name)[::4] for name in ("box", "cls", "dfl")},
+            }
+            for run in runs
+        ]
+        write_log(f"rates_{optimizer}", lines)
+
+
+def unseen() -> None:
+    """For lesson 08: five runs without their names; what is moved is moved after 80 of 160 steps."""
+    from teachkit.learn.small import small_trainer, usual_rate
+
+    usual = usual_rate("adamw")
+    plans: dict[str, tuple[str, float, dict[str, float]]] = {
+        "A": ("adamw", 100 * usual, {}),
+        "B": ("adamw", usual, {"box": 75, "cls": 5, "dfl": 15}),
+        "C": ("adamw", usual, {}),
+        "D": ("sgd", usual_rate("sgd"), {"lr": 100 * usual_rate("sgd")}),
+        "E": ("adamw", usual / 100, {}),
+    }
+    lines = []
+    for name, (optimizer, lr, moved) in plans.items():
+        trainer = small_trainer(lr, optimizer, seed=7)
+        trainer.on_record = lambda record: None
+        kept: list[dict] = []
+        while trainer.step_number < 160 and trainer.diverged is None:
+            if trainer.step_number == 80 and moved:
+                trainer.control.set(**moved)
+            kept.append(trainer.step())
+        curves = {one: [record[one] for record in kept] for one in ("box", "cls", "dfl", "total")}
+        lines.append({"kind": "run", "name": name, **curves})
+    write_log("unseen", lines)
+
+
+RECIPES: dict[str, Callable[[], None]] = {
+    "rates": rates,
+    "unseen": unseen,
+    "overfit": overfit,
+    "plenty": plenty,
+    "shapes": shapes,
+    "bccd": bccd,
+}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+"""Lesson 08: naming curves nobody has seen, one rate by hand, and what stands in for what."""
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.learn.schedule import cosine
+
+NAMES = ("good", "too low", "too high", "diverged", "weights moved")
+UNSEEN = {"A": "too high", "B": "weights moved", "C": "good", "D": "diverged", "E": "too low"}
+WHY = {
+    (
+        "B",
+        "too high",
+    ): "at step 80 the total jumps and the three raw losses go on as if nothing had been: look at those",
+    (
+        "B",
+        "diverged",
+    ): "a run that diverges takes its raw losses along; here only the total has jumped, and it falls on",
+    ("B", "good"): "the raw losses are good ones, but the total is ten times as large from step 80 on: who did that?",
+    ("E", "good"): "the losses do fall, but after 160 steps they have lost a tenth or so; C has lost more than half",
+    (
+        "E",
+        "too high",
+    ): "no jump at the start and no unrest: this is slow, not wild. A plateau after a spike looks different",
+    ("A", "too low"): "look at the first steps: the class loss shoots up before it settles. A low rate never does that",
+    ("A", "diverged"): "it has come back down and goes on: high, but alive. D is the one that ends",
+    ("A", "good"): "it starts with a spike and then stays above C for good",
+    ("C", "too low"): "its losses fall by more than half; on a linear axis the last part only looks flat",
+    ("D", "good"): "losses of exactly 0 are no perfect marks: the detector answers nothing, so nothing is marked",
+    ("D", "too high"): "it is too high, and more than that: the run ends. There is a better name among the five",
+    ("D", "weights moved"): "the raw losses explode too, not only the total",
+    ("A", "weights moved"): "the jump is at the very first steps, and the raw class loss has it, not only the total",
+}
+ORDERS = {
+    "SGD": True,
+    "SGD with momentum, from the first step": True,
+    "SGD with weight decay": False,
+    "AdamW": False,
+}
+SAME = {
+    "SGD": "the step is rate · slope, and k may stand at either factor: k · (rate · slope)",
+    "SGD with momentum, from the first step": "its memory adds up slopes, all k times as large: k moves out again",
+    "SGD with weight decay": "decay shrinks by rate · decay: a larger rate shrinks more, a larger loss does not",
+    "AdamW": "it divides by the slope's usual size, and k cancels: k times the loss changes next to nothing",
+}
+
+
+def _number(answer: Any) -> float | None:
+    """A plain number out of whatever holds one; None if there is none."""
+    try:
+        value = answer.item() if hasattr(answer, "item") else answer
+    except (RuntimeError, ValueError):
+        return None
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) else None
+
+
+@exercise("08", "a cosine by hand")
+def check_cosine(answer: Any) -> Verdict:
+    """answer: the rate at step 70 of 0 … 100: base 0.008, warm-up until step 10, then a cosine to a hundredth."""
+    if answer is None:
+        return missing("write the rate at step 70, a number")
+    value = _number(answer)
+    if value is None:
+        return wrong("a single number is wanted, such as 0.004")
+    truth = 0.008 * cosine(70, 101, 10)
+    if math.isclose(value, truth, rel_tol=0.01):
+        return right("two thirds of the way down the cosine, a quarter of the rate is left, and a little more.")
+    mistakes = {
+        0.008 / 3: "that is a straight line down; a cosine is flat at both ends and steep in the middle",
+        0.008 * 2 / 3: "that is how much of the way is done, not how much of the rate is left",
+        0.008 / 4: "nearly: this cosine does not end at 0 but at a hundredth of the base",
+        0.008 * cosine(70, 101, 0): "the cosine begins where the warm-up ends: 60 of its 90 steps are done",
+        0.008 * math.cos(math.pi * 2 / 3): "a bare cosine goes below zero: it is shifted up by 1 and halved",
+        truth / 0.008: "that is the factor; the rate is the base times that",
+        0.008: "that is the base rate: at step 70 the cosine has taken it down",
+    }
+    for one, why in mistakes.items():
+        if math.isclose(value, one, rel_tol=0.01):
+            return wrong(why)
+    return wrong("done = 60 / 90; factor = 0.01 + 0.99 · (1 + cos(π · done)) / 2; rate = 0.008 · factor")
+
+
+@exercise("08", "names for unseen curves")
+def check_curves(answers: Any) -> Verdict:
+    """answers: letter → one of NAMES, None if open."""
+    if not isinstance(answers, Mapping):
+        return wrong('a name for each letter is wanted: {"A": "good", …}')
+    open_ = [letter for letter in UNSEEN if answers.get(letter) is None]
+    if open_:
+        return missing(f"{len(open_)} of {len(UNSEEN)}; choose from {', '.join(NAMES)}")
+    said = {letter: str(answers[letter]).strip().lower() for letter in UNSEEN}
+    unknown = sorted(set(said.values()) - set(NAMES))
+    if unknown:
+        return wrong(f"{', '.join(unknown)}: choose from {', '.join(NAMES)}")
+    reasons = [
+        f"{letter} is not “{name}”: {WHY.get((letter, name), 'compare its three raw losses with those of the others')}"
+        for letter, name in said.items()
+        if name != UNSEEN[letter]
+    ]
+    return wrong(*reasons) if reasons else right("you read raw losses first, the total last, and the start with care.")
+
+
+@exercise("08", "weight or rate")
+def check_weight_or_rate(answers: Any) -> Verdict:
+    """answers: optimizer → True where k times all loss weights is the same as k times the rate."""
+    if not isinstance(answers, Mapping):
+        return wrong('True or False for each optimizer is wanted: {"SGD": True, …}')
+    open_ = [name for name in ORDERS if answers.get(name) is None]
+    if open_:
+        return missing(f"{len(open_)} of {len(ORDERS)}; write True or False")
+    unclear = [name for name in ORDERS if not isinstance(answers[name], bool)]
+    if unclear:
+        return wrong(f"{', '.join(unclear)}: write True or False, without quotes")
+    reasons = [f"{name}: {SAME[name]}" for name in ORDERS if answers[name] is not ORDERS[name]]
+    return wrong(*reasons) if reasons else right("only where the step is proportional to the slope is a weight a rate.")
