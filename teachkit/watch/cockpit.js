@@ -119,6 +119,7 @@ function render({ model, el }) {
     const bar = element("div", { class: "tk-bar", role: "group", "aria-label": "Run" }, start,
       button("One step", () => link.ask("step"), { "data-control": "step" }),
       button("Reset", () => link.ask("reset"), { "data-control": "reset" }),
+      button("Save replay", () => link.ask("export"), { title: "Writes this run as one page that plays in any browser", "data-control": "export" }),
       button("Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()),
         { title: "Escape leaves it", "data-control": "screen" }));
     const state = element("strong", { class: "tk-state" }), numbers = element("span", { class: "tk-numbers" });

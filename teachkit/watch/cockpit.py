@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class Cockpit(Widget):
             "rewind": lambda message: self._request(partial(self.lab.rewind, int(message["step"]))),
             "branch": lambda message: self._request(partial(self.lab.branch, int(message["step"]))),
             "rescue": lambda message: self._request(self.lab.rescue),
+            "export": lambda message: self._request(self._save_replay),
             "peek": lambda message: self._peek(message["step"]),
         }
 
@@ -96,6 +98,12 @@ class Cockpit(Widget):
         from teachkit.watch.replay import export
 
         return export(self, path)
+
+    def _save_replay(self) -> None:
+        """Beside the notebook, under a name that is still free."""
+        names = (Path(f"replay{number or ''}.html") for number in count())
+        path = self.export(next(name for name in names if not name.exists()))
+        self.lab.news = f"Saved as {path.name} beside this notebook: it plays in any browser, without Python."
 
     def stop(self) -> None:
         """Ends the background training and waits until it has ended."""

@@ -218,3 +218,22 @@ def test_two_hundred_starts_and_stops_leave_no_thread(cockpit):
         press(cockpit, "pause")
     wait_until(lambda: own_threads() == [])
     assert state(cockpit) in ("paused", "ready")
+
+
+def test_save_replay_writes_a_page_under_a_free_name_and_training_goes_on(cockpit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    press(cockpit, "export")
+    wait_until(lambda: not own_threads())
+    assert "press Start" in cockpit.posts[-1]["status"]["message"]
+    assert not list(tmp_path.iterdir())
+    press(cockpit, "start")
+    wait_until(lambda: cockpit.lab.step >= 3)
+    press(cockpit, "export")
+    wait_until(lambda: (tmp_path / "replay.html").exists())
+    step = cockpit.lab.step
+    wait_until(lambda: cockpit.lab.step > step)
+    press(cockpit, "export")
+    wait_until(lambda: (tmp_path / "replay1.html").exists())
+    cockpit.stop()
+    assert "replay1.html" in cockpit.lab.news
+    assert cockpit.export(tmp_path / "by_hand.html").stat().st_size > 10_000
