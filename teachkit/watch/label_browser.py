@@ -93,7 +93,9 @@ class LabelBrowser(Gallery):
         outlines = [Outline(box, "label", name, False) for box, name in pairs]
         if one.box is not None:
             outlines.append(Outline(one.box, "suspicious", one.kind, True))
-        return Tile((rank, one.image), self.seen.images[one.image], f"{rank}. {self.seen.names[one.image]}", outlines)
+        return Tile(
+            (rank, one.image), self.seen.images[one.image], f"{rank}. {Path(self.seen.names[one.image]).stem}", outlines
+        )
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
         content, buffers = super().setup()
