@@ -12,7 +12,7 @@ from teachkit.watch.plots import PALETTE, Picture, _draw_box, _show_image
 
 
 def boxes_with_loss(images: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tensor]], title: str) -> Picture:
-    """Each predicted box, solid, over its true one, dashed, with their CIoU loss. images: [3, H, W]; pairs: [n, 4] px."""
+    """Each predicted box, solid, over the true one, dashed, with its CIoU loss. images: [3, H, W]; pairs: [n, 4] px."""
     alt = f"{title}: predicted boxes are solid, true boxes are dashed, with the CIoU loss of each pair"
     picture = Picture(figsize=(2.6 * len(images), 2.9), alt=alt, photo=True)
     picture.suptitle(title, fontsize=10)
@@ -40,10 +40,17 @@ def along_slide(truth: Sequence[float], box: Sequence[float], slide: str, low: f
 def _curves(axes: Axes, truth: Sequence[float], box: Sequence[float], slide: str, low: float, high: float) -> None:
     at = torch.linspace(low, high, STOPS, dtype=torch.float64)
     target = torch.tensor(truth, dtype=torch.float64)
-    for key, (name, measure) in MEASURES.items():
+    for key, (name, measure) in reversed(MEASURES.items()):  # CIoU below: where it is DIoU, both are seen
         colour, dash = LINES[key]
         losses = 1 - measure(slid(box, slide, at), target)
-        axes.plot(at.tolist(), losses.tolist(), color=colour, linestyle=dash, linewidth=2.4, label=f"{name} loss")
+        axes.plot(
+            at.tolist(),
+            losses.tolist(),
+            color=colour,
+            linestyle=dash,
+            linewidth=4 if key == "ciou" else 2,
+            label=f"{name} loss",
+        )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -58,7 +65,7 @@ def paths(start: Tensor, truth: Tensor, ends: dict[str, Tensor], size: tuple[int
         axes.set(xlim=(0, size[1]), ylim=(size[0], 0), xticks=[], yticks=[], aspect="equal", facecolor="#dfe6ee")
         axes.set_title(f"{name} loss", fontsize=10)
         _draw_box(axes, start.tolist(), PALETTE[4], dashed=False)
-        _draw_box(axes, truth.tolist(), "white", dashed=True)
         _draw_box(axes, end.tolist(), PALETTE[5])
+        _draw_box(axes, truth.tolist(), "white", dashed=True)
         axes.text(start[0].item() + 1, start[1].item() - 2, "start", fontsize=8)
     return picture
