@@ -39,7 +39,7 @@ KEPT = {
         "you will want them, and the log keeps them, but no later step depends on what was drawn",
     ),
 }
-STEP_SLIPS = {
+STEP_SLIPS: dict[float, str] = {
     500: "500 is 8 × 62.5 rounded down: the pictures left over make a last, smaller batch, and with it a step",
     496: "496 drops the last 8 pictures of each epoch: here they make a smaller batch, and with it a step",
     63: "63 steps are one epoch; the run has 8",
@@ -49,7 +49,7 @@ STEP_SLIPS = {
     8: "8 is the number of epochs; each has many steps",
     16: "16 pictures make one step; how many such batches does an epoch have, and how many epochs are there?",
 }
-STOP_SLIPS = {
+STOP_SLIPS: dict[float, str] = {
     5: "nobody knows after epoch 5 that it will be the best: only three epochs without a better one tell",
     6: "one epoch without a better score is not three yet",
     7: "an epoch with a better score starts the count anew: after epoch 5 the bad epoch 4 is forgiven",
@@ -100,7 +100,7 @@ def check_early_stop(stops_after: Any = None, keeps: Any = None) -> Verdict:
     if best == stop == 8:
         reasons.append("the last epoch is where the run ends; what is kept is the best, which came earlier")
     elif best != 5:
-        slips = {
+        slips: dict[float, str] = {
             8: "epoch 8 has the same score as an earlier one: equal is not better, and the earlier one is kept already",
             4: "counted from 1: the fourth score is 0.43. From 0 it would be the best one",
             10: "epoch 10 is never reached",
