@@ -117,7 +117,7 @@ def test_keys_stay_in_the_widget_and_every_control_has_a_name(notebook, widget):
         widget.locator(f"[data-control={control}]").focus()
         for key in "bdd":  # a new cell below; delete this cell
             notebook.page.keyboard.press(key)
-        assert notebook.page.evaluate(cells) == before
+            assert notebook.page.evaluate(cells) == before, (control, key)  # after each: "b" and "d d" would cancel out
     nameless = widget.evaluate("""widget => [...widget.querySelectorAll('input, select, button, canvas, [role]')]
         .filter(one => one.role !== 'status' && !(one.ariaLabel || one.labels?.[0]?.textContent || one.textContent))
         .map(one => one.outerHTML)""")
