@@ -1,0 +1,101 @@
+import math
+
+import pytest
+import torch
+
+from teachkit.exercises import learn
+from teachkit.exercises.progress import exercises_of
+
+NONSENSE = ["seven", float("nan"), [[0.5]] * 7, True, {"x": 1}, object(), torch.full((4,), math.nan)]
+
+
+def first_step(make):
+    w = torch.tensor(2.0, requires_grad=True)
+    w.grad = torch.tensor(0.5)
+    make([w]).step()
+    return w.item()
+
+
+def adam(w, g, m, v, t, lr, beta1, beta2, wrong=""):
+    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+    first, second = m / (1 - beta1**t), v / (1 - beta2**t)
+    step = {
+        "": first / (second.sqrt() + 1e-8), "both": m / v.sqrt(), "v": first / v.sqrt(), "root": first / second,
+        "sign": -first / second.sqrt(), "lr": first / second.sqrt() / lr,
+    }[wrong]  # fmt: skip
+    return w - lr * step, m, v
+
+
+def test_the_lesson_knows_its_exercises():
+    assert len(exercises_of("07")) == 8
+
+
+def test_the_right_answers_as_torch_has_them():
+    n = learn.NEURON
+    w, b = (torch.tensor(n[name], requires_grad=True) for name in "wb")
+    ((w * n["x"] + b - n["y"]) ** 2).backward()
+    assert learn.check_neuron((w.grad.item(), b.grad.item())).right is True
+    assert learn.check_neuron(torch.stack([w.grad, b.grad])).right is True
+    steps = {
+        "SGD": first_step(lambda weights: torch.optim.SGD(weights, lr=0.1)),
+        "Adam": first_step(lambda weights: torch.optim.Adam(weights, lr=0.1)),
+    }
+    assert learn.check_first_steps(steps).right is True
+    weight = torch.tensor(2.0, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    for _ in range(2):
+        weight.grad = torch.tensor(0.5)
+        optimizer.step()
+    assert learn.check_momentum(weight).right is True
+    assert learn.check_added(0.8).right is True
+    assert learn.check_adam(adam).right is True
+    assert learn.check_slope(lambda loss, w: (loss(w + 1e-4) - loss(w)) / 1e-4).right is True
+    assert learn.check_slope(lambda loss, w: (loss(w + 1e-3) - loss(w - 1e-3)) / 2e-3).right is True
+    for check, claims in ((learn.check_reaches, learn.REACHES), (learn.check_biases, learn.BIASES)):
+        assert check({claim: truth for claim, (truth, _) in claims.items()}).right is True
+        for claim, (truth, why) in claims.items():
+            verdict = check({one: t for one, (t, _) in claims.items()} | {claim: not truth})
+            assert verdict.right is False
+            assert why in verdict.words
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "says"),
+    [
+        ("neuron", (12, 4), "sign"), ("neuron", (-6, -2), "2 of the square"), ("neuron", (-4, -12), "swapped"),
+        ("neuron", (-4, -4), "through x"), ("neuron", (1, 1), "prediction is 2"),
+        ("added", 0.3, "zero_grad"), ("added", 0.4, "averaged"), ("added", 0.5, "second"), ("added", 9, "adds"),
+        ("momentum", 1.9, "remembers"), ("momentum", 1.905, "added"), ("momentum", 2.045, "sign"),
+        ("momentum", 1.85, "fading"), ("momentum", 7, "velocity"),
+        ("first_steps", {"SGD": 1.95, "Adam": 1.995}, "m alone"), ("first_steps", {"SGD": 1.95, "Adam": 1.684}, "3.16"),
+        ("first_steps", {"SGD": 2.05, "Adam": 1.9}, "sign"), ("first_steps", {"SGD": 1.95, "Adam": 1.8}, "root"),
+        ("first_steps", {"SGD": 1.5, "Adam": 1.95}, "SGD's step"), ("first_steps", {"SGD": "x", "Adam": 1.9}, "number"),
+        ("slope", lambda loss, w: loss(w + 1e-3) - loss(w), "divided"),
+        ("slope", lambda loss, w: (loss(w) - loss(w + 1e-4)) / 1e-4, "sign"),
+        ("slope", lambda loss, w: (loss(w + 1e-4) - loss(w - 1e-4)) / 1e-4, "2·ε"),
+        ("slope", lambda loss, w: None, "return"), ("slope", lambda: 1, "stops"),
+        ("adam", lambda *a: adam(*a, wrong="both"), "not corrected"),
+        ("adam", lambda *a: adam(*a, wrong="v"), "v is not"),
+        ("adam", lambda *a: adam(*a, wrong="root"), "root"), ("adam", lambda *a: adam(*a, wrong="sign"), "sign"),
+        ("adam", lambda *a: adam(*a, wrong="lr"), "learning rate"), ("adam", lambda *a: None, "three things"),
+        ("adam", lambda w, g, m, v, *_: (w, m, v), "m: beta1"), ("adam", lambda *a: ("x", 1, 2), "as many numbers"),
+    ],
+)  # fmt: skip
+def test_a_wrong_answer_is_told_why(check, answer, says):
+    verdict = getattr(learn, f"check_{check}")(answer)
+    assert verdict.right is False
+    assert says in verdict.words
+
+
+@pytest.mark.parametrize("check", ["neuron", "slope", "added", "momentum", "adam"])
+def test_unsolved_and_nonsense_are_answered_kindly(check):
+    ask = getattr(learn, f"check_{check}")
+    assert ask(None).right is None
+    for one in NONSENSE:
+        assert ask(one).right is not True
+
+
+def test_open_dictionaries_are_open():
+    assert learn.check_first_steps({"SGD": 1.95, "Adam": None}).right is None
+    assert learn.check_first_steps(None).right is False
+    assert learn.check_reaches({}).right is None
