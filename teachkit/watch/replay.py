@@ -60,9 +60,24 @@ def _of_lab(lab: Lab, name: str) -> Recording:
     for part, curve in lab.story.curves.items():
         story.curves[part].rows = list(curve.rows)
     story.marks, story.looks = list(lab.story.marks), [*lab.story.looks, (lab.step, lab.gauges.found)]
-    control = lab.trainer.control
-    menus = [(0, control.schedule, lab.optimizer)]
-    return Recording(name, story, Curve(VALIDATION), menus=menus, pictures=lab.pictures, classes=list(lab.classes))
+    return Recording(
+        name, story, Curve(VALIDATION), menus=_menus_of(lab), pictures=lab.pictures, classes=list(lab.classes)
+    )
+
+
+def _menus_of(lab: Lab) -> list[tuple[int, str, str]]:
+    """Schedule and optimizer over the steps: as at the first snapshot, then as the marks tell of changes."""
+    first = lab.history.snapshots[0]
+    control = first.state["control"]
+    schedule, optimizer = control["schedule"] if control["lr"] is None else "constant", first.optimizer
+    menus = [(first.step, schedule, optimizer)]
+    for mark in lab.story.marks:
+        for change in mark.label.split(", ") if not mark.alarm else []:
+            what, _, value = change.partition(" ")
+            schedule = {"schedule": value, "rate": "constant"}.get(what, schedule)
+            optimizer = value if what == "optimizer" else optimizer
+        menus.append((mark.step, schedule, optimizer))
+    return menus
 
 
 def page_of(told: Recording) -> bytes:

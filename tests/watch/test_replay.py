@@ -98,6 +98,18 @@ def test_what_a_lab_did_is_run_again_from_its_records_bit_for_bit(make_trainer, 
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_a_labs_schedule_and_optimizer_are_told_from_the_step_on_at_which_they_changed(tmp_path, make_lab):
+    lab = make_lab()
+    lab.run(3)
+    lab.use_optimizer("sgd")
+    lab.trainer.control.set(schedule="one_cycle")
+    lab.run(9)
+    lab.trainer.control.set(lr=0.01)
+    lab.run(3)
+    menus = embedded(replay.export(lab, tmp_path / "run.html"))["menus"]
+    assert menus == [[0, "constant", "adamw"], [3, "one_cycle", "sgd"], [12, "constant", "sgd"]]
+
+
 def test_a_lab_that_has_not_begun_is_refused(tmp_path, make_lab):
     with pytest.raises(UserError, match="press Start"):
         replay.export(make_lab(), tmp_path / "run.html")
