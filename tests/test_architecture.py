@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "watch": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
     "exercises": {"boxes", "structures", "feed", "punish", "scoring", "learn", "watch"},
     "doctor": {"feed"},
-    "commands": {"boxes", "structures", "feed", "punish", "scoring", "learn", "watch", "doctor"},
+    "commands": {"boxes", "structures", "feed", "punish", "scoring", "learn", "watch", "exercises", "doctor"},
     "__main__": {"commands"},
     "__init__": set(),
 }

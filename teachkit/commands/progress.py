@@ -55,8 +55,8 @@ def _collect(sources: list[str], table: str | None) -> int:
     header = ["name", *progress.LESSONS, "solved", "tries"]
     rows.sort(key=lambda row: str(row[0]).casefold())
     if table is not None:
-        with open(table, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header, *([_harmless(row[0]), *row[1:]] for row in rows)])
+        with open(table, "w", newline="", encoding="utf-8") as sheet:
+            csv.writer(sheet).writerows([header, *([_harmless(row[0]), *row[1:]] for row in rows)])
         print(f"{table}: {len(rows)} students")
     else:
         width = max([len(str(row[0])) for row in rows] + [len("name")])

@@ -3,7 +3,7 @@
 from teachkit.scoring.confusion import confusion_matrix
 from teachkit.scoring.counting import best_threshold, count_error, count_errors, counts
 from teachkit.scoring.kinds import ERROR_KINDS, ImageErrors, classify_errors
-from teachkit.scoring.matching import objects_found
+from teachkit.scoring.matching import found_by_class, objects_found
 from teachkit.scoring.precision import (
     ClassScores,
     PrecisionRecall,
@@ -29,6 +29,7 @@ __all__ = [
     "count_error",
     "count_errors",
     "counts",
+    "found_by_class",
     "objects_found",
     "precision_recall",
     "score",

@@ -154,3 +154,11 @@ def objects_found(detections: PerImage, ground_truth: Truths, iou: float = 0.5) 
     found, truths = gather(detections, ground_truth)
     claimed = match_classes(found.take(best_first(found)), truths, np.array([iou]))
     return int((claimed >= 0).sum()), len(truths)
+
+
+def found_by_class(detections: PerImage, ground_truth: Truths, classes: int, iou: float = 0.5) -> list[tuple[int, int]]:
+    """`objects_found` of each class 0 … classes − 1: how many, of how many."""
+    found, truths = gather(detections, ground_truth)
+    claimed = match_classes(found.take(best_first(found)), truths, np.array([iou]))[0]
+    right = np.bincount(truths.labels[claimed[claimed >= 0]], minlength=classes)
+    return list(zip(right.tolist(), np.bincount(truths.labels, minlength=classes).tolist(), strict=True))

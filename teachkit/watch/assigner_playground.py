@@ -109,7 +109,7 @@ class AssignerPlayground(Playground):
         mine = (positive & (owner == chosen)).nonzero()[:, 0]
         mine = mine.index_select(0, target.index_select(0, mine).argsort(descending=True))
         places = mine.tolist()
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "score": float(score[one]),
                 "overlap": float(overlap[chosen, one]),

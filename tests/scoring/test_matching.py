@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.ops import box_iou
 
-from teachkit.scoring import objects_found
+from teachkit.scoring import found_by_class, objects_found
 from teachkit.scoring.matching import Objects, best_first, match, overlaps
 from teachkit.structures import Detections, GroundTruth
 
@@ -116,3 +116,13 @@ def test_objects_found_at_another_overlap():
 def test_objects_found_does_not_stop_at_100_detections():
     crowd = detections([(100.0, 0.0, 110.0, 10.0)] * 100 + SQUARES[:1], [0] * 101)
     assert objects_found([crowd], truth([0])) == (1, 1)
+
+
+def test_found_by_class_sums_to_objects_found():
+    truth = GroundTruth.from_lists(
+        [torch.tensor([[0.0, 0, 10, 10], [20, 20, 40, 40], [50, 50, 60, 60]])], [torch.tensor([0, 2, 2])]
+    )
+    boxes = torch.tensor([[0.0, 0, 10, 10], [20, 20, 40, 40], [50, 50, 60, 60]])
+    found = [Detections(boxes, torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0, 2, 1]))]  # the last one's class is wrong
+    assert found_by_class(found, truth, 4) == [(1, 1), (0, 0), (1, 2), (0, 0)]
+    assert objects_found(found, truth) == (2, 3)

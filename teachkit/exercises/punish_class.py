@@ -1,0 +1,96 @@
+"""Lesson 04: the targets of two anchor points, the price of a confidence, and what is often said of the class loss."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import check_claims, near, row
+
+CLAIMS = {
+    "the scores of an anchor point add up to 1 over the classes": (
+        False,
+        "each class has a sigmoid of its own: all may be near 0, and for most anchor points they are",
+    ),
+    "this detector has an objectness score besides the class scores": (
+        False,
+        "no number says 'there is an object'; background is where every class scores low",
+    ),
+    "a perfect anchor point whose box overlaps its object by .8 is asked for a score of 1": (
+        False,
+        "its target is its object's best overlap: asked for .8, a score of 1 would be punished",
+    ),
+    "an anchor point that no object has taken is punished for every confidence it shows": (
+        True,
+        "its target is 0 for each class, so that each score above 0 costs −log(1 − score)",
+    ),
+    "a class weight of 3 changes the class loss alone": (
+        True,
+        "it multiplies a column of the cross-entropy; box loss and DFL know no class",
+    ),
+    "the focal loss knows which classes are rare": (
+        False,
+        "it looks at one score at a time and fades what is right already; a rare class and a common one with the same "
+        "score cost the same",
+    ),
+}
+
+
+@exercise("04", "two targets")
+def check_targets(answer: Any) -> Verdict:
+    """answer: {"A": …, "B": …}, the target scores; A has score .9 and CIoU .5, B has score .1 and CIoU .8."""
+    values = [answer.get("A"), answer.get("B")] if isinstance(answer, Mapping) else answer
+    if values is None or (isinstance(values, list) and any(one is None for one in values)):
+        return missing('write the target scores of both points: {"A": …, "B": …}')
+    numbers = row(values)
+    if numbers is None or len(numbers) != 2:
+        return wrong('write two numbers: {"A": …, "B": …}')
+    if near(numbers, [0.143, 0.8], 0.004):
+        return right("B sets the scale: its overlap is the best, and A gets .0148 / .0829 of it.")
+    for mistake, why in [
+        ([0.8, 0.143], "the two are swapped: .9^.5 · .5^6 = .015 is A, .1^.5 · .8^6 = .083 is B; B is the better one"),
+        ([1.0, 0.0], "those are hard labels: here both points share the object, each by its own target"),
+        ([0.0, 1.0], "those are hard labels, and the best target is the best overlap, .8, not 1"),
+        ([0.0148, 0.0829], "those are the metrics; scale them so that the better one gets the best overlap, .8"),
+        ([0.179, 1.0], "scaled to 1: the best point's target is its object's best overlap, .8"),
+        ([0.5, 0.8], "those are the overlaps alone: a metric mixes in the score, as score^.5 · overlap^6"),
+        ([0.9, 0.1], "those are the scores: the detector would be asked for what it says already"),
+        ([0.0089, 0.08], "beta has the exponent 6 and alpha .5; you multiplied score and overlap by other powers"),
+    ]:
+        if near(numbers, mistake, 0.004):
+            return wrong(why)
+    if numbers[0] > numbers[1]:
+        return wrong("A is confident but badly placed; overlap^6 makes .5 count 17 times less than .8")
+    if not near(numbers[1:], [0.8], 0.004):
+        return wrong("the better point's target is the best overlap among its object's points: .8")
+    return wrong("B is right. A gets the same share of .8 as its metric has of B's: .8 · .0148 / .0829")
+
+
+@exercise("04", "the price of .2")
+def check_price(answer: Any) -> Verdict:
+    """answer: the cross-entropy, in nats, of a score of .2 where the target is 1."""
+    if answer is None:
+        return missing("what does a score of .2 cost where the target is 1?")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return wrong("write one number")
+    if near(numbers, [-math.log(0.2)], 0.006):
+        return right("−log .2 = 1.61: five times too unsure costs log 5.")
+    known = {
+        -math.log(0.8): "that is −log(1 − .2), the price of .2 where the target is 0",
+        0.8: "that is the distance to the target; cross-entropy is −log of the score",
+        0.64: "that is the squared distance; cross-entropy is −log of the score",
+        -math.log2(0.2): "that is in bits; our losses use the natural logarithm",
+        -math.log10(0.2): "that is the logarithm to base 10; our losses use the natural one",
+        math.log(0.2): "the size is right; a loss is −log, which is not negative",
+    }
+    for value, why in known.items():
+        if near(numbers, [value], 0.006):
+            return wrong(why)
+    return wrong("only the term of the true class is left: −1 · log .2, with the natural logarithm")
+
+
+@exercise("04", "what is said of the class loss")
+def check_class_claims(answers: Any) -> Verdict:
+    """answers: claim of CLAIMS → True or False, None if open."""
+    return check_claims(answers, CLAIMS, "you know who is punished, and for what.")
