@@ -141,9 +141,17 @@ def unseen() -> None:
     write_log("unseen", lines)
 
 
+def worse_data() -> None:
+    """For lesson 10: each fault of the data with three seeds."""
+    from teachkit.learn.worse_data import FAULTS, learn_from
+
+    write_log("worse_data", [learn_from(fault, seed) for fault in FAULTS for seed in range(3)])
+
+
 RECIPES: dict[str, Callable[[], None]] = {
     "rates": rates,
     "unseen": unseen,
+    "worse_data": worse_data,
     "overfit": overfit,
     "plenty": plenty,
     "shapes": shapes,
