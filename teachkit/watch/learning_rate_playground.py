@@ -18,7 +18,7 @@ from teachkit.watch.widget import front_end
 from teachkit.watch.worker import Worker
 
 FACTORS = (2.0, 1000.0)
-OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD, momentum"}
+OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}
 TEST_RATES, TEST_STEPS = (1e-5, 10.0), 100
 LANE_STYLES = {"low": (PALETTE[0], ":"), "usual": (PALETTE[2], "-"), "high": (PALETTE[1], "--")}
 
