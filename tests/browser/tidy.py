@@ -10,7 +10,8 @@ def assert_tidy(widget: Locator, size: float) -> None:
         .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent || one.value)""")
     assert cut == []
     boxes = widget.evaluate("""widget => [...widget.querySelectorAll(
-        'button, label, .tk-field, select, input[type=range], .tk-gallery, .tk-panel, table:not(:has(button)), .tk-key, ol')]
+        'button, label, .tk-field, select, input[type=range], .tk-gallery, .tk-panel, .tk-key, ol, ' +
+        'table:not(:has(button))')]
         .filter(one => one.offsetParent).map(one => one.getBoundingClientRect())
         .map(box => [box.left, box.top, box.right, box.bottom])""")
     left, top, right, bottom = np.array(boxes).T
