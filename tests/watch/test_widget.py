@@ -20,6 +20,6 @@ def test_the_files_become_one_module():
 
 @pytest.mark.parametrize("path", FRONT_ENDS, ids=lambda path: path.name)
 def test_no_text_is_ever_read_as_markup_and_nothing_is_fetched(path):
-    source = path.read_text(encoding="utf-8")
+    source = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")  # SVG's name, not an address
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", source)
     assert not re.search(r"https?://|\bimport\b|\bfetch\(|XMLHttpRequest|WebSocket", source)
