@@ -96,7 +96,7 @@ def one_of(name: str, choices: Mapping[str, Any] | list[str]) -> Callable[[Any],
     """A lever that takes one of the named choices."""
 
     def check(value: Any) -> str:
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise UserError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
 

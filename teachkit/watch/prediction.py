@@ -42,7 +42,8 @@ class Prediction(Playground):
         lines = [f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
         self.words = "\n".join([f"Predict first: {question}", *lines])
         super().__init__()
-        self._first = {}
+        self._counted = False
+        self.answers["reset"] = lambda message: self.reset()
 
     def commit(self, choice: int) -> str:
         """Chooses, as a click does → what happens and why. The first choice is the one that counts."""
@@ -50,10 +51,17 @@ class Prediction(Playground):
         return self.verdict()
 
     def set(self, **values: Any) -> None:
-        first = "choice" not in self.values and "choice" in values
+        checked = self._checked(values)
+        if "choice" in checked and not self._counted:  # counted first: the picture of what happens may fail
+            self._counted = True
+            if self._committed is not None:
+                self._committed(checked["choice"])
         super().set(**values)
-        if first and self._committed is not None:
-            self._committed(self.values["choice"])
+
+    def reset(self) -> None:
+        """Open again, what happens hidden. A second first choice does not count."""
+        self.values, self.refused, self.error = {}, "", ""
+        self._show()
 
     def verdict(self) -> str:
         """Empty until committed."""
