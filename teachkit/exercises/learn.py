@@ -170,7 +170,7 @@ def check_first_steps(answers: Any) -> Verdict:
 
 @exercise("07", "momentum's second step")
 def check_momentum(answer: Any) -> Verdict:
-    """answer: w after a second step with the same g = .5, lr = .1, momentum .9, from 1.95 with velocity .5."""
+    """answer: w after a second step of momentum .9 from w = 2, lr = .1, g = .5 both times."""
     if answer is None:
         return missing("write w after the second step")
     reason = _number(answer, 1.855, MOMENTUM_SLIPS, "velocity = .9 × .5 + .5, then w − lr × velocity", 0.002)
