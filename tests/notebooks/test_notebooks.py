@@ -65,3 +65,21 @@ def test_lesson_00_runs_the_loop_to_the_letter():
     loop = ast.dump(ast.parse(teachkit.__doc__.split("\n", 1)[1]).body[0])
     loops = [node for cell in code_cells(lesson) for node in ast.parse(cell.source).body if isinstance(node, ast.For)]
     assert loop in map(ast.dump, loops)
+
+
+def test_every_widget_of_the_lessons_is_tested_in_a_real_browser():
+    """nbval skips pictures and sends no events: that a widget appears and answers is for tests/browser."""
+    used = {
+        name
+        for path in NOTEBOOKS
+        for cell in code_cells(nbformat.read(path, as_version=4))
+        for name in re.findall(r"\btk\.([A-Z]\w+)\(", cell.source)
+        if "watch." in teachkit._HOME.get(name, "")
+    }
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "browser").glob("test_*.py"))
+    assert used >= {"IoUPlayground", "DFLPlayground", "AssignerPlayground"}
+    assert [name for name in sorted(used) if not re.search(rf"\b{name}\(", tests)] == []
+
+
+def test_no_notebook_is_too_large_to_be_opened_at_once():
+    assert [path.name for path in NOTEBOOKS if path.stat().st_size > 10**6] == []
