@@ -5,6 +5,7 @@
 # make demo    the instructor's cockpit as a page of its own; bench-live and compat measure it
 # make store    runs notebooks and stores their outputs: make store NOTEBOOKS=notebooks/03_punish_box.ipynb
 # make recordings   makes the recorded runs in data/runs anew
+# make site    the lessons as pages to read without a kernel or a network: build/site; site-test looks at them in a browser
 # Each makes .venv and installs requirements.txt when that is needed, and only then.
 
 VENV := .venv
@@ -15,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: lab test lint units notebooks store recordings train bench demo bench-live compat clean
+.PHONY: lab test lint units notebooks store recordings train bench demo bench-live compat site site-test clean
 
 # On localhost behind a random token, as Jupyter comes; root is only ever met in a container.
 lab: $(INSTALLED)
@@ -63,6 +64,16 @@ bench-live: $(INSTALLED)
 
 compat: $(INSTALLED)
 	$(BIN)/python benchmarks/compat/compat.py
+
+# A copy, so that the front page stands among the lessons. A link that finds nothing stops the build.
+site: $(INSTALLED)
+	rm -rf build/site build/site-source
+	mkdir -p build/site-source
+	cp -R notebooks/. site/index.md build/site-source/
+	$(BIN)/sphinx-build -q -W --keep-going -E -b html -c site -d build/site-doctrees build/site-source build/site
+
+site-test: $(INSTALLED)
+	$(BIN)/pytest tests/browser/test_site.py
 
 # pip's own messages say what went wrong; only a missing Python and a missing ensurepip need words of ours.
 $(INSTALLED): requirements.txt pyproject.toml
