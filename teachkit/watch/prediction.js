@@ -19,11 +19,13 @@ function render(view) {
       show: ({ verdict: words, right, values, alt, buffers }) => {
         verdict.hidden = !words;
         verdict.textContent = words;
+        verdict.dataset.right = right === values.choice ? "yes" : "no";
         root.dataset.state = words ? "committed" : "open";
         rows.forEach((row, place) => {
           row.dataset.mark = !words ? "" : place === right ? "right" : place === values.choice ? "wrong" : "";
           if (!words) row.querySelector("input").checked = false;
         });
+        if (words && !page.querySelector("input:checked")) rows[values.choice].querySelector("input").checked = true; // committed from a cell
         commit.disabled = !page.querySelector("input:checked");
         if (!words) picture.hidden = true;
         if (buffers?.length) {

@@ -121,6 +121,7 @@ def test_keys_stay_in_the_widget(notebook, widgets):
 def test_nothing_is_cut_and_nothing_overlaps(notebook, widgets, width):
     notebook.execute("questions['by keys'].commit(0)")
     notebook.wait(widgets[0], "widget.querySelector('.tk-evidence').naturalWidth > 0")
+    assert widgets[0].locator("input").nth(0).is_checked()  # committed from a cell
     notebook.page.set_viewport_size({"width": width, "height": 1000})
     cut = widgets[0].evaluate("""widget => [...widget.querySelectorAll('button, label, legend, h2, p, fieldset, img')]
         .filter(one => one.scrollWidth > one.clientWidth + 1
