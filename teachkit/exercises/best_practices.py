@@ -1,0 +1,126 @@
+"""Lesson 10: which fault of the data made these numbers, when to be sure, and what is good practice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import check_claims, row
+from teachkit.learn import recorded
+from teachkit.learn.worse_data import LOSSES
+
+FAULTS = ("missing boxes", "loose boxes", "wrong classes", "few scenes")
+CASES = {"A": "few scenes", "B": "missing boxes", "C": "loose boxes", "D": "wrong classes"}
+SEED = 2  # of the runs in the table
+WHY = {
+    ("few scenes", "loose boxes"): "its exam box loss is up, but its training losses are by far the lowest of all: it "
+    "knows its few pictures by heart. Loose boxes are harder to learn, not easier",
+    ("few scenes", "missing boxes"): "its training class loss is a fraction of anybody's. With boxes missing, training "
+    "gets harder: what looks like an object is sometimes one and sometimes not",
+    ("few scenes", "wrong classes"): "wrong labels cannot be learned so well: its training class loss would be above "
+    "the clean run's, and it is far below",
+    ("loose boxes", "missing boxes"): "its box and DFL losses in the exam are about twice the clean run's. A missing "
+    "box has no box loss and no DFL at all, so that these two hardly tell of it",
+    ("loose boxes", "wrong classes"): "a wrong label does not move an edge, and here box loss and DFL are about twice "
+    "the clean run's. The class loss is up as well, as its targets hang on the overlap",
+    ("loose boxes", "few scenes"): "the gap between training and exam is in box and DFL, and training is no easier "
+    "than with clean data; with few scenes all training losses would be far lower",
+    ("missing boxes", "loose boxes"): "its box loss and DFL are near the clean run's, not twice as large. An object "
+    "without a label has no box loss: what it does is to be punished as background, in the class loss",
+    ("missing boxes", "wrong classes"): "the class loss cannot tell these two apart; the objects found do. Whoever was "
+    "punished for seeing an object goes silent, and finds the fewest of the two",
+    ("missing boxes", "few scenes"): "its training losses are above the clean run's; few scenes give far lower ones",
+    ("wrong classes", "missing boxes"): "the class loss cannot tell these two apart; the objects found do. Wrong names "
+    "at random still let the true name win, where a missing box teaches silence, and more are found",
+    ("wrong classes", "loose boxes"): "its box loss and DFL are the clean run's: the edges are in order, the names not",
+    (
+        "wrong classes",
+        "few scenes",
+    ): "its training class loss is above the clean run's; few scenes give a far lower one",
+}
+CLAIMS: dict[str, tuple[bool, str]] = {
+    "boxes missing from the labels show in the box loss above all": (
+        False,
+        "an object without a label has no box loss. The detector is punished for seeing it: the class loss tells",
+    ),
+    "loose boxes leave the class loss as it is": (
+        False,
+        "the class targets are made from overlaps: where boxes fit worse, the class loss of the exam rises too",
+    ),
+    "the lowest training losses may belong to the worst detector": (
+        True,
+        "they did: twelve scenes were learned by heart, and the exam's class loss was the highest of all",
+    ),
+    "of two settings with one run each, the one with more objects found is better": (
+        False,
+        "three runs of the same setting differed by more than twenty objects: take several seeds each",
+    ),
+    "a search should minimise the total loss, its weights included": (
+        False,
+        "then the smallest weights win, and nobody has learned anything: a ruler must not be searched. Use the exam",
+    ),
+    "the score of a search's winner is a little too good": (
+        True,
+        "the best of many includes the luckiest of many: train it anew with other seeds before you believe it",
+    ),
+}
+
+
+def table() -> dict[str, dict[str, float]]:
+    """Names ("clean", and the letters of CASES) → "objects found", "training box", "exam box" …, of the last pass."""
+    runs = {run["fault"]: run for run in recorded.records("worse_data") if run["seed"] == SEED}
+    return {
+        name: {"objects found": runs[fault]["found"]}
+        | {f"training {loss}": runs[fault][loss][-1] for loss in LOSSES}
+        | {f"exam {loss}": runs[fault][f"val_{loss}"][-1] for loss in LOSSES}
+        for name, fault in {"clean": "clean", **CASES}.items()
+    }
+
+
+@exercise("10", "which fault?")
+def check_faults(answers: Any) -> Verdict:
+    """answers: letter → one of FAULTS, None if open."""
+    if not isinstance(answers, Mapping):
+        return wrong('hand over the dictionary, with a fault beside each letter: {"A": "loose boxes", …}')
+    given = {letter: answers.get(letter) for letter in CASES}
+    empty = [letter for letter, one in given.items() if one is None]
+    if empty:
+        return missing(f"{', '.join(empty)}; write one of {', '.join(FAULTS)} beside each letter")
+    names = {letter: " ".join(str(one).lower().split()) for letter, one in given.items()}
+    strange = [letter for letter, one in names.items() if one not in FAULTS]
+    if strange:
+        return wrong(f"{strange[0]}: write one of {', '.join(FAULTS)}")
+    mistakes = [f"{letter}: {WHY[CASES[letter], one]}" for letter, one in names.items() if one != CASES[letter]]
+    if mistakes:
+        return wrong(*mistakes)
+    return right("the losses say where to look: edges, names, silence, or too little to learn from.")
+
+
+@exercise("10", "how sure?")
+def check_spread(answer: Any) -> Verdict:
+    """answer: the spread of three runs that found 98, 121 and 124 objects: largest minus smallest."""
+    if answer is None:
+        return missing("write the largest minus the smallest number, then look at the claim again")
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return wrong("a single number is wanted")
+    value = numbers[0]
+    if abs(value - 26) < 0.5:
+        return right("26 objects, with nothing changed but the seed. A gain of 10 in one run is no gain yet.")
+    reasons = {
+        3.0: "that is the distance of the two best. Leaving out the worst run is how people fool themselves",
+        23.0: "that is the distance of the two lower ones: take the largest, 124",
+        13.0: "that is half of it: how far the ends are from the middle of the range",
+        114.3: "that is their mean. The spread says how far they are apart",
+        121.0: "that is the median. The spread says how far they are apart",
+        -26.0: "a spread is not negative: largest minus smallest",
+    }
+    for one, why in reasons.items():
+        if abs(value - one) < 0.5:
+            return wrong(why)
+    return wrong("the largest of the three minus the smallest")
+
+
+@exercise("10", "claims")
+def check_practice(answers: Any) -> Verdict:
+    """answers: claim of CLAIMS → True or False."""
+    return check_claims(answers, CLAIMS, "you read runs like somebody who has been fooled before.")

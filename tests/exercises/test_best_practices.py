@@ -1,0 +1,110 @@
+"""The checkers of lesson 10; what they say of the runs is held against the recorded ones, all three seeds."""
+
+import pytest
+import torch
+
+from teachkit.exercises.best_practices import (
+    CASES,
+    CLAIMS,
+    FAULTS,
+    WHY,
+    check_faults,
+    check_practice,
+    check_spread,
+    table,
+)  # fmt: skip
+from teachkit.learn import recorded
+
+RUNS = recorded.records("worse_data")
+
+
+def of(fault, name):
+    values = [run[name] for run in RUNS if run["fault"] == fault]
+    return [value[-1] if isinstance(value, list) else value for value in values]
+
+
+def test_the_right_names_are_right():
+    assert check_faults(dict(CASES)).right
+    assert check_faults({letter: f" {fault.upper()} " for letter, fault in CASES.items()}).right
+
+
+@pytest.mark.parametrize("pair", [(letter, fault) for letter in CASES for fault in FAULTS if fault != CASES[letter]])
+def test_each_mix_up_is_told_why(pair):
+    letter, fault = pair
+    verdict = check_faults({**CASES, letter: fault})
+    assert verdict.right is False
+    assert WHY[CASES[letter], fault] in verdict.words
+
+
+@pytest.mark.parametrize(("answers", "words"), [
+    (3, "dictionary"), ({**CASES, "A": "bad data"}, "write one of"), ({**CASES, "A": [1]}, "write one of"),
+    ({**CASES, "B": float("nan")}, "write one of"),
+])  # fmt: skip
+def test_nonsense_is_told_what_is_wanted(answers, words):
+    verdict = check_faults(answers)
+    assert verdict.right is False
+    assert words in verdict.words
+
+
+def test_open_ones_are_missing():
+    assert check_faults(dict.fromkeys(CASES)).right is None
+    assert "B" in check_faults({**CASES, "B": None}).words
+    assert check_spread(None).right is None
+    assert check_practice(dict.fromkeys(CLAIMS)).right is None
+
+
+def test_the_spread_is_that_of_the_recorded_runs():
+    found = of("clean", "found")
+    assert sorted(found) == [98, 121, 124]
+    for answer in (max(found) - min(found), torch.tensor(26.0), [26]):
+        assert check_spread(answer).right
+
+
+@pytest.mark.parametrize(("answer", "reason"), [
+    (3, "fool"), (23, "lower ones"), (13, "half"), (114.33, "mean"), (121, "median"), (-26, "negative"),
+    (7, "largest"), ("26", "single number"), (float("nan"), "single number"), ([1, 2], "single number"),
+])  # fmt: skip
+def test_a_wrong_spread_is_told_why(answer, reason):
+    verdict = check_spread(answer)
+    assert verdict.right is False
+    assert reason in verdict.words
+
+
+def test_claims():
+    truth = {claim: one for claim, (one, _) in CLAIMS.items()}
+    assert check_practice(truth).right
+    for claim, (one, why) in CLAIMS.items():
+        verdict = check_practice({**truth, claim: not one})
+        assert verdict.right is False
+        assert why in verdict.words
+
+
+def test_the_table_shows_what_the_reasons_say():
+    shown = table()
+    assert set(shown) == {"clean", *CASES}
+    assert all(len(row) == 7 for row in shown.values())
+
+
+def test_missing_boxes_show_in_the_class_loss_and_hardly_in_box_loss_on_all_seeds():
+    clean, missing = (max(of("clean", "val_box")), max(of("missing boxes", "val_box")))
+    assert missing < 1.3 * clean
+    assert min(of("missing boxes", "val_cls")) > 1.2 * max(of("clean", "val_cls"))
+
+
+def test_loose_boxes_double_box_loss_and_dfl_and_raise_the_class_loss():
+    for loss in ("box", "dfl"):
+        assert min(of("loose boxes", f"val_{loss}")) > 1.8 * max(of("clean", f"val_{loss}"))
+    assert min(of("loose boxes", "val_cls")) > max(of("clean", "val_cls"))
+
+
+def test_missing_and_wrong_classes_differ_in_objects_found_only():
+    assert max(of("missing boxes", "found")) < min(of("wrong classes", "found"))
+    assert min(of("missing boxes", "val_cls")) < max(of("wrong classes", "val_cls"))
+    assert max(of("wrong classes", "val_cls")) < max(of("missing boxes", "val_cls"))
+
+
+def test_few_scenes_have_the_lowest_training_losses_and_the_highest_class_loss_of_the_exam():
+    others = ("clean", "loose boxes", "missing boxes", "wrong classes", "imbalance")
+    for loss in ("box", "cls", "dfl"):
+        assert max(of("few scenes", loss)) < min(value for fault in others for value in of(fault, loss)) + 0.006
+    assert min(of("few scenes", "val_cls")) > max(value for fault in others for value in of(fault, "val_cls"))
