@@ -4,6 +4,7 @@
 # make bench   side by side with other tools, as ratios
 # make demo    the instructor's cockpit as a page of its own; bench-live and compat measure it
 # make store    runs notebooks and stores their outputs: make store NOTEBOOKS=notebooks/03_punish_box.ipynb
+# make offline  the notebooks' tests with the network cut (Linux)
 # make recordings   makes the recorded runs in data/runs anew
 # make site    the lessons as pages to read without a kernel or a network: build/site; site-test looks at them in a browser
 # Each makes .venv and installs requirements.txt when that is needed, and only then.
@@ -16,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: lab test lint units notebooks store recordings train bench demo bench-live compat site site-test clean
+.PHONY: lab test lint units notebooks offline store recordings train bench demo bench-live compat site site-test clean
 
 # On localhost behind a random token, as Jupyter comes; root is only ever met in a container.
 lab: $(INSTALLED)
@@ -37,6 +38,10 @@ units: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
+
+# In a network of its own, which reaches nothing but itself.
+offline: $(INSTALLED)
+	unshare --net --map-root-user sh -c 'ip link set lo up && $(MAKE) notebooks'
 
 # Neither times of day nor the state of widgets: a page would show a dead widget instead of its still picture.
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
