@@ -192,7 +192,8 @@ function render({ model, el }) {
       if (link.settled()) parts.controls.show(frame.controls);
       if (frame.refused) Object.values(parts.controls.sliders).forEach((one) => one.refuse());
       status(frame.status);
-      const angles = frame.angles?.map((angle) => angle ?? "–"); // a loss with a zero gradient has no direction
+      // a loss with a zero gradient has no direction
+      const angles = frame.angles?.some((angle) => angle != null) ? frame.angles.map((angle) => angle ?? "–") : null;
       // word joiners and hard spaces: a line may break between two angles only
       const between = (pair, angle) => `${pair.replace("–", "–\u2060")}\u00a0${angle}°`;
       charts.share.note.textContent = angles ? `angles: ${["box–class", "box–DFL", "class–DFL"].map((pair, place) => between(pair, angles[place])).join(", ")}` : "";
