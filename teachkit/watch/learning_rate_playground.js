@@ -130,7 +130,7 @@ function build({ setup, buffers, page, set, root, ask }) {
       });
       Object.keys(LANES).forEach((lane, place) => {
         pictures[place].show([now.found[lane]], null);
-        pictures[place].count.textContent = now.ended[lane] ? "diverged" : `finds ${now.score[lane]} of ${now.objects}`;
+        pictures[place].count.textContent = `${now.ended[lane] ? "diverged, " : ""}finds ${now.score[lane]} of ${now.objects}`;
         pictures[place].canvas.node.setAttribute("aria-label", `Boxes at the ${lane} rate: ${pictures[place].count.textContent}`);
       });
       test.show(now.test, now.rates, now.state === "testing");
