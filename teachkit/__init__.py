@@ -42,6 +42,7 @@ _HOME = {
     "OptimizerPlayground": "watch.optimizer_playground",
     "ThresholdPlayground": "watch.threshold_playground",
     "AugmentPlayground": "watch.augment_playground",
+    "DataQualityPlayground": "watch.data_quality_playground",
     "LearningRatePlayground": "watch.learning_rate_playground",
     "ErrorsBrowser": "watch.errors_browser",
     "LabelBrowser": "watch.label_browser",
