@@ -14,6 +14,7 @@ from teachkit.watch.widget import front_end
 
 SCENES, SEED = 6, 3
 KNOBS = ("loose_boxes", "missing_boxes", "wrong_labels", "imbalance")
+LEVERS = {name: between(name.replace("_", " "), 0, 1) for name in KNOBS}
 
 
 @lru_cache(maxsize=8)
@@ -29,7 +30,7 @@ class DataQualityPlayground(Gallery):
     title = "Labels made worse: what would you have been told?"
     words = "Scenes with labels: run the notebook to make the labels worse"
     STYLES: ClassVar[dict[str, Style]] = {"label": Style("#ffffff")}
-    levers: ClassVar[dict[str, Any]] = {name: between(name.replace("_", " "), 0, 1) for name in KNOBS}
+    levers = LEVERS
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**(dict.fromkeys(KNOBS, 0.0) | values))
