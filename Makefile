@@ -21,7 +21,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 # On localhost behind a random token, as Jupyter comes; root is only ever met in a container.
 lab: $(INSTALLED)
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+		--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection notebooks/00_start_here.ipynb
 
 test: lint units notebooks
 

@@ -54,6 +54,7 @@ class Server:
                 f"--IdentityProvider.token={self.token}",
                 f"--ServerApp.root_dir={folder}",
                 "--ServerApp.allow_root=True",
+                "--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection",
             ]
         )
         self.command = [python, "-m", app, "--no-browser", *where, *options]
