@@ -40,7 +40,7 @@ def slow_owners(playground):
 
 def test_who_answers_is_who_a_slow_loop_finds(playground):
     dice = random.Random(1)
-    for _ in range(30):
+    for _ in range(100):
         playground.set(topk=dice.randint(1, 30), alpha=dice.uniform(0.1, 3), beta=dice.uniform(0.5, 10),
                        model=dice.choice(["trained", "untrained"]))  # fmt: skip
         expected = slow_owners(playground)
