@@ -19,10 +19,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 .PHONY: lab test lint units notebooks offline store recordings train bench demo bench-live compat site site-test clean
 
+# What the kernel answers goes to the browser at once.
+PROMPT := kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection
+
 # On localhost behind a random token, as Jupyter comes; root is only ever met in a container.
 lab: $(INSTALLED)
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
-		--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.$(PROMPT) notebooks/00_start_here.ipynb
 
 test: lint units notebooks
 
@@ -63,7 +65,8 @@ bench: $(INSTALLED)
 
 # A random token, as Jupyter has; voila prints the address.
 demo: $(INSTALLED)
-	$(BIN)/voila --token --Voila.ip=127.0.0.1 --TagRemovePreprocessor.remove_cell_tags=script notebooks/live_demo.ipynb
+	$(BIN)/voila --token --Voila.ip=127.0.0.1 --Voila.$(PROMPT) \
+		--TagRemovePreprocessor.remove_cell_tags=script notebooks/live_demo.ipynb
 
 bench-live: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_live.py
