@@ -131,6 +131,13 @@ def test_no_import_hides_names_behind_a_star():
             assert not (isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)), path
 
 
+def test_no_private_name_leaves_its_module():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "teachkit":
+                assert not [alias.name for alias in node.names if alias.name.startswith("_")], path
+
+
 def test_every_test_folder_mirrors_a_part_of_the_package():
     own = {"browser", "notebooks"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name[0] not in "_."}

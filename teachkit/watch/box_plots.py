@@ -8,7 +8,7 @@ from torch import Tensor
 
 from teachkit.boxes import ciou
 from teachkit.watch.iou_playground import LINES, MEASURES, STOPS, slid
-from teachkit.watch.plots import PALETTE, Picture, _draw_box, _show_image
+from teachkit.watch.plots import PALETTE, Picture, draw_box, show_image
 
 
 def boxes_with_loss(images: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tensor]], title: str) -> Picture:
@@ -19,10 +19,10 @@ def boxes_with_loss(images: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tens
     grid = picture.subplots(1, len(images), squeeze=False)[0]
     for axes, image, (predicted, target) in zip(grid, images, pairs, strict=True):
         axes.axis("off")
-        _show_image(axes, image)
+        show_image(axes, image)
         for box, true_box, loss in zip(predicted.tolist(), target.tolist(), 1 - ciou(predicted, target), strict=True):
-            _draw_box(axes, true_box, "white", dashed=True)
-            _draw_box(axes, box, PALETTE[5])
+            draw_box(axes, true_box, "white", dashed=True)
+            draw_box(axes, box, PALETTE[5])
             style = {"facecolor": "white", "edgecolor": "none", "pad": 1}
             axes.text(box[0], max(6, box[1]), f"{loss:.2f}", fontsize=8, verticalalignment="bottom", bbox=style)
     return picture
@@ -64,8 +64,8 @@ def paths(start: Tensor, truth: Tensor, ends: dict[str, Tensor], size: tuple[int
     for axes, (name, end) in zip(picture.subplots(1, len(ends), squeeze=False)[0], ends.items(), strict=True):
         axes.set(xlim=(0, size[1]), ylim=(size[0], 0), xticks=[], yticks=[], aspect="equal", facecolor="#dfe6ee")
         axes.set_title(f"{name} loss", fontsize=10)
-        _draw_box(axes, start.tolist(), PALETTE[4], dashed=False)
-        _draw_box(axes, end.tolist(), PALETTE[5])
-        _draw_box(axes, truth.tolist(), "white", dashed=True)
+        draw_box(axes, start.tolist(), PALETTE[4], dashed=False)
+        draw_box(axes, end.tolist(), PALETTE[5])
+        draw_box(axes, truth.tolist(), "white", dashed=True)
         axes.text(start[0].item() + 1, start[1].item() - 2, "start", fontsize=8)
     return picture

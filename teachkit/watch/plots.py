@@ -115,10 +115,10 @@ def detection_grid(
     for axes in grid:
         axes.axis("off")
     for index, (axes, image) in enumerate(zip(grid, images, strict=False)):
-        _show_image(axes, image)
+        show_image(axes, image)
         if ground_truth is not None:
             for box in ground_truth.image(index)[0].tolist():
-                _draw_box(axes, box, "white", dashed=True)
+                draw_box(axes, box, "white", dashed=True)
         if detections is not None:
             draw_detections(axes, detections[index], classes, brief=crowded)
     if crowded:
@@ -135,7 +135,7 @@ def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Pictu
     picture = Picture(figsize=(width / dpi, height / dpi), dpi=dpi, alt=alt, layout=None)
     axes = picture.add_axes((0, 0, 1, 1))
     axes.axis("off")
-    _show_image(axes, image)
+    show_image(axes, image)
     draw_detections(axes, found, classes)
     return picture
 
@@ -145,7 +145,7 @@ def draw_detections(axes: Axes, found: Detections, classes: Sequence[str], brief
     rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
     height = axes.get_ylim()[0]
     for box, score, label in reversed(list(rows)):
-        _draw_box(axes, box, _colour(label))
+        draw_box(axes, box, _colour(label))
         above = box[1] > 0.08 * height  # else there is no room for the name but inside the box
         axes.text(
             box[0],
@@ -164,7 +164,7 @@ def _colour(label: int) -> str:
     return PALETTE[label % len(PALETTE)]
 
 
-def _draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = False) -> None:
+def draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = False) -> None:
     x1, y1, x2, y2 = box
     # On a dark line of its own: a white dash is lost on a bright picture, a coloured line on one of its colour.
     for edge, width, dash in (("black", 2.4, "-"), (colour, 1.4, "--" if dashed else "-")):
@@ -172,7 +172,7 @@ def _draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = Fals
         axes.add_patch(frame)
 
 
-def _show_image(axes: Axes, image: Tensor) -> None:
+def show_image(axes: Axes, image: Tensor) -> None:
     height, width = image.shape[-2:]
     axes.imshow(image.detach().cpu().permute(1, 2, 0).numpy(), extent=(0, width, height, 0), interpolation="nearest")
     axes.set(xlim=(0, width), ylim=(height, 0))
