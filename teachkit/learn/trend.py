@@ -76,6 +76,8 @@ class Trend:
                 self._past[name].append(math.log(max(losses[name], FLOOR[name])))
                 if self._is_awake(name):
                     seen[name] = self._past[name][-1]
+        if step == 0 and objects and self._past["cls"]:  # a run whose first step ruins it never gets better than this
+            self._lowest["cls"] = self._past["cls"][-1]
         found = [self._silence(losses, objects), self._divergence(seen), self._spike(step, seen)]
         if not settling and step % 10 == 0:
             found.append(self._standstill(list(seen)))

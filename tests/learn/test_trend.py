@@ -128,6 +128,17 @@ def test_a_level_far_above_the_best_is_divergence_even_if_it_came_slowly(loss, r
     assert "learning rate" in finding.message
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_run_that_its_first_step_ruins_is_divergence(seed):
+    curves = noisy(FLAT[:40] * [1, 4, 1], 0.1, seed)
+    assert not [one for _, one in findings(curves) if one.what == "diverged"]
+    curves[0] = FLAT[0]
+    (step, finding), *_ = [(step, one) for step, one in findings(curves) if one.what == "diverged"]
+    assert step <= 28  # asleep for 8 steps, then 20 are looked at
+    assert finding.losses == ["cls"]
+    assert finding.ratio == pytest.approx(4, rel=0.2)
+
+
 def test_a_short_burst_is_a_spike_but_no_divergence():
     curves = noisy(FALLING)
     curves[600:606] *= 8
