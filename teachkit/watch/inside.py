@@ -39,15 +39,22 @@ def anchor_map(image: Tensor, predictions: Predictions) -> Picture:
 
 
 def decoded(image: Tensor, predictions: Predictions, point: int, title: str = "") -> Picture:
-    """One anchor point, its four distances and the box they make. predictions: of this picture alone (B = 1)."""
+    """One anchor point, its four distances and the box they make. predictions: of this picture alone (B = 1).
+
+    A box that reaches out of the picture is shown whole, on grey.
+    """
     x, y = predictions.anchor_points[point].tolist()
     x1, y1, x2, y2 = predictions.boxes[0, point].tolist()
     stride = float(predictions.strides[point])
     picture = Picture(figsize=(4.6, 4.6), alt=f"{title}: an anchor point, four distances and the box", photo=True)
     axes = picture.subplots()
     show_image(axes, image)
-    for colour, width in (("black", 4), (PALETTE[4], 2)):
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width))
+    height, width = image.shape[-2:]
+    if min(x1, y1, width - x2, height - y2) < 0:
+        axes.set(xlim=(min(0, x1 - 5), max(width, x2 + 5)), ylim=(max(height, y2 + 5), min(0, y1 - 5)))
+        axes.set_facecolor("#8a96a5")
+    for colour, line in (("black", 4), (PALETTE[4], 2)):
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=line))
     ends = {"left": (x1, y), "top": (x, y1), "right": (x2, y), "bottom": (x, y2)}
     for (name, end), strides in zip(ends.items(), ((x - x1), (y - y1), (x2 - x), (y2 - y)), strict=True):
         axes.annotate("", end, (x, y), arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.8})

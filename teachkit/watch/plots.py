@@ -100,6 +100,7 @@ def detection_grid(
 ) -> Picture:
     """Pictures with what was found in them, solid and named with its score, over what is there, white and dashed.
 
+    What is there is named only where nothing else is drawn: on top of each other two names cannot be read.
     images: B of [3, H, W], float in 0–1 or uint8; detections and ground_truth: of the same B images, or None.
     """
     count = len(images)
@@ -117,8 +118,10 @@ def detection_grid(
     for index, (axes, image) in enumerate(zip(grid, images, strict=False)):
         show_image(axes, image)
         if ground_truth is not None:
-            for box in ground_truth.image(index)[0].tolist():
+            for box, label in zip(*(part.tolist() for part in ground_truth.image(index)), strict=True):
                 draw_box(axes, box, "white", dashed=True)
+                if detections is None:
+                    _write_name(axes, box, classes[label], "white")
         if detections is not None:
             draw_detections(axes, detections[index], classes, brief=crowded)
     if crowded:
@@ -143,21 +146,26 @@ def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Pictu
 def draw_detections(axes: Axes, found: Detections, classes: Sequence[str], brief: bool = False) -> None:
     """One solid box each, in its class's colour, under its name and score; the best on top. brief: an initial only."""
     rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
-    height = axes.get_ylim()[0]
     for box, score, label in reversed(list(rows)):
         draw_box(axes, box, _colour(label))
-        above = box[1] > 0.08 * height  # else there is no room for the name but inside the box
-        axes.text(
-            box[0],
-            box[1] + (0 if above else 0.02 * height),
-            classes[label][:1] if brief else f"{classes[label]} {score:.2f}",
-            verticalalignment="bottom" if above else "top",
-            parse_math=False,  # a class may be called "$5"
-            fontsize=7.5,
-            color="black" if _is_light(_colour(label)) else "white",
-            clip_on=True,
-            bbox={"facecolor": _colour(label), "edgecolor": "none", "pad": 1},
-        )
+        _write_name(axes, box, classes[label][:1] if brief else f"{classes[label]} {score:.2f}", _colour(label))
+
+
+def _write_name(axes: Axes, box: Sequence[float], name: str, colour: str) -> None:
+    """On the upper edge of its box, or where there is no room above it, inside."""
+    height = axes.get_ylim()[0]
+    above = box[1] > 0.08 * height
+    axes.text(
+        box[0],
+        box[1] + (0 if above else 0.02 * height),
+        name,
+        verticalalignment="bottom" if above else "top",
+        parse_math=False,  # a class may be called "$5"
+        fontsize=7.5,
+        color="black" if _is_light(colour) else "white",
+        clip_on=True,
+        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
+    )
 
 
 def _colour(label: int) -> str:

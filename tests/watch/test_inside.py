@@ -35,3 +35,13 @@ def test_every_anchor_point_is_drawn_under_its_stride(predictions):
     panels = inside.anchor_map(IMAGE[0], predictions).axes
     assert [len(panel.lines[0].get_xdata()) for panel in panels] == [8 * 12, 4 * 6]
     assert "96 anchor points" in panels[0].get_title()
+
+
+def test_a_box_that_reaches_out_of_the_picture_is_shown_whole(predictions):
+    axes = inside.decoded(IMAGE[0], predictions, 0, "untrained").axes[0]  # the first point, 4 px from two sides
+    x1, y1, x2, y2 = predictions.boxes[0, 0].tolist()
+    assert x1 < 0
+    assert y1 < 0
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert left < x1 < x2 < right
+    assert top < y1 < y2 < bottom

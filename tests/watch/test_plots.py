@@ -149,10 +149,11 @@ def test_an_annotated_picture_names_what_was_found():
     assert not shown[65, 40:70].any()
 
 
-def test_only_the_truth_is_drawn_where_nothing_was_detected():
-    truth = GroundTruth.from_lists([torch.tensor([[1.0, 2, 5, 6]])], [torch.tensor([0])])
+def test_only_the_truth_is_drawn_and_named_where_nothing_was_asked_of_a_detector():
+    """A label of the wrong class is seen only where the class is written."""
+    truth = GroundTruth.from_lists([torch.tensor([[1.0, 2, 5, 6]])], [torch.tensor([1])])
     picture = plots.detection_grid([torch.zeros(3, 8, 8)], None, CLASSES, truth)
-    assert not picture.axes[0].texts
+    assert [text.get_text() for text in picture.axes[0].texts] == [CLASSES[1]]
     assert len(picture.axes[0].patches) == 2  # the dash and the dark line under it
 
 
