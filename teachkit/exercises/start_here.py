@@ -1,8 +1,10 @@
 """Lesson 00: the student's story told in code, and the orders in which the last three lines still learn."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import row
 
 STORY = {
     "tries the problems": "model",
@@ -34,14 +36,44 @@ WHY = {
     "zero_grad, backward": "`backward` only finds out what should change: without `step` no box ever moves",
 }
 
+# A prediction's answer stands here: in the lesson's own cell it would be read before the question.
+ONLY_BACKWARD: dict[str, Any] = {
+    "name": "only backward",
+    "question": "The line with step is lost: each round wipes the gradients and computes them anew. "
+    "What do the boxes do?",
+    "choices": ["They settle, only more slowly.", "They never move.", "They move away from the objects."],
+    "right": 1,
+    "because": "backward only finds out what should change; nothing but step changes a weight.",
+}
+
+
+def beside(guess: Any, found: int, objects: int) -> Verdict:
+    """A guess of the share of objects found, and the share. guess: .4, 40 or "40 %", None if open."""
+    if guess is None:
+        return missing("you wrote no guess; write one now, before you look further, and run the cell again")
+    numbers = row(_number(guess))
+    if numbers is None or len(numbers) != 1 or not 0 <= numbers[0] <= 100:
+        return wrong("a guess is one number from 0 to 1, such as 0.4")
+    share = numbers[0] if numbers[0] <= 1 else numbers[0] / 100  # whoever writes 40 means per cent
+    return Verdict(None, f"{found / objects:.0%} of all objects are found; you said {share:.0%}")
+
+
+def _number(text: Any) -> Any:
+    try:
+        return float(text.rstrip(" %")) / (100 if "%" in text else 1) if isinstance(text, str) else text
+    except ValueError:
+        return None
+
 
 @exercise("00", "story")
-def check_story(answers: Mapping[str, str | None]) -> Verdict:
+def check_story(answers: Any) -> Verdict:
     """answers: event of the story → "model", "criterion", "zero_grad", "backward" or "step", None if open."""
+    if not isinstance(answers, Mapping):
+        return wrong("hand over the dictionary of events, with a line of the loop beside each")
     unanswered = [event for event in STORY if answers.get(event) is None]
     if unanswered:
         return missing(f"{len(unanswered)} of {len(STORY)}; choose from {', '.join(MIX_UPS)}")
-    lines = {event: str(answers[event]) for event in STORY}
+    lines = {event: _line(str(answers[event])) for event in STORY}
     unknown = sorted(set(lines.values()) - set(MIX_UPS))
     if unknown:
         return wrong(f"{', '.join(unknown)}: choose from {', '.join(MIX_UPS)}")
@@ -49,16 +81,25 @@ def check_story(answers: Mapping[str, str | None]) -> Verdict:
     return wrong(*mistaken) if mistaken else right("that is the whole story, line by line.")
 
 
+def _line(written: str) -> str:
+    """What is called: `optimizer.step()` is step, `predictions = model(batch.images)` is model."""
+    return written.split("=")[-1].split("(")[0].split(".")[-1].strip().lower()
+
+
 @exercise("00", "orders")
-def check_orders(answers: Mapping[str, bool | None]) -> Verdict:
+def check_orders(answers: Any) -> Verdict:
     """answers: order of the calls → True where the detector learns, False where it does not, None if open."""
+    if not isinstance(answers, Mapping):
+        return wrong("hand over the dictionary of orders, with True or False beside each")
     unanswered = [order for order in ORDERS if answers.get(order) is None]
     if unanswered:
         return missing(f"{len(unanswered)} of {len(ORDERS)}; write True where the detector learns, else False")
-    unclear = [str(answers[order]) for order in ORDERS if answers[order] not in (True, False)]
+    unclear = [str(answers[order]) for order in ORDERS if str(answers[order]) not in ("True", "False", "1", "0")]
     if unclear:
         return wrong(f"{', '.join(unclear)}: write True or False, without quotes")
-    mistaken = [f"{order}: {WHY[order]}." for order in ORDERS if bool(answers[order]) != ORDERS[order]]
+    mistaken = [
+        f"{order}: {WHY[order]}." for order in ORDERS if (str(answers[order]) in ("True", "1")) != ORDERS[order]
+    ]
     return (
         wrong(*mistaken)
         if mistaken

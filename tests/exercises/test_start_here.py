@@ -28,6 +28,7 @@ def test_the_worked_answer_is_what_torch_does(order):
 def test_the_right_answers_are_accepted():
     assert check_orders(ORDERS).right
     assert check_orders({order: int(answer) for order, answer in ORDERS.items()}).right
+    assert check_orders({order: str(answer) for order, answer in ORDERS.items()}).right
     assert check_story(STORY).right
 
 
@@ -55,7 +56,33 @@ def test_unsolved_says_what_is_missing(check, answers):
     assert check(answers).words.startswith("still open")
 
 
-@pytest.mark.parametrize("answer", ["yes", 2, "True", "learns"])
+def test_a_line_may_be_written_as_it_stands_in_the_loop():
+    written = ["predictions = model(batch.images)", "criterion(…)", "optimizer.zero_grad()", "backward()", " Step "]
+    assert check_story(dict(zip(STORY, written, strict=True))).right
+
+
+@pytest.mark.parametrize("nonsense", ["model", 7, None, [], float("nan"), torch.zeros(3)])
+def test_nonsense_gets_a_friendly_verdict(nonsense):
+    for check, keys in ((check_story, STORY), (check_orders, ORDERS)):
+        assert not check(nonsense).right
+        assert not check(dict.fromkeys(keys, nonsense)).right
+
+
+@pytest.mark.parametrize("guess", [0.4, 40, "40 %", "0.4", torch.tensor(0.4), [0.4]])
+def test_a_guess_may_be_written_as_a_share_or_as_per_cent(guess):
+    assert start_here.beside(guess, 60, 100).words == "60% of all objects are found; you said 40%"
+
+
+@pytest.mark.parametrize("guess", [-1, 101, "half", float("nan"), [1, 2], {}])
+def test_a_guess_that_is_no_share_is_told_what_one_looks_like(guess):
+    assert "from 0 to 1" in start_here.beside(guess, 60, 100).words
+
+
+def test_no_guess_is_no_mistake():
+    assert start_here.beside(None, 60, 100).words.startswith("still open")
+
+
+@pytest.mark.parametrize("answer", ["yes", 2, "true?", "learns"])
 def test_an_answer_of_another_kind_is_told_which_kind_is_wanted(answer):
     assert "True or False" in check_orders(dict.fromkeys(ORDERS, answer)).words
     assert "choose from" in check_story(dict.fromkeys(STORY, "optimizer")).words
