@@ -1,13 +1,14 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for notebook_page, which the benchmarks use too
+pytest.register_assert_rewrite("tidy")
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -53,19 +54,13 @@ def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         yield running
 
 
-@pytest.fixture
-def open_notebook(browser: Any, server: Any) -> Iterator[Callable[..., Any]]:
-    """`open_notebook([cell, …], width=1280)` → a page whose cells have been run."""
+@pytest.fixture(scope="module")
+def notebook(browser: Any, server: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The module's CELLS on a page 1280 px wide, run; shared by its tests."""
     from notebook_page import NotebookPage
 
-    pages = []
-
-    def open_one(cells: list[str], name: str = "test.ipynb", width: int = 1280, height: int = 1000) -> Any:
-        page = NotebookPage(browser, server, width, height)
-        pages.append(page)
-        page.open(cells, name).run_all()
-        return page
-
-    yield open_one
-    for page in pages:
-        page.shut_down()
+    page = NotebookPage(browser, server, height=1400)
+    page.open(request.module.CELLS, f"{request.path.stem}.ipynb").run_all()
+    yield page
+    page.shut_down()
+    assert page.errors == []

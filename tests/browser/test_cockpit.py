@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from notebook_page import MOVE, is_blank, pixels
+from tidy import assert_keys_stay, assert_named, assert_tidy
 
 pytestmark = pytest.mark.browser
 
@@ -14,17 +15,6 @@ CELLS = [
 ]
 THREADS = "import threading; print([t.name for t in threading.enumerate() if t.name.startswith('teachkit')])"
 CHARTS = ("raw", "weighted", "share", "lr", "map")
-
-
-@pytest.fixture(scope="module")
-def notebook(browser, server):
-    """One notebook with one cockpit, shared by the tests of this module: each leaves it paused."""
-    from notebook_page import NotebookPage
-
-    page = NotebookPage(browser, server, width=1280, height=1100)
-    page.open(CELLS, "cockpit.ipynb").run_all()
-    yield page
-    page.shut_down()
 
 
 @pytest.fixture
@@ -52,30 +42,11 @@ def test_every_part_appears_and_none_is_blank(notebook, cockpit):
     for name in CHARTS:
         assert not is_blank(pixels(cockpit.locator(f"[data-chart={name}] canvas"))), name
     assert not is_blank(pixels(cockpit.locator(".tk-pictures canvas")))
-    assert notebook.errors == []
 
 
 @pytest.mark.parametrize("width", [1280, 1920])
-def test_nothing_is_cut_and_nothing_overlaps(notebook, cockpit, width):
-    notebook.page.set_viewport_size({"width": width, "height": 1100})
-    cut = cockpit.evaluate("""widget => {
-        const words = widget.querySelectorAll('button, label, h2, .tk-note, .tk-numbers, select, .tk-field');
-        return [...words].filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent || one.value);
-    }""")
-    assert cut == []
-    boxes = cockpit.evaluate("""widget => {
-        const parts = widget.querySelectorAll('button, label, .tk-field, select, input[type=range], .tk-chart');
-        const boxes = [...parts].filter(one => !one.hidden).map(one => one.getBoundingClientRect());
-        return boxes.map(box => [box.left, box.top, box.right, box.bottom]);
-    }""")
-    left, top, right, bottom = np.array(boxes).T
-    overlap_x = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    overlap_y = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    overlapping = (overlap_x > 1) & (overlap_y > 1) & ~np.eye(len(boxes), dtype=bool)
-    assert not overlapping.any()
-    size = cockpit.locator(".tk-controls").evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
-    assert size >= (14 if width == 1280 else 19)
-    notebook.page.set_viewport_size({"width": 1280, "height": 1100})
+def test_nothing_is_cut_and_nothing_overlaps(cockpit, width):
+    assert_tidy(cockpit, width)
 
 
 @pytest.mark.parametrize("control", ["lr", "box", "cls", "dfl"])
@@ -124,16 +95,7 @@ print(mark.label, rows[mark.step], rows[mark.step - 1])""")
 
 
 def test_keys_stay_in_the_widget_and_tab_gets_out(notebook, cockpit):
-    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
-    before = notebook.page.evaluate(cells)
-    for control in ("lr", "box", "time", "step"):
-        cockpit.locator(f"[data-control={control}]").focus()
-        notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
-        cockpit.locator(f"[data-control={control}]").focus()
-        for keys in ("b", "dd"):  # a new cell below; delete this cell
-            for key in keys:
-                notebook.page.keyboard.press(key)
-            assert notebook.page.evaluate(cells) == before
+    assert_keys_stay(notebook, cockpit, "lr", "box", "time", "step")
     cockpit.get_by_role("button", name="Start", exact=True).focus()
     notebook.page.keyboard.press("Tab")
     assert cockpit.evaluate("widget => document.activeElement.textContent") == "One step"
@@ -144,10 +106,7 @@ def test_keys_stay_in_the_widget_and_tab_gets_out(notebook, cockpit):
 
 
 def test_every_control_has_a_name_for_screen_readers(cockpit):
-    nameless = cockpit.evaluate("""widget => [...widget.querySelectorAll('input, select, button, canvas[role=img]')]
-        .filter(one => !one.hidden && !(one.ariaLabel || one.labels?.[0]?.textContent || one.textContent))
-        .map(one => one.outerHTML)""")
-    assert nameless == []
+    assert_named(cockpit)
     assert cockpit.locator("[aria-live=polite]").inner_text()
     assert cockpit.locator("[data-control=lr]").get_attribute("aria-valuetext")
 

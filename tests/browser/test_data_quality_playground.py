@@ -1,43 +1,58 @@
 import pytest
-from notebook_page import NotebookPage, is_blank, pixels
-from tidy import assert_tidy
+from notebook_page import is_blank, pixels
+from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
 
 CELLS = ["import teachkit as tk", "playground = tk.DataQualityPlayground()\nplayground"]
-
-
-@pytest.fixture(scope="module")
-def notebook(browser, server):
-    page = NotebookPage(browser, server, width=1280, height=1100)
-    page.open(CELLS, "data_quality.ipynb").run_all()
-    yield page
-    page.shut_down()
+KNOBS = ("loose_boxes", "missing_boxes", "wrong_labels", "imbalance")
 
 
 @pytest.fixture
 def widget(notebook):
     one = notebook.widget(".tk-data-quality")
     notebook.wait(one, "Number(widget.dataset.drawn) > 0")
+    one.get_by_role("button", name="Reset", exact=True).click()
+    notebook.wait(one, "[...widget.querySelectorAll('.tk-slider')].every(slider => slider.dataset.value === '0')")
     return one
 
 
-def test_it_answers_the_keyboard_and_keys_stay_in_it(notebook, widget):
+def test_it_appears_and_answers_the_keyboard(notebook, widget):
     assert not is_blank(pixels(widget.locator(".tk-gallery canvas")))
-    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
-    before, there = widget.get_attribute("data-count"), notebook.page.evaluate(cells)
+    before = widget.get_attribute("data-count")
     widget.locator("[data-control=missing_boxes]").focus()
     notebook.page.keyboard.press("End")
     notebook.wait(widget, "Number(widget.dataset.count) === 0")
-    for key in "dd":  # would delete the cell; a "b" before it would make up for that
-        notebook.page.keyboard.press(key)
-    assert notebook.page.evaluate(cells) == there
     widget.get_by_role("button", name="Reset", exact=True).click()
     notebook.wait(widget, f"widget.dataset.count === '{before}'")
-    assert notebook.errors == []
 
 
-@pytest.mark.parametrize("width", [1280, 1920])
-def test_nothing_is_cut_and_nothing_overlaps(notebook, widget, width):
-    notebook.page.set_viewport_size({"width": width, "height": 1100})
-    assert_tidy(widget, 14 if width == 1280 else 19)
+@pytest.mark.parametrize("knob", KNOBS)
+def test_a_knob_dragged_by_mouse_changes_the_pictures(notebook, widget, knob):
+    slider, gallery = widget.locator(f"[data-control={knob}]"), widget.locator(".tk-gallery canvas")
+    before, box = pixels(gallery), slider.bounding_box()
+    notebook.page.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)  # on its thumb
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2, steps=6)
+    notebook.page.mouse.up()
+    notebook.page.wait_for_timeout(500)  # for the answer to the last move
+    shown = float(widget.locator(f"[data-control={knob}-field]").input_value())
+    assert shown == pytest.approx(0.7, abs=0.05)
+    assert float(notebook.execute(f"print(playground.values[{knob!r}])")) == shown
+    assert (pixels(gallery) != before).mean() > 1e-3
+
+
+@pytest.mark.parametrize("width", [1280, 1920, 600])
+def test_nothing_is_cut_and_nothing_overlaps(widget, width):
+    assert_tidy(widget, width)
+
+
+def test_keys_stay_in_the_widget_nonsense_is_refused_and_every_control_has_a_name(notebook, widget):
+    assert_keys_stay(notebook, widget, *KNOBS)
+    assert_refused(notebook, widget, "imbalance-field")
+    assert_named(widget)
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_it_answers_quickly(notebook, widget, knob):
+    assert_prompt(knob, moves(notebook, widget, knob))

@@ -1,8 +1,8 @@
 """The DFL playground in a real browser: mouse, finger, keyboard, and how fast it answers."""
 
-import numpy as np
 import pytest
-from notebook_page import MOVE, NotebookPage, is_blank, pixels
+from notebook_page import is_blank, pixels
+from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
 
@@ -25,14 +25,6 @@ DRAG = """async ([widget, share]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def notebook(browser, server):
-    page = NotebookPage(browser, server, width=1280, height=1000)
-    page.open(CELLS, "dfl.ipynb").run_all()
-    yield page
-    page.shut_down()
-
-
 @pytest.fixture
 def widget(notebook):
     one = notebook.widget(".tk-dfl")
@@ -45,7 +37,6 @@ def widget(notebook):
 def test_it_appears_and_is_not_blank(notebook, widget):
     assert not is_blank(pixels(widget.locator("canvas").first))
     assert widget.locator("[data-number=floor]").inner_text() == "0.611"
-    assert notebook.errors == []
 
 
 def test_the_edge_is_dragged_by_mouse_and_by_finger(notebook, widget):
@@ -99,57 +90,27 @@ def test_slider_menu_and_field_answer_and_nonsense_is_refused(notebook, widget):
     widget.locator("[data-control=place]").focus()
     notebook.page.keyboard.press("ArrowRight")
     notebook.wait(widget, "widget.dataset.place !== '4.3'")
+    assert_refused(notebook, widget, "place-field")
     field = widget.locator("[data-control=place-field]")
-    field.fill("<b>")
-    field.press("Enter")
-    notebook.wait(widget, "!widget.querySelector('.tk-message').hidden")
-    assert "<b>" in widget.locator(".tk-message").inner_text()
     field.fill("7.5")
     field.press("Enter")
     notebook.wait(widget, "widget.dataset.place === '7.5'")
 
 
 def test_keys_stay_in_the_widget_and_every_control_has_a_name(notebook, widget):
-    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
-    before = notebook.page.evaluate(cells)
-    for control in ("grip", "bin-0", "place", "k"):
-        notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
-        widget.locator(f"[data-control={control}]").focus()
-        for key in "bdd":  # a new cell below; delete this cell
-            notebook.page.keyboard.press(key)
-            assert notebook.page.evaluate(cells) == before, (control, key)  # after each: "b" and "d d" would cancel out
-    nameless = widget.evaluate("""widget => [...widget.querySelectorAll('input, select, button, canvas, [role]')]
-        .filter(one => one.role !== 'status' && !(one.ariaLabel || one.labels?.[0]?.textContent || one.textContent))
-        .map(one => one.outerHTML)""")
-    assert nameless == []
+    assert_keys_stay(notebook, widget, "grip", "bin-0", "place", "k")
+    assert_named(widget)
     assert widget.locator("[aria-live=polite]").inner_text()
 
 
 @pytest.mark.parametrize("width", [1280, 1920, 700])
-def test_nothing_is_cut_and_nothing_overlaps(notebook, widget, width):
-    notebook.page.set_viewport_size({"width": width, "height": 1000})
-    cut = widget.evaluate("""widget => [...widget.querySelectorAll('button, label, h2, select, td, th, input')]
-        .filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline')
-        .map(one => one.textContent || one.value)""")
-    boxes = widget.evaluate("""widget => [...widget.querySelectorAll(
-        'button, label, .tk-field, select, input[type=range], .tk-chart, table, .tk-said')]
-        .map(one => one.getBoundingClientRect()).map(box => [box.left, box.top, box.right, box.bottom])""")
-    size = widget.locator(".tk-controls").evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
-    notebook.page.set_viewport_size({"width": 1280, "height": 1000})
-    assert cut == []
-    left, top, right, bottom = np.array(boxes).T
-    overlap_x = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    overlap_y = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    assert not ((overlap_x > 1) & (overlap_y > 1) & ~np.eye(len(boxes), dtype=bool)).any()
-    assert size >= 14
+def test_nothing_is_cut_and_nothing_overlaps(widget, width):
+    assert_tidy(widget, width)
 
 
 def test_it_answers_quickly(notebook, widget):
-    slid = [notebook.page.evaluate(MOVE, [widget.element_handle(), "place", 200 + 9 * move]) for move in range(40)]
-    dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 0.2 + 0.01 * move]) for move in range(40)]
-    under_hand, numbers = np.array(dragged).T
-    for name, times in (("slider", slid), ("under the hand", under_hand), ("its numbers", numbers)):
-        print(name, [round(float(np.percentile(times, share)), 1) for share in (50, 95)], "ms, median and p95")
-    assert np.median(slid) <= 300
-    assert np.median(numbers) <= 300
-    assert np.median(under_hand) <= 60
+    assert_prompt("slider", moves(notebook, widget, "place"))
+    dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 0.2 + 0.01 * move]) for move in range(30)]
+    under_hand, numbers = zip(*dragged, strict=True)
+    assert_prompt("under the hand", under_hand, 60)
+    assert_prompt("its numbers", numbers)

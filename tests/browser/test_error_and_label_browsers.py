@@ -1,7 +1,6 @@
-import numpy as np
 import pytest
-from notebook_page import MOVE, is_blank, pixels
-from tidy import assert_tidy
+from notebook_page import is_blank, pixels
+from tidy import assert_keys_stay, assert_prompt, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
 
@@ -12,16 +11,6 @@ CELLS = [
     "labels = tk.LabelBrowser(data, model)\nlabels",
 ]
 KINDS = {".tk-errors": "missed", ".tk-labels": "misplaced"}
-
-
-@pytest.fixture(scope="module")
-def notebook(browser, server):
-    from notebook_page import NotebookPage
-
-    page = NotebookPage(browser, server, width=1280, height=1400)
-    page.open(CELLS, "browsers.ipynb").run_all()
-    yield page
-    page.shut_down()
 
 
 @pytest.fixture(params=[".tk-errors", ".tk-labels"])
@@ -40,7 +29,6 @@ def widget(notebook, name):
 def test_it_appears_and_is_not_blank(notebook, widget):
     for canvas in widget.locator("canvas.tk-canvas").all():
         assert not is_blank(pixels(canvas))
-    assert notebook.errors == []
 
 
 def test_another_kind_and_the_next_page_change_the_pictures(notebook, widget, name):
@@ -59,21 +47,12 @@ def test_another_kind_and_the_next_page_change_the_pictures(notebook, widget, na
 
 
 @pytest.mark.parametrize("width", [1280, 1920])
-def test_nothing_is_cut_and_nothing_overlaps(notebook, widget, width):
-    notebook.page.set_viewport_size({"width": width, "height": 1400})
-    assert_tidy(widget, 14 if width == 1280 else 19)
-    notebook.page.set_viewport_size({"width": 1280, "height": 1400})
+def test_nothing_is_cut_and_nothing_overlaps(widget, width):
+    assert_tidy(widget, width)
 
 
 def test_keys_stay_in_the_widget(notebook, widget):
-    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
-    before = notebook.page.evaluate(cells)
-    for control in ("kind", "next"):
-        notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
-        widget.locator(f"[data-control={control}]").focus()
-        for key in "dd":  # would delete the cell; a "b" before it would make up for that
-            notebook.page.keyboard.press(key)
-    assert notebook.page.evaluate(cells) == before
+    assert_keys_stay(notebook, widget, "kind", "next")
 
 
 def test_the_threshold_by_keyboard_moves_counts_matrix_and_the_mark_on_the_curve(notebook):
@@ -99,6 +78,4 @@ def test_markup_in_a_class_name_stays_text(notebook):
 def test_a_slider_answers_at_once(notebook, selector, control):
     widget = notebook.widget(selector)
     widget.scroll_into_view_if_needed()
-    times = [notebook.page.evaluate(MOVE, [widget.element_handle(), control, 300 + 9 * place]) for place in range(20)]
-    print(selector, "ms, median and p95:", np.percentile(times, [50, 95]).round())
-    assert np.median(times) <= 300, sorted(times)
+    assert_prompt(selector, moves(notebook, widget, control))

@@ -1,15 +1,12 @@
 """The IoU playground in a real browser: dragged, resized, moved by keys, and how fast it answers."""
 
-import numpy as np
 import pytest
-from notebook_page import MOVE, NotebookPage, is_blank, pixels
+from notebook_page import is_blank, pixels
+from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
 
-CELLS = [
-    "import teachkit as tk\nplayground = tk.IoUPlayground()\nplayground",
-    "print('a cell to lose')",
-]
+CELLS = ["import teachkit as tk\nplayground = tk.IoUPlayground()\nplayground"]
 # [widget, px] → drags the box so far to the right → ms until the drawing has it, until numbers and arrows have it
 DRAG = """async ([widget, shift]) => {
     const handle = widget.querySelector('[data-control=box]'), frame = handle.getBoundingClientRect();
@@ -28,14 +25,6 @@ DRAG = """async ([widget, shift]) => {
     await new Promise(requestAnimationFrame);
     return [drawn, performance.now() - started];
 }"""
-
-
-@pytest.fixture(scope="module")
-def notebook(browser, server):
-    page = NotebookPage(browser, server, width=1280, height=1000)
-    page.open(CELLS, "iou.ipynb").run_all()
-    yield page
-    page.shut_down()
 
 
 @pytest.fixture
@@ -62,7 +51,6 @@ def test_it_appears_and_is_not_blank(notebook, widget):
     assert not is_blank(pixels(widget.locator("canvas")))
     assert widget.locator("[data-number=ciou-1]").inner_text() == "0.953"
     assert widget.locator("[data-number=iou-6]").inner_text() == "0"
-    assert notebook.errors == []
 
 
 def test_the_box_is_dragged_even_by_an_arrow_that_lies_over_it(notebook, widget):
@@ -115,30 +103,17 @@ def test_menus_slider_and_field_answer_and_nonsense_is_refused(notebook, widget)
     for _ in range(20):
         notebook.page.keyboard.press("ArrowLeft")
     notebook.wait(widget, f"widget.dataset.predicted !== '{before}'")
+    assert_refused(notebook, widget, "typed")
     field = widget.locator("[data-control=typed]")
-    field.fill("<b>")
-    field.press("Enter")
-    notebook.wait(widget, "!widget.querySelector('.tk-message').hidden")
-    assert "<b>" in widget.locator(".tk-message").inner_text()
     field.fill("10, 20, 30, 40")
     field.press("Enter")
     notebook.wait(widget, "widget.dataset.predicted === '10 20 30 40'")
 
 
 def test_keys_stay_inside_and_everything_has_a_name(notebook, widget):
-    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
-    before = notebook.page.evaluate(cells)
-    for control in ("box", "measure", "along", "typed"):
-        notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
-        widget.locator(f"[data-control={control}]").focus()
-        for key in "dd":  # would delete the cell; a "b" before it would make up for that
-            notebook.page.keyboard.press(key)
-        assert notebook.page.evaluate(cells) == before
+    assert_keys_stay(notebook, widget, "box", "measure", "along", "typed")
     widget.locator("[data-control=typed]").fill("40, 52, 60, 72")
-    nameless = widget.evaluate("""widget => [...widget.querySelectorAll('input, select, button, canvas, [role]')]
-        .filter(one => one.role !== 'status' && one.ariaHidden !== 'true'
-            && !(one.ariaLabel || one.labels?.[0]?.textContent || one.textContent)).map(one => one.outerHTML)""")
-    assert nameless == []
+    assert_named(widget)
     notebook.page.wait_for_timeout(1000)  # so long it keeps quiet after the last sentence
     widget.locator("[data-control=box]").focus()
     notebook.page.keyboard.press("ArrowRight")
@@ -146,31 +121,13 @@ def test_keys_stay_inside_and_everything_has_a_name(notebook, widget):
 
 
 @pytest.mark.parametrize("width", [1280, 1920, 700])
-def test_nothing_is_cut_and_nothing_overlaps(notebook, widget, width):
-    notebook.page.set_viewport_size({"width": width, "height": 1000})
-    cut = widget.evaluate("""widget => [...widget.querySelectorAll(
-        'button, label, h2, .tk-note, select, td, th, input')]
-        .filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline')
-        .map(one => one.textContent || one.value)""")
-    boxes = widget.evaluate("""widget => [...widget.querySelectorAll(
-        'button, label, .tk-field, select, input[type=range], .tk-chart, .tk-stage, .tk-wide, .tk-said')]
-        .map(one => one.getBoundingClientRect()).map(box => [box.left, box.top, box.right, box.bottom])""")
-    size = widget.locator(".tk-controls").evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
-    notebook.page.set_viewport_size({"width": 1280, "height": 1000})
-    assert cut == []
-    left, top, right, bottom = np.array(boxes).T
-    overlap_x = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    overlap_y = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    assert not ((overlap_x > 1) & (overlap_y > 1) & ~np.eye(len(boxes), dtype=bool)).any()
-    assert size >= 14
+def test_nothing_is_cut_and_nothing_overlaps(widget, width):
+    assert_tidy(widget, width)
 
 
 def test_it_answers_quickly(notebook, widget):
-    slid = [notebook.page.evaluate(MOVE, [widget.element_handle(), "along", 200 + 9 * move]) for move in range(30)]
+    assert_prompt("slider", moves(notebook, widget, "along"))
     dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 5 if move % 2 else -5]) for move in range(30)]
-    under_hand, numbers = np.array(dragged).T
-    for name, times in (("slider", slid), ("under the hand", under_hand), ("its numbers", numbers)):
-        print(name, [round(float(np.percentile(times, share)), 1) for share in (50, 95)], "ms, median and p95")
-    assert np.median(slid) <= 300
-    assert np.median(numbers) <= 300
-    assert np.median(under_hand) <= 60
+    under_hand, numbers = zip(*dragged, strict=True)
+    assert_prompt("under the hand", under_hand, 60)
+    assert_prompt("its numbers", numbers)

@@ -2,9 +2,9 @@
 
 import json
 
-import numpy as np
 import pytest
-from notebook_page import NotebookPage, is_blank, pixels
+from notebook_page import is_blank, pixels
+from tidy import assert_keys_stay, assert_tidy
 
 pytestmark = pytest.mark.browser
 
@@ -33,14 +33,6 @@ ask("by keys")""",
 ]
 
 
-@pytest.fixture(scope="module")
-def notebook(browser, server):
-    page = NotebookPage(browser, server, width=1280, height=1000)
-    page.open(CELLS, "prediction.ipynb").run_all()
-    yield page
-    page.shut_down()
-
-
 @pytest.fixture
 def widgets(notebook):
     both = [notebook.widget(".tk-prediction", place) for place in (0, 1)]
@@ -66,7 +58,6 @@ def test_it_appears_and_hides_what_happens(notebook, widgets, server):
         assert not widget.locator(".tk-evidence").is_visible()
         assert "valley is left" not in widget.inner_html()
         assert "<b>the loss</b>" in widget.locator("legend").inner_text()  # markup stays text
-    assert notebook.errors == []
 
 
 def test_it_is_committed_to_by_keys(notebook, widgets, server):
@@ -107,14 +98,7 @@ def test_it_is_committed_to_by_mouse_and_only_the_first_choice_counts(notebook, 
 
 
 def test_keys_stay_in_the_widget(notebook, widgets):
-    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
-    before = notebook.page.evaluate(cells)
-    for part in ("input", "[data-control=reset]"):
-        notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
-        widgets[0].locator(part).first.focus()
-        for key in "bdd":  # a new cell below; delete this cell
-            notebook.page.keyboard.press(key)
-            assert notebook.page.evaluate(cells) == before, (part, key)
+    assert_keys_stay(notebook, widgets[0], "input", "reset")
 
 
 @pytest.mark.parametrize("width", [1280, 1920, 600])
@@ -122,18 +106,4 @@ def test_nothing_is_cut_and_nothing_overlaps(notebook, widgets, width):
     notebook.execute("questions['by keys'].commit(0)")
     notebook.wait(widgets[0], "widget.querySelector('.tk-evidence').naturalWidth > 0")
     assert widgets[0].locator("input").nth(0).is_checked()  # committed from a cell
-    notebook.page.set_viewport_size({"width": width, "height": 1000})
-    cut = widgets[0].evaluate("""widget => [...widget.querySelectorAll('button, label, legend, h2, p, fieldset, img')]
-        .filter(one => one.scrollWidth > one.clientWidth + 1
-            || one.getBoundingClientRect().right > widget.getBoundingClientRect().right)
-        .map(one => one.textContent || one.alt)""")
-    boxes = widgets[0].evaluate("""widget => [...widget.querySelectorAll('button, label, legend, h2, p, img')]
-        .map(one => one.getBoundingClientRect()).map(box => [box.left, box.top, box.right, box.bottom])""")
-    size = widgets[0].locator(".tk-choices").evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
-    notebook.page.set_viewport_size({"width": 1280, "height": 1000})
-    assert cut == []
-    left, top, right, bottom = np.array(boxes).T
-    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    assert not ((across > 1) & (down > 1) & ~np.eye(len(boxes), dtype=bool)).any()
-    assert size >= 14
+    assert_tidy(widgets[0], width)

@@ -1,8 +1,8 @@
 """A replay opened from the disk, in a browser without a network: what it shows at each step is what the log says."""
 
-import numpy as np
 import pytest
 from notebook_page import is_blank, pixels
+from tidy import assert_tidy
 
 from teachkit.learn import recorded
 from teachkit.watch import replay
@@ -111,16 +111,4 @@ def test_the_keyboard_goes_step_by_step_and_the_boxes_follow(page, widget):
 def test_nothing_is_cut_and_nothing_overlaps(page, widget, width):
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    cut = widget.evaluate("""widget =>
-        [...widget.querySelectorAll('button, label, h2, h3, td, th, .tk-note, .tk-now, output')]
-        .filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline')
-        .map(one => one.textContent)""")
-    assert cut == []
-    boxes = widget.evaluate("""widget => [...widget.querySelectorAll('.tk-chart, .tk-now, .tk-transport > *')]
-        .map(one => one.getBoundingClientRect()).map(box => [box.left, box.top, box.right, box.bottom])""")
-    left, top, right, bottom = np.array(boxes).T
-    over_x = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    over_y = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    assert not ((over_x > 1) & (over_y > 1) & ~np.eye(len(boxes), dtype=bool)).any()
-    size = widget.locator(".tk-now").evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
-    assert size >= 14
+    assert_tidy(widget, width)

@@ -1,21 +1,89 @@
-"""Nothing cut, nothing over something else, and letters large enough."""
+"""What every widget is held to: nothing cut or covered, keys that stay inside, names for all, prompt answers."""
+
+from collections.abc import Iterable
 
 import numpy as np
+from notebook_page import MOVE, NotebookPage
 from playwright.sync_api import Locator
 
+IN_WORDS = (
+    "button, label, legend, fieldset, h2, h3, p, select, input, output, td, th, figcaption, img, "
+    ".tk-note, .tk-now, .tk-numbers"
+)
+PARTS = (
+    "button, label, legend, h2, p, ol, img, select, input[type=range], table, .tk-field, .tk-slider, .tk-chart, "
+    ".tk-gallery, .tk-panel, .tk-key, .tk-stage, .tk-wide, .tk-said, .tk-now, .tk-transport > *, .tk-tables > div"
+)
+LETTERS = ".tk-page, .tk-controls, .tk-lead, .tk-choices, .tk-now"
+# [what is in words, parts, letters] → words that are cut, pairs of parts that overlap, the letters' sizes in px
+LOOK = """(widget, [words, parts, letters]) => {
+    const all = (selector) => [...widget.querySelectorAll(selector)].filter(one => one.checkVisibility());
+    const told = (one) => one.textContent || one.value || one.alt || one.className;
+    const edge = widget.getBoundingClientRect().right + 1;
+    const scrolls = (one) =>
+        one !== widget && (getComputedStyle(one).overflowX === 'auto' || scrolls(one.parentElement));
+    const cut = all(words).filter(one => getComputedStyle(one).display !== 'inline'
+        && (one.scrollWidth > one.clientWidth + 1 || (one.getBoundingClientRect().right > edge && !scrolls(one))));
+    const boxes = all(parts).map(one => [one, one.getBoundingClientRect()]);
+    const over = boxes.flatMap(([one, a], place) => boxes.slice(place + 1).filter(([other, b]) =>
+        !one.contains(other) && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1).map(([other]) => [told(one), told(other)]));
+    const sizes = all(letters).map(one => parseFloat(getComputedStyle(one).fontSize));
+    return [cut.map(told), over, sizes, boxes.length];
+}"""
+CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.id)"
 
-def assert_tidy(widget: Locator, size: float) -> None:
-    """size: px, the least that its text may have."""
-    cut = widget.evaluate("""widget => [...widget.querySelectorAll('button, label, h2, .tk-note, select, .tk-field')]
-        .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent || one.value)""")
+
+def assert_tidy(widget: Locator, width: int) -> None:
+    """width: px, of the window while it is looked at."""
+    page, before = widget.page, widget.page.viewport_size
+    page.set_viewport_size({"width": width, "height": before["height"]})
+    page.wait_for_timeout(200)  # JupyterLab lays its panels out anew
+    cut, over, sizes, parts = widget.evaluate(LOOK, [IN_WORDS, PARTS, LETTERS])
+    page.set_viewport_size(before)
+    assert parts > 2
     assert cut == []
-    boxes = widget.evaluate("""widget => [...widget.querySelectorAll(
-        'button, label, .tk-field, select, input[type=range], .tk-gallery, .tk-panel, .tk-key, ol, ' +
-        'table:not(:has(button))')]
-        .filter(one => one.offsetParent).map(one => one.getBoundingClientRect())
-        .map(box => [box.left, box.top, box.right, box.bottom])""")
-    left, top, right, bottom = np.array(boxes).T
-    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    assert not ((across > 1) & (down > 1) & ~np.eye(len(boxes), dtype=bool)).any()
-    assert widget.locator(".tk-page").evaluate("node => parseFloat(getComputedStyle(node).fontSize)") >= size
+    assert over == []
+    assert min(sizes) >= (19 if width >= 1920 else 14)
+
+
+def assert_keys_stay(notebook: NotebookPage, widget: Locator, *controls: str) -> None:
+    """None, by name or tag, adds ("b") or deletes ("d d") a cell. By ids: a notebook's only cell is replaced."""
+    before = notebook.page.evaluate(CELLS)
+    for control in controls:
+        for keys in ("b", "dd"):
+            notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }")
+            widget.locator(f"[data-control={control}], {control}").first.focus()
+            for key in keys:
+                notebook.page.keyboard.press(key)
+            notebook.page.wait_for_timeout(100)
+            assert notebook.page.evaluate(CELLS) == before, (control, keys)
+
+
+def assert_named(widget: Locator) -> None:
+    """Every control and picture has a name for screen readers."""
+    nameless = widget.evaluate("""widget => [...widget.querySelectorAll('input, select, button, canvas, [role]')]
+        .filter(one => !one.hidden && one.role !== 'status' && one.ariaHidden !== 'true'
+            && !(one.ariaLabel || one.labels?.[0]?.textContent || one.textContent)).map(one => one.outerHTML)""")
+    assert nameless == []
+
+
+def assert_refused(notebook: NotebookPage, widget: Locator, control: str, nonsense: str = "<b>") -> None:
+    """What is typed there is refused in words that repeat it, as text."""
+    field = widget.locator(f"[data-control={control}]")
+    field.fill(nonsense)
+    field.press("Enter")
+    notebook.wait(widget, "!widget.querySelector('.tk-message').hidden")
+    assert nonsense in widget.locator(".tk-message").inner_text()
+
+
+def moves(notebook: NotebookPage, widget: Locator, control: str, first: int = 200) -> list[float]:
+    """ms from each of thirty moves of a slider to its answer on the screen."""
+    return [notebook.page.evaluate(MOVE, [widget.element_handle(), control, first + 9 * move]) for move in range(30)]
+
+
+def assert_prompt(name: str, times: Iterable[float], most: float = 300) -> None:
+    """most: ms, of half of them."""
+    median, late = np.percentile(list(times), [50, 95])
+    print(f"{name}: median {median:.1f} ms, p95 {late:.1f} ms")
+    assert median <= most
