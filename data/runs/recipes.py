@@ -148,10 +148,35 @@ def worse_data() -> None:
     write_log("worse_data", [learn_from(fault, seed) for fault in FAULTS for seed in range(3)])
 
 
+def batches() -> None:
+    """For lesson 09: batches of 1 to 64, three seeds each, with the same rate and with one that grows along."""
+    from teachkit.learn.batch_sizes import SIZES, learn_in_batches
+
+    runs = [learn_in_batches(size, seed, grown=grown) for grown in (False, True) for size in SIZES for seed in range(3)]
+    write_log("batch_sizes", runs)
+
+
+def searches() -> None:
+    """For lesson 10: three searches for a rate; who was ever the winner is trained anew with three other seeds."""
+    from teachkit.learn.search import again, best, search
+
+    lines = []
+    for seed in range(3):
+        trials = search(16, seed=seed, weights=False, progress=False)
+        for so_far in range(1, len(trials) + 1):
+            winner = best(trials[:so_far])
+            if "again" not in winner:
+                winner["again"] = [again(winner, 10 + other) for other in range(3)]
+        lines += [{"seed": seed, **trial} for trial in trials]
+    write_log("searches", lines)
+
+
 RECIPES: dict[str, Callable[[], None]] = {
     "rates": rates,
     "unseen": unseen,
     "worse_data": worse_data,
+    "batches": batches,
+    "searches": searches,
     "overfit": overfit,
     "plenty": plenty,
     "shapes": shapes,

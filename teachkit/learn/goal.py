@@ -1,6 +1,7 @@
 """When a run is good enough, and when it no longer gets better."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,3 +58,17 @@ class Goal:
         """The best score of another metric is no score to beat."""
         same = state["metric"] == self.metric
         self.best, self.stale = (state["best"], state["stale"]) if same else (None, 0)
+
+
+def stopped_early(scores: Sequence[float], patience: int) -> tuple[int, int]:
+    """Where a run with these scores would have ended, had it been given this patience → (last epoch, kept epoch).
+
+    Both are counted from 1; a run that is never stopped ends with its last score.
+    """
+    goal, kept = Goal(early_stop=patience), 0
+    for epoch, score in enumerate(scores, start=1):
+        if goal.is_better({goal.metric: score}):
+            kept = epoch
+        if goal.reason_to_stop({goal.metric: score}):
+            return epoch, kept
+    return len(scores), kept

@@ -1,10 +1,11 @@
-"""Time since the process began, and the memory in use."""
+"""Time since the process began, the memory in use, and what of it a backward pass will need."""
 
 import time
 from typing import Any
 
 import psutil
 import torch
+from torch import Tensor, nn
 
 MEGABYTE = 2**20
 _process = psutil.Process()
@@ -27,3 +28,21 @@ def usage(device: torch.device) -> dict[str, Any]:
         except (ImportError, RuntimeError):  # no NVML for this driver: a figure less, not a reason to stop
             found["gpu_percent"] = None
     return found
+
+
+def kept_for_backward(model: nn.Module, images: Tensor) -> int:
+    """Bytes that a forward pass puts aside for the backward pass: outputs of layers, weights left out. images: a batch.
+
+    Each piece of memory counts once, however many layers ask for it. The model is left in training mode.
+    """
+    weights = {one.data_ptr() for one in model.state_dict().values()}
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.data_ptr() not in weights:
+            sizes[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.train()(images)
+    return sum(sizes.values())

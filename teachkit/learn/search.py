@@ -28,8 +28,9 @@ def search(
 
     {"kind": "trial", "number", "lr", "box", "cls", "dfl", "marks" (objects found after each pass of 16 steps),
     "found", "objects", "state": "complete" | "pruned" | "diverged"}. weights: False searches the rate alone.
-    TPE proposes (Bergstra et al. 2011, section 4); what is below the median of earlier trials after the same pass is
-    pruned (Akiba et al. 2019, arXiv 1907.10902, section 3.2). Ctrl-C ends it. UserError if a number is out of range.
+    Optuna (Akiba et al. 2019, arXiv 1907.10902) proposes by TPE (Bergstra et al. 2011), and prunes what is below the
+    median of earlier trials after the same pass (Golovin et al. 2017). Ctrl-C ends it. UserError if a number is out of
+    range.
     """
     for name, value in (("trials", trials), ("steps", steps), ("seed", seed)):
         if type(value) is not int or value < (0 if name == "seed" else 1):
@@ -59,6 +60,13 @@ def best(records: list[Record]) -> Record:
     if not complete:
         raise UserError("no trial of the search is complete: search longer, or with smaller rates")
     return max(complete, key=lambda record: record["found"])
+
+
+def again(record: Record, seed: int, *, steps: int = 96) -> int:
+    """Objects found with the settings of a trial, trained anew: other first weights, another order, the same exam."""
+    factors = {f"{name} factor": record[name] / usual for name, usual in LossWeights().as_dict().items()}
+    fixed = _optuna().trial.FixedTrial({"lr": record["lr"], **factors})
+    return int(_train(fixed, steps, seed, True)["found"])
 
 
 def _train(trial: Any, steps: int, seed: int, weights: bool) -> Record:

@@ -1,5 +1,6 @@
 """The small training on data made worse on purpose: one fault at a time, marked by an exam that has none."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -80,6 +81,12 @@ def learn_from(fault: str, seed: int = 0, passes: int = PASSES) -> Record:
     run["found"], run["objects"] = objects_found([detections], [marks.ground_truth])
     run["per_class"] = [_of_class(detections, marks, number) for number in range(len(CLASSES))]
     return run
+
+
+def last_values(runs: Sequence[Record], fault: str, name: str) -> list[float]:
+    """Of each run with that fault: "found", or a loss such as "cls" or "val_cls" after its last pass."""
+    values = [run[name] for run in runs if run["fault"] == fault]
+    return [value[-1] if isinstance(value, list) else value for value in values]
 
 
 def _mark(trainer: Trainer, marks: Batch) -> dict[str, float]:

@@ -1,10 +1,12 @@
-"""Figures of whole runs, training against validation, and of precision against recall."""
+"""Figures of whole runs, training against validation, of faults in the data, of counts, and of precision."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from teachkit.learn.records import Record
+from teachkit.learn.worse_data import last_values
+from teachkit.scoring.counting import THRESHOLDS
 from teachkit.scoring.precision import RECALLS, PrecisionRecall
 from teachkit.watch.plots import PALETTE, Picture
 
@@ -19,6 +21,18 @@ def mean_of_epochs(records: Sequence[Record], name: str) -> list[float]:
 def of_epochs(records: Sequence[Record], name: str) -> list[float]:
     """One column of the epoch records, such as map50 or val_total."""
     return [record[name] for record in records if record["kind"] == "epoch"]
+
+
+def after_the_best(records: Sequence[Record], more: float = 0.08) -> tuple[float, list[str]]:
+    """What happens after the exam's total loss was lowest.
+
+    → (the share by which the training loss goes on to fall, the losses that end higher on the exam than at their own
+    lowest, by the share `more`).
+    """
+    training, exam = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
+    of_loss = {name: of_epochs(records, f"val_{name}") for name in ("box", "cls", "dfl")}
+    worse = [name for name, values in of_loss.items() if values[-1] > (1 + more) * min(values)]
+    return 1 - training[-1] / training[int(np.argmin(exam))], worse
 
 
 def training_and_validation(runs: Mapping[str, Sequence[Record]], name: str = "total") -> Picture:
@@ -42,6 +56,43 @@ def training_and_validation(runs: Mapping[str, Sequence[Record]], name: str = "t
         axes.grid(alpha=0.3)
     handles, labels = losses.get_legend_handles_labels()
     picture.legend(handles, labels, loc="outside lower center", ncols=len(runs), fontsize=8, frameon=False)
+    return picture
+
+
+def faults_side_by_side(runs: Sequence[Record]) -> Picture:
+    """Objects found and the exam's losses, by what was wrong with the training data. runs: of `worse_data.learn_from`.
+
+    A bar is the mean of the runs with that fault, each dot one run.
+    """
+    faults = list(dict.fromkeys(run["fault"] for run in runs))
+    objects = runs[0]["objects"]
+    panels = {
+        "found": f"objects found, of {objects}",
+        "val_box": "exam: box loss",
+        "val_cls": "exam: class loss",
+        "val_dfl": "exam: DFL",
+    }
+    picture = Picture(figsize=(9.5, 5), alt=f"Objects found and exam losses, one bar for each of: {', '.join(faults)}")
+    for axes, (name, title) in zip(picture.subplots(2, 2, sharey=True).flat, panels.items(), strict=True):
+        for place, fault in enumerate(faults):
+            values = last_values(runs, fault, name)
+            axes.barh(place, np.mean(values), color=PALETTE[0] if place else "#8a96a5", hatch="" if place else "//")
+            axes.plot(values, [place] * len(values), "o", color="black", markersize=4)
+        axes.set(title=title, yticks=range(len(faults)), yticklabels=faults)
+        axes.grid(axis="x", alpha=0.3)
+    axes.invert_yaxis()  # shared by all four
+    return picture
+
+
+def count_error_by_threshold(errors: Mapping[str, Sequence[float]]) -> Picture:
+    """Mean absolute error of a count at each threshold. errors: name → what `scoring.count_errors` gives."""
+    picture = Picture(figsize=(8, 3.2), alt=f"Error of the count by score threshold, a valley: {', '.join(errors)}")
+    axes = picture.subplots()
+    for (name, values), look in zip(errors.items(), ("o-", "s--", "^:"), strict=False):
+        axes.plot(THRESHOLDS, values, look, color=PALETTE[len(axes.lines)], label=name)
+    axes.set(xlabel="score threshold", ylabel="mean absolute error,\nobjects a picture", xlim=(0, 1), ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
     return picture
 
 

@@ -8,7 +8,8 @@ import psutil
 import pytest
 import torch
 
-from teachkit.learn.resources import process_seconds, usage
+from teachkit.feed.detector import Detector
+from teachkit.learn.resources import kept_for_backward, process_seconds, usage
 from tests.learn.tiny import make_batches
 
 
@@ -21,6 +22,15 @@ def test_seconds_count_from_the_start_of_the_process_and_only_forward(monkeypatc
 
 def test_memory_in_use_is_that_of_the_process():
     assert usage(torch.device("cpu"))["rss_mb"] == pytest.approx(psutil.Process().memory_info().rss / 2**20, rel=0.2)
+
+
+def test_what_is_kept_for_the_backward_pass_grows_with_the_pictures_and_leaves_the_weights_out():
+    layers = torch.nn.Sequential(torch.nn.Linear(1000, 50), torch.nn.Sigmoid(), torch.nn.Linear(50, 1))
+    wanted = 4 * (1000 + 50)  # what the first layer is fed, and what the sigmoid gives, which the last one shares
+    assert kept_for_backward(layers, torch.randn(1, 1000)) == wanted
+    assert kept_for_backward(layers, torch.randn(7, 1000)) == 7 * wanted
+    images, model = torch.rand(4, 3, 64, 64), Detector(2, device="cpu")
+    assert kept_for_backward(model, images) == pytest.approx(4 * kept_for_backward(model, images[:1]), rel=0.02)
 
 
 @pytest.mark.gpu

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from teachkit.errors import UserError
-from teachkit.learn.search import FACTORS, RATES, best, search
+from teachkit.learn import recorded
+from teachkit.learn.search import FACTORS, RATES, again, best, search
 from teachkit.structures import LossWeights
 
 
@@ -32,6 +33,13 @@ def test_the_same_seed_proposes_and_finds_the_same(records):
 def test_the_best_is_a_complete_trial_that_found_most(records):
     complete = [record for record in records if record["state"] == "complete"]
     assert best(records)["found"] == max(record["found"] for record in complete)
+
+
+def test_a_trial_trained_anew_with_its_own_seed_finds_the_same(records):
+    """And so does one with another seed, twice; that seeds differ is for the recorded searches."""
+    winner = best(records)
+    assert again(winner, 1, steps=48) == winner["found"]
+    assert again(winner, 5, steps=48) == again(winner, 5, steps=48)
 
 
 def test_without_weights_only_the_rate_is_searched():
@@ -63,3 +71,11 @@ def test_numbers_out_of_range_are_refused(refused):
 def test_a_search_without_a_complete_trial_has_no_best():
     with pytest.raises(UserError, match="no trial"):
         best([{"state": "diverged", "found": 0}])
+
+
+def test_in_each_recorded_search_the_winner_found_more_than_it_finds_anew_on_average():
+    """What lesson 10 says of the luckiest of many."""
+    trials = recorded.records("searches")
+    for seed in range(3):
+        winner = best([one for one in trials if one["seed"] == seed])
+        assert winner["found"] > sum(winner["again"]) / 3 + 2

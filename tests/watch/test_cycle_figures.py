@@ -42,6 +42,31 @@ def test_what_lesson_09_says_of_32_pictures_holds_on_three_seeds(runs):
         assert not [one for one in log if one["kind"] == "event"]
 
 
+def test_after_the_best_says_the_same_in_two_values(runs):
+    for log in runs.values():
+        fallen, worse = cycle_figures.after_the_best(log)
+        assert fallen > 1 / 3
+        assert worse == ["cls"]
+
+
+def test_faults_side_by_side_has_a_dot_for_each_run():
+    picture = cycle_figures.faults_side_by_side(recorded.records("worse_data"))
+    assert picture.axes[0].get_title() == "objects found, of 148"
+    assert all(sum(len(line.get_xdata()) for line in axes.lines) == 18 for axes in picture.axes)
+    assert picture.axes[0].get_yticklabels()[0].get_text() == "clean"
+    assert picture.axes[0].yaxis_inverted()
+    assert spread_of(picture) > 10
+
+
+def test_the_error_of_a_count_has_a_line_for_each_split_over_all_thresholds():
+    picture = cycle_figures.count_error_by_threshold({"val": np.linspace(3, 1, 19), "test": np.linspace(1, 3, 19)})
+    val, test = picture.axes[0].lines
+    assert (val.get_ydata()[0], test.get_ydata()[-1]) == (3, 3)
+    assert (val.get_xdata()[0], val.get_xdata()[-1]) == (0.05, 0.95)
+    assert val.get_color() != test.get_color()
+    assert val.get_linestyle() != test.get_linestyle()
+
+
 def test_the_figures_show_something(runs):
     assert spread_of(cycle_figures.training_and_validation(runs)) > 10
     hits = np.array([True, False, True, False, True])

@@ -1,0 +1,94 @@
+// One chart over recorded runs, with sliders that stop at certain numbers, menus, and a table of what they come to.
+
+// As `swatch`, but a line without a marker and a marker without a line are drawn as such.
+function sign(look) {
+  const canvas = element("canvas", { class: "tk-swatch", width: 56, height: 20, "aria-hidden": "true" });
+  const pen = canvas.getContext("2d");
+  pen.strokeStyle = pen.fillStyle = look.colour;
+  pen.lineWidth = look.width && look.width + 1.5;
+  pen.setLineDash(look.dash);
+  pen.beginPath();
+  pen.moveTo(2, 10);
+  pen.lineTo(54, 10);
+  if (look.width) pen.stroke();
+  if (look.marker) drawMarker(pen, look.marker, 28, 10, 8);
+  return canvas;
+}
+
+class LineChart {
+  constructor(setup) {
+    this.setup = setup;
+    this.lines = [];
+    this.canvas = new Canvas(setup.title, (...place) => this.draw(...place));
+    const legend = Object.values(setup.looks).map((look) =>
+      element("span", { class: "tk-look" }, sign(look), look.label));
+    this.node = element("figure", { class: "tk-chart tk-panel" },
+      element("figcaption", {}, setup.caption, element("span", { class: "tk-note tk-looks" }, ...legend)), this.canvas.node);
+  }
+  show(lines, words) {
+    this.lines = lines;
+    this.canvas.node.dataset.points = lines.reduce((sum, line) => sum + line.points.length, 0);
+    this.canvas.node.setAttribute("aria-label", `${this.setup.title} ${words}`);
+    this.canvas.paint();
+  }
+  draw(pen, width, height, size) {
+    const { x, y, left, right, top, bottom } = axes(pen, width, height, size, this.setup);
+    for (const line of this.lines) {
+      const look = this.setup.looks[line.look];
+      pen.save();
+      pen.beginPath();
+      pen.rect(left - size / 2, top - size, right - left + size, bottom - top + 1.5 * size);
+      pen.clip();
+      pen.strokeStyle = pen.fillStyle = look.colour;
+      pen.lineWidth = look.width;
+      pen.setLineDash(look.dash);
+      pen.beginPath();
+      if (look.width) line.points.forEach(([across, up]) => pen.lineTo(x(across), y(up)));
+      if (look.width) pen.stroke();
+      if (look.marker) line.points.forEach(([across, up]) => drawMarker(pen, look.marker, x(across), y(up), size * 0.4));
+      pen.restore();
+      if (!line.note || !line.points.length) continue;
+      const [across, up] = line.points.at(-1);
+      pen.font = `600 ${size}px system-ui, sans-serif`;
+      pen.fillStyle = COLOURS.ink;
+      const outside = x(across) + pen.measureText(line.note).width + size > right;
+      pen.textAlign = outside ? "right" : "left";
+      pen.textBaseline = "bottom";
+      pen.fillText(line.note, x(across) + (outside ? -0.6 : 0.6) * size, Math.max(top + size * 1.2, y(up) - size * 0.3));
+    }
+  }
+  close() { this.canvas.close(); }
+}
+
+function render(view) {
+  return playground(view, "recorded", ({ setup, page, set, root }) => {
+    const chart = new LineChart(setup);
+    const controls = {};
+    for (const [name, label, numbers] of setup.sliders) {
+      const last = numbers.length - 1;
+      const scale = { toPlace: (value) => Math.max(0, numbers.indexOf(value)) / last, toValue: (place) => numbers[Math.round(place * last)] };
+      controls[name] = slider(label, scale, { name, onMove: (value) => set({ [name]: value }), onTyped: (text) => set({ [name]: text }) });
+      controls[name].range.step = Math.floor(1e9 / last) / 1e6; // an arrow key goes to the next number, End to the last
+    }
+    for (const [name, label, choices] of setup.menus) {
+      controls[name] = menu(label, choices, (value) => set({ [name]: value }));
+      controls[name].node.querySelector("select").dataset.control = name;
+    }
+    const table = element("tbody");
+    page.append(chart.node, element("div", { class: "tk-controls" }, ...Object.values(controls).map((one) => one.node),
+      element("table", { class: "tk-numbers-table" }, table)));
+    return {
+      show: ({ lines, values, told, words, refused }, fresh) => {
+        chart.show(lines, words);
+        if (fresh) for (const [name, one] of Object.entries(controls)) one.show(values[name]);
+        if (refused) for (const one of Object.values(controls)) one.refuse?.();
+        table.replaceChildren(...told.map(([name, text]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, text))));
+        root.dataset.values = JSON.stringify(values);
+        root.dataset.told = words;
+      },
+      close: () => chart.close(),
+    };
+  });
+}
+
+export default { render };
