@@ -45,7 +45,9 @@ function guardKeys(root) {
   for (const kind of ["keydown", "keypress", "keyup"]) root.addEventListener(kind, guard);
 }
 
-let controlsMade = 0; // makes the ids that tie a label to its control unique on the page
+// Makes the ids that tie a label to its control, and a choice to its group, unique on the page. Each widget brings this
+// file along anew, so a count from 0 would give two widgets the same ids.
+let controlsMade = Math.floor(Math.random() * 2 ** 40);
 
 function button(text, onclick, attributes = {}) {
   return element("button", { type: "button", class: "tk-button", onclick, ...attributes }, text);
