@@ -5,6 +5,7 @@
 # make demo    the instructor's cockpit as a page of its own; bench-live and compat measure it
 # make store    runs notebooks and stores their outputs: make store NOTEBOOKS=notebooks/03_punish_box.ipynb
 # make offline  the notebooks' tests with the network cut (Linux)
+# make read     runs every notebook in JupyterLab and tells what a student would trip over: errors, dead widgets, broken pictures
 # make recordings   makes the recorded runs in data/runs anew
 # make site    the lessons as pages to read without a kernel or a network: build/site; site-test looks at them in a browser
 # Each makes .venv and installs requirements.txt when that is needed, and only then.
@@ -17,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: lab test lint units notebooks offline store recordings train bench demo bench-live compat site site-test clean
+.PHONY: lab test lint units notebooks offline store read recordings train bench demo bench-live compat site site-test clean
 
 # What the kernel answers goes to the browser at once.
 PROMPT := kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection
@@ -53,6 +54,9 @@ store: export TEACHKIT_PROGRESS := $(CURDIR)/build/progress.json
 store: $(INSTALLED)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
+
+read: $(INSTALLED)
+	$(BIN)/pytest -m whole --durations=0 tests/browser/test_whole_notebooks.py
 
 recordings: $(INSTALLED)
 	$(BIN)/python data/runs/recipes.py
