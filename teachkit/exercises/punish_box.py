@@ -41,7 +41,7 @@ CLAIMS = {
     ),
     "a CIoU loss is never larger than 1": (
         False,
-        "CIoU falls below 0 when boxes are apart, and 1 − CIoU is then larger than 1; below 2.5 it stays",
+        "distance and shape are taken off the overlap, so that a CIoU may be below 0; below 2.5 the loss stays",
     ),
     "boxes that are apart all have the same IoU loss": (True, "it is 1, however far apart they are"),
     "for a small box inside the truth, the GIoU loss says which way the middle is": (

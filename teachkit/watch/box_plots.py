@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from teachkit.boxes import ciou
@@ -55,17 +56,33 @@ def _curves(axes: Axes, truth: Sequence[float], box: Sequence[float], slide: str
     axes.legend(fontsize=8)
 
 
-def paths(start: Tensor, truth: Tensor, ends: dict[str, Tensor], size: tuple[int, int] = (128, 128)) -> Picture:
-    """Where a box went when each loss moved it. start, truth: [4] px; ends: name of the loss → [4] px."""
-    told = ", ".join(ends)
-    picture = Picture(
-        figsize=(2.6 * len(ends), 2.9), alt=f"Where the same box ends under {told}; the true box is dashed"
-    )
-    for axes, (name, end) in zip(picture.subplots(1, len(ends), squeeze=False)[0], ends.items(), strict=True):
+def paths(trails: dict[str, Tensor], truth: Tensor, every: int = 50, size: tuple[int, int] = (128, 128)) -> Picture:
+    """How each loss moved the same box: where it began, every so many steps, where it ended.
+
+    trails: name of the loss → [steps + 1, 4] px; truth: [4] px; size: height and width of the picture in px.
+    """
+    alt = f"How the same box moves under {', '.join(trails)}, from its start to its end; the true box is dashed"
+    picture = Picture(figsize=(2.8 * len(trails), 2.9), alt=alt)
+    for axes, (name, trail) in zip(picture.subplots(1, len(trails), squeeze=False)[0], trails.items(), strict=True):
         axes.set(xlim=(0, size[1]), ylim=(size[0], 0), xticks=[], yticks=[], aspect="equal", facecolor="#dfe6ee")
         axes.set_title(f"{name} loss", fontsize=10)
-        draw_box(axes, start.tolist(), PALETTE[4], dashed=False)
-        draw_box(axes, end.tolist(), PALETTE[5])
+        for x1, y1, x2, y2 in trail[every:-1:every].tolist():
+            axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="#8a96a5", linewidth=0.8))
+        draw_box(axes, trail[0].tolist(), PALETTE[4])
+        draw_box(axes, trail[-1].tolist(), PALETTE[5])
         draw_box(axes, truth.tolist(), "white", dashed=True)
-        axes.text(start[0].item() + 1, start[1].item() - 2, "start", fontsize=8)
+        moved = bool((trail[-1] != trail[0]).any())
+        for box, word in ((trail[0], "start" if moved else "start and end"), (trail[-1], "end" if moved else "")):
+            axes.text(box[0].item() + 3, box[3].item() - 3, word, fontsize=8)
+        axes.text(truth[0].item(), truth[1].item() - 3, "truth", fontsize=8)
+    return picture
+
+
+def falling(losses: Sequence[float], name: str) -> Picture:
+    """One loss, step by step, on an axis that begins at 0."""
+    picture = Picture(figsize=(6, 2.6), alt=f"The {name} over {len(losses)} steps")
+    axes = picture.subplots()
+    axes.plot(range(1, len(losses) + 1), losses, color=PALETTE[0], marker="o", markersize=3)
+    axes.set(xlabel="step", ylabel=name, ylim=(0, 1.05 * max(losses)))
+    axes.grid(alpha=0.3)
     return picture

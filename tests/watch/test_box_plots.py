@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from teachkit.boxes import ciou
-from teachkit.watch.box_plots import along_slide, boxes_with_loss, paths
+from teachkit.watch.box_plots import along_slide, boxes_with_loss, falling, paths
 
 TRUTH = torch.tensor([[19.0, 40.0, 48.0, 64.0]])
 
@@ -31,8 +31,18 @@ def test_the_losses_along_a_slide_are_four_curves_told_apart_by_more_than_colour
     assert not blank(picture)
 
 
-def test_where_each_loss_has_led_a_box():
+def test_how_each_loss_has_led_a_box():
     start = torch.tensor([70.0, 70.0, 110.0, 120.0])
-    picture = paths(start, TRUTH[0], {"IoU": start, "CIoU": TRUTH[0] + 1})
+    still, arrives = start.expand(101, 4), torch.stack([start, start - 20, TRUTH[0] + 1])
+    picture = paths({"IoU": still, "CIoU": arrives}, TRUTH[0], every=1)
     assert [axes.get_title() for axes in picture.axes] == ["IoU loss", "CIoU loss"]
+    words = [[text.get_text() for text in axes.texts if text.get_text()] for axes in picture.axes]
+    assert words == [["start and end", "truth"], ["start", "end", "truth"]]
     assert not blank(picture)
+
+
+def test_a_falling_loss_is_drawn_from_zero():
+    axes = falling([3.0, 2.0, 1.0], "box loss").axes[0]
+    assert axes.get_ylim()[0] == 0
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert axes.get_ylabel() == "box loss"
