@@ -11,6 +11,7 @@ from teachkit.exercises.numerals import check_claims, near, row
 from teachkit.punish.losses import dfl_loss
 
 BINS = 16
+MOVE = "move the edge into 0 … 14.99 first"
 CLAIMS = {
     "DFL measures how far the expected edge is from the true one": (
         False,
@@ -30,14 +31,17 @@ CLAIMS = {
     ),
     "DFL makes up for rare classes, as its name says": (
         False,
-        "no class enters it. It is called focal after the loss that it was derived from; in this form it is plain "
-        "cross-entropy over bins",
+        "no class enters it. It is focal by descent only: in this form it is plain cross-entropy over bins",
     ),
-    "when every edge lies exactly on a bin, DFL can reach 0": (
-        True,
-        "then the target is one bin alone, whose entropy is 0",
-    ),
+    "when every edge lies exactly on a bin, DFL can reach 0": (True, "then the target is one bin, of entropy 0"),
 }
+PRICE_MISTAKES: list[tuple[list[float], str]] = [
+    ([2.3026, 0.6931], "swapped: spreading the belief over ten bins costs more than over two"),
+    ([0, 0], "the expected edge is right in both cases, but DFL looks at each bin's share, not at the expectation"),
+    ([1.0, 3.3219], "those are bits; our losses use the natural logarithm"),
+    ([0.6931, 1.1513], "for the even one only one bin is counted: add −.5 log .1 for each of the two target bins"),
+    ([0.6931, 1.6094], "for the even one: what is above the floor is 1.61; DFL itself is the floor and this together"),
+]
 
 
 def _spread(answer: Any) -> list[float] | None:
@@ -108,8 +112,7 @@ def check_floor(answer: Any) -> Verdict:
         return wrong("write one number")
     value = numbers[0]
     known = {
-        0.0: "that is the floor for an edge exactly on a bin. With .7 and .3 even a perfect detector pays: it is the "
-        "entropy of the target",
+        0.0: "that is the floor for an edge exactly on a bin; with .7 and .3 even a perfect detector pays",
         0.881: "that is the entropy in bits; our losses use the natural logarithm",
         0.357: "that is −log .7 alone: weight each bin's −log p by its share, and add the other bin",
         1.204: "that is −log .3 alone: weight each bin's −log p by its share, and add the other bin",
@@ -120,9 +123,7 @@ def check_floor(answer: Any) -> Verdict:
         0.3: "that is the distance to bin 4; the floor is −.7 log .7 − .3 log .3",
     }
     if abs(value - 0.6109) <= 0.006:
-        return right(
-            "−.7 log .7 − .3 log .3 = .611, and no detector gets below it. Only what is above it can be learned."
-        )
+        return right("−.7 log .7 − .3 log .3 = .611, and no detector gets below it; only what is above can be learned.")
     for number, why in known.items():
         if abs(value - number) <= 0.006:
             return wrong(why)
@@ -156,20 +157,11 @@ def check_prices(half: Any, even: Any) -> Verdict:
         return wrong("write two numbers")
     if near(numbers, [0.6931, 2.3026], 0.011):
         return right("log 2 and log 10: the same expected edge, 4.5, and a price of 1.6 for not being sure of it.")
-    if near(numbers, [2.3026, 0.6931], 0.011):
-        return wrong("swapped: spreading the belief over ten bins costs more than over two")
-    if near(numbers, [0, 0], 0.011):
-        return wrong(
-            "the expected edge is right in both cases, but DFL looks at each bin's share, not at the expectation"
-        )
+    for mistake, why in PRICE_MISTAKES:
+        if near(numbers, mistake, 0.011):
+            return wrong(why)
     if abs(numbers[0] - numbers[1]) < 0.011:
         return wrong("that takes DFL for a measure of position: both expect 4.5, but the shares of bins 4 and 5 differ")
-    if near(numbers, [1.0, 3.3219], 0.011):
-        return wrong("those are bits; our losses use the natural logarithm")
-    if near(numbers, [0.6931, 1.1513], 0.011):
-        return wrong("for the even one you counted one bin only: both target bins have a share of .1, −.5 log .1 twice")
-    if near(numbers, [0.6931, 1.6094], 0.011):
-        return wrong("for the even one: what is above the floor is 1.61; DFL itself is the floor and this together")
     return wrong("the target is .5 on bin 4 and .5 on bin 5: add −.5 log p(4) and −.5 log p(5)")
 
 
@@ -179,20 +171,17 @@ def check_dfl(function: Callable[[list[float], float], Any] | None) -> Verdict:
     if function is None or not callable(function):
         return missing("write the function and hand it over: check_dfl(my_dfl)")
     generator = torch.Generator().manual_seed(5)
-    cases: list[tuple[list[float], float]] = []
     for place in (4.3, 7.0, 0.0, 9.75, 17.2, -0.6, 15.0):
-        drawn = (2 * torch.randn(BINS, generator=generator, dtype=torch.float64)).softmax(-1)
-        cases.append((drawn.tolist(), place))
-    for shares, place in cases:
+        shares = (2 * torch.randn(BINS, generator=generator, dtype=torch.float64)).softmax(-1).tolist()
         try:
-            with torch.no_grad():
-                value = row(function(list(shares), place))
+            answer = function(list(shares), place)
         except Exception as error:
-            if place < 0 or place > BINS - 1.01:
-                return wrong(f"at {place} it stops with {type(error).__name__}: move the edge into 0 … 14.99 first")
-            return wrong(f"at {place} it stops with {type(error).__name__}: {error}")
+            return wrong(f"at {place} it stops with {type(error).__name__}: {MOVE if _outside(place) else error}")
+        if answer is None:
+            return missing("the function gives nothing back yet: write it, and end it with `return`")
+        value = row(answer)
         if value is None or len(value) != 1:
-            return wrong(f"at {place} it does not give one finite number; did it forget `return`?")
+            return wrong(f"at {place} it does not give one finite number")
         wanted = _dfl(shares, place)
         if not math.isclose(value[0], wanted, rel_tol=2e-3, abs_tol=2e-3):
             return wrong(_why(value[0], shares, place))
@@ -224,9 +213,11 @@ def _why(value: float, shares: list[float], place: float) -> str:
     for guess, reason in guesses:
         if math.isclose(value, guess, rel_tol=2e-3, abs_tol=2e-3):
             return f"at {place}: {reason}"
-    if place < 0 or place > BINS - 1.01:
-        return f"at {place} it gives {value:.3f}, not {wanted:.3f}: move the edge into 0 … 14.99 first"
-    return f"at {place} it gives {value:.3f}, not {wanted:.3f}"
+    return f"at {place} it gives {value:.3f}, not {wanted:.3f}{': ' + MOVE if _outside(place) else ''}"
+
+
+def _outside(place: float) -> bool:
+    return not 0 <= place <= BINS - 1.01
 
 
 @exercise("05", "what is said of DFL")

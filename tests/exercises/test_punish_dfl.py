@@ -107,7 +107,7 @@ def test_both_prices_by_torch():
 @pytest.mark.parametrize(
     ("answer", "says"),
     [((2.30, 0.69), "swapped"), ((0, 0), "expectation"), ((0.69, 0.69), "position"), ((1, 3.32), "bits"),
-     ((0.69, 1.15), "one bin only"), ((0.69, 1.61), "above the floor"), ((5, 6), "add −.5")],
+     ((0.69, 1.15), "only one bin"), ((0.69, 1.61), "above the floor"), ((5, 6), "add −.5")],
 )  # fmt: skip
 def test_wrong_prices_are_told_why(answer, says):
     verdict = punish_dfl.check_prices(*answer)
@@ -137,7 +137,7 @@ def test_dfl_by_hand_is_accepted_in_any_form():
         (lambda shares, place: -math.log(shares[int(place)]), "only the left"),
         (lambda shares, place: abs(sum(n * one for n, one in enumerate(shares)) - place), "distance"),
         (lambda shares, place: by_hand(shares, place, log=lambda one: one - 1), "not"),
-        (lambda shares, place: None, "return"),
+        (lambda shares, place: "three", "finite"),
         (lambda shares, place: math.nan, "finite"),
         (lambda shares: 0, "TypeError"),
         (lambda shares, place: 1 / 0, "ZeroDivisionError"),
@@ -162,6 +162,7 @@ def test_unsolved_says_what_is_missing():
     open_ones = [
         punish_dfl.check_target(None), punish_dfl.check_target({4: None, 5: None}), punish_dfl.check_floor(None),
         punish_dfl.check_ends(None), punish_dfl.check_prices(None, None), punish_dfl.check_dfl(None),
+        punish_dfl.check_dfl(lambda shares, place: None),
         punish_dfl.check_sayings(dict.fromkeys(CLAIMS)), punish_dfl.check_sayings({}),
     ]  # fmt: skip
     assert [one.right for one in open_ones] == [None] * len(open_ones)
