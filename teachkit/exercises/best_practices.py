@@ -76,6 +76,16 @@ def table() -> dict[str, dict[str, float]]:
     }
 
 
+def told() -> str:
+    """The table as text: objects whole, losses with two decimals."""
+    shown = table()
+    rows = [" " * 14 + "".join(f"{name:>8}" for name in shown)]
+    for line in shown["clean"]:
+        digits = 0 if line == "objects found" else 2
+        rows.append(f"{line:14}" + "".join(f"{row[line]:8.{digits}f}" for row in shown.values()))
+    return "\n".join(rows)
+
+
 @exercise("10", "which fault?")
 def check_faults(answers: Any) -> Verdict:
     """answers: letter → one of FAULTS, None if open."""
@@ -105,8 +115,9 @@ def check_spread(answer: Any) -> Verdict:
         return wrong("a single number is wanted")
     value = numbers[0]
     if abs(value - 26) < 0.5:
-        return right("26 objects, with nothing changed but the seed. A gain of 10 in one run is no gain yet.")
+        return right("26 objects, with nothing changed but the seed. Seven more in one run are no gain yet.")
     reasons = {
+        7.0: "that is how far the friend's run lies above the best; how far apart are the three themselves?",
         3.0: "that is the distance of the two best. Leaving out the worst run is how people fool themselves",
         23.0: "that is the distance of the two lower ones: take the largest, 124",
         13.0: "that is half of it: how far the ends are from the middle of the range",

@@ -76,7 +76,7 @@ def faults_side_by_side(runs: Sequence[Record]) -> Picture:
     for axes, (name, title) in zip(picture.subplots(2, 2, sharey=True).flat, panels.items(), strict=True):
         for place, fault in enumerate(faults):
             values = last_values(runs, fault, name)
-            axes.barh(place, np.mean(values), color=PALETTE[0] if place else "#8a96a5", hatch="" if place else "//")
+            axes.barh(place, np.mean(values), color=PALETTE[0] if place else "#8a96a5")
             axes.plot(values, [place] * len(values), "o", color="black", markersize=4)
         axes.set(title=title, yticks=range(len(faults)), yticklabels=faults)
         axes.grid(axis="x", alpha=0.3)

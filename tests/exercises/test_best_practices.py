@@ -12,15 +12,16 @@ from teachkit.exercises.best_practices import (
     check_practice,
     check_spread,
     table,
+    told,
 )  # fmt: skip
 from teachkit.learn import recorded
+from teachkit.learn.worse_data import last_values
 
 RUNS = recorded.records("worse_data")
 
 
 def of(fault, name):
-    values = [run[name] for run in RUNS if run["fault"] == fault]
-    return [value[-1] if isinstance(value, list) else value for value in values]
+    return last_values(RUNS, fault, name)
 
 
 def test_the_right_names_are_right():
@@ -62,7 +63,7 @@ def test_the_spread_is_that_of_the_recorded_runs():
 
 @pytest.mark.parametrize(("answer", "reason"), [
     (3, "fool"), (23, "lower ones"), (13, "half"), (114.33, "mean"), (121, "median"), (-26, "negative"),
-    (7, "largest"), ("26", "single number"), (float("nan"), "single number"), ([1, 2], "single number"),
+    (7, "friend"), (40, "largest"), ("26", "single number"), (float("nan"), "single number"), ([1, 2], "single number"),
 ])  # fmt: skip
 def test_a_wrong_spread_is_told_why(answer, reason):
     verdict = check_spread(answer)
@@ -83,6 +84,13 @@ def test_the_table_shows_what_the_reasons_say():
     shown = table()
     assert set(shown) == {"clean", *CASES}
     assert all(len(row) == 7 for row in shown.values())
+
+
+def test_the_table_as_text_has_a_row_for_each_line_and_whole_objects():
+    lines = told().splitlines()
+    assert lines[0].split() == ["clean", *CASES]
+    assert lines[1].split() == ["objects", "found", *(str(row["objects found"]) for row in table().values())]
+    assert len(lines) == 8
 
 
 def test_missing_boxes_show_in_the_class_loss_and_hardly_in_box_loss_on_all_seeds():
