@@ -43,6 +43,7 @@ STEP_SLIPS: dict[float, str] = {
     500: "500 is 8 × 62.5 rounded down: the pictures left over make a last, smaller batch, and with it a step",
     496: "496 drops the last 8 pictures of each epoch: here they make a smaller batch, and with it a step",
     63: "63 steps are one epoch; the run has 8",
+    62: "62 are the full batches of one epoch: a smaller one comes after them, and there are 8 epochs",
     62.5: "there is no half step, and this would be one epoch only",
     8000: "8,000 pictures are shown, but a step is taken for each batch, not for each picture",
     128000: "the batch size divides: pictures in one batch share a step",
@@ -134,5 +135,5 @@ def check_ap(answer: Any = None) -> Verdict:
         return right("that is the area under the staircase, as VOC takes it since 2010; COCO's 101 recalls give 0.571.")
     if value > 1:
         return wrong("AP lies between 0 and 1" + ("; 57.1 % is 0.571" if near([value], [57.1], 0.5) else ""))
-    slips = [reason for slip, reason in AP_SLIPS if near([value], [slip], 0.003)]
+    slips = [reason for slip, reason in AP_SLIPS if near([value], [slip], 0.0045)]
     return wrong(slips[0] if slips else "write precision and recall beside each answer first, then read from the right")

@@ -55,6 +55,7 @@ def test_wrong_average_precisions_are_told_what_they_forget():
     for answer, word in (
         (precision, "3 of 5"),
         (reached, "never found"),
+        (round(reached, 2), "never found"),
         (duplicate, "duplicate"),
         (sum(HITS) / 4, "recall"),
         (mean_over_answers, "over the answers"),
@@ -71,7 +72,13 @@ def test_the_steps_of_a_run():
     wanted = 8 * math.ceil(1000 / 16)
     assert lesson.check_steps(wanted).right
     assert lesson.check_steps(float(wanted)).right
-    for answer, word in ((500, "smaller batch"), (496, "smaller batch"), (63, "one epoch"), (8000, "for each batch")):
+    for answer, word in (
+        (500, "smaller batch"),
+        (496, "smaller batch"),
+        (63, "one epoch"),
+        (62, "full batches"),
+        (8000, "for each batch"),
+    ):
         assert lesson.check_steps(answer).right is False
         assert word in lesson.check_steps(answer).words
 
