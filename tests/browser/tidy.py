@@ -19,11 +19,12 @@ LETTERS = ".tk-page, .tk-controls, .tk-lead, .tk-choices, .tk-now"
 LOOK = """(widget, [words, parts, letters]) => {
     const all = (selector) => [...widget.querySelectorAll(selector)].filter(one => one.checkVisibility());
     const told = (one) => one.textContent || one.value || one.alt || one.className;
-    const edge = widget.getBoundingClientRect().right + 1;
+    const frame = widget.getBoundingClientRect();
+    const sticksOut = ({ left, right }) => left < frame.left - 1 || right > frame.right + 1;
     const scrolls = (one) =>
         one !== widget && (getComputedStyle(one).overflowX === 'auto' || scrolls(one.parentElement));
     const cut = all(words).filter(one => getComputedStyle(one).display !== 'inline'
-        && (one.scrollWidth > one.clientWidth + 1 || (one.getBoundingClientRect().right > edge && !scrolls(one))));
+        && (one.scrollWidth > one.clientWidth + 1 || (sticksOut(one.getBoundingClientRect()) && !scrolls(one))));
     const boxes = all(parts).map(one => [one, one.getBoundingClientRect()]);
     const over = boxes.flatMap(([one, a], place) => boxes.slice(place + 1).filter(([other, b]) =>
         !one.contains(other) && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
