@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.exercises.numerals import check_claims, fault, near, row
 from teachkit.learn.steps import adam_step
 
 # the exercise's neuron: p = w·x + b, loss (p − y)²
@@ -84,16 +84,6 @@ BIASES = {
 }
 
 
-def _number(answer: Any, wanted: float, slips: Mapping[float, str], hint: str, within: float) -> str | None:
-    """What is wrong with it; None if nothing is."""
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return f"write one number, not {answer!r}"
-    if near(numbers, [wanted], within):
-        return None
-    return next((why for slip, why in slips.items() if near(numbers, [slip], within)), hint)
-
-
 @exercise("07", "one neuron backwards")
 def check_neuron(answer: Any) -> Verdict:
     """answer: the slopes of the loss in w and in b, for w = .5, x = 3, b = .5, y = 4."""
@@ -116,11 +106,14 @@ def check_slope(function: Callable[..., Any] | None) -> Verdict:
     cases = [(lambda w: 3 * w + 1, 2.0, 3.0), (lambda w: w * w, -1.5, -3.0), (lambda w: 5 - w * w * w, 2.0, -12.0)]
     for loss, w, slope in cases:
         try:
-            numbers = row(function(loss, w))
+            answer = function(loss, w)
         except Exception as error:
             return wrong(f"it stops with {type(error).__name__}: {error}")
+        if answer is None:
+            return missing("my_slope returns nothing yet: write the slope behind `return`")
+        numbers = row(answer)
         if numbers is None or len(numbers) != 1:
-            return wrong("it does not give one number; did it forget `return`?")
+            return wrong("one number is wanted, the slope, and it gives something else")
         given = numbers[0]
         if abs(given - slope) <= 0.02 * max(1, abs(slope)):
             continue
@@ -148,7 +141,7 @@ def check_added(answer: Any) -> Verdict:
     """answer: `.grad` after two backward passes with gradients .5 and .3, without zero_grad."""
     if answer is None:
         return missing("write what stands in `.grad`")
-    reason = _number(answer, 0.8, GRAD_SLIPS, "`backward` adds to what stands there", 0.01)
+    reason = fault(answer, 0.8, 0.01, GRAD_SLIPS, "`backward` adds to what stands there")
     return wrong(reason) if reason else right(".5 + .3: the step would follow yesterday's notes as well as today's.")
 
 
@@ -161,7 +154,7 @@ def check_first_steps(answers: Any) -> Verdict:
         return missing("write w after the first step, for SGD and for Adam")
     hints = {"SGD": "w − lr × g", "Adam": "corrected, m is g and √v is |g|: what is their quotient?"}
     wanted = {"SGD": 1.95, "Adam": 1.9}
-    reasons = {name: _number(answers[name], wanted[name], FIRST_SLIPS[name], hints[name], 0.002) for name in wanted}
+    reasons = {name: fault(answers[name], wanted[name], 0.002, FIRST_SLIPS[name], hints[name]) for name in wanted}
     mistakes = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
     if mistakes:
         return wrong(*mistakes)
@@ -173,7 +166,7 @@ def check_momentum(answer: Any) -> Verdict:
     """answer: w after a second step of momentum .9 from w = 2, lr = .1, g = .5 both times."""
     if answer is None:
         return missing("write w after the second step")
-    reason = _number(answer, 1.855, MOMENTUM_SLIPS, "velocity = .9 × .5 + .5, then w − lr × velocity", 0.002)
+    reason = fault(answer, 1.855, 0.002, MOMENTUM_SLIPS, "velocity = .9 × .5 + .5, then w − lr × velocity")
     return wrong(reason) if reason else right("velocity .95: nearly twice the first step, from the same slope.")
 
 
@@ -190,6 +183,8 @@ def check_adam(function: Callable[..., Any] | None) -> Verdict:
             given = function(w.clone(), g.clone(), m.clone(), v.clone(), t, lr, beta1, beta2)
         except Exception as error:
             return wrong(f"it stops with {type(error).__name__}: {error}")
+        if given is None:
+            return missing("my_adam returns nothing yet: let it return w, m, v")
         if not isinstance(given, tuple | list) or len(given) != 3:
             return wrong("it has to return three things: w, m, v")
         numbers = [row(one) for one in given]

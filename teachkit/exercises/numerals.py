@@ -28,6 +28,16 @@ def near(answer: Sequence[float], wanted: Sequence[float], within: float = 0.01)
     return len(answer) == len(wanted) and all(abs(a - b) <= within for a, b in zip(answer, wanted, strict=True))
 
 
+def fault(answer: Any, wanted: float, within: float, slips: Mapping[float, str], hint: str) -> str | None:
+    """What is wrong with one number; None if nothing is. slips: what a known mistake comes to → why it is one."""
+    numbers = row(answer)
+    if numbers is None or len(numbers) != 1:
+        return f"write one number, not {answer!r}"
+    if near(numbers, [wanted], within):
+        return None
+    return next((why for slip, why in slips.items() if near(numbers, [slip], within)), hint)
+
+
 def check_claims(answers: Any, claims: Mapping[str, tuple[bool, str]], praise: str) -> Verdict:
     """answers: claim → True or False, None if open; claims: claim → what it is, and why."""
     if not isinstance(answers, Mapping):

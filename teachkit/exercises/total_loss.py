@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.exercises.numerals import check_claims, fault, near, row
 from teachkit.structures import LossWeights
 
 # the exercises' own batch: raw losses, and lengths of their gradients
@@ -69,16 +69,9 @@ CLAIMS = {
 }
 
 
-def _one_number(answer: Any, wanted: float, slips: dict[float, str], hint: str, praise: str) -> Verdict:
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong(f"write one number, not {answer!r}")
-    if near(numbers, [wanted], 0.02 * wanted**0.5 if wanted > 1 else 0.01):
-        return right(praise)
-    for slip, why in slips.items():
-        if near(numbers, [slip], 0.012 * max(1, slip)):
-            return wrong(why)
-    return wrong(hint)
+def _sum(answer: Any, wanted: float, slips: dict[float, str], hint: str, praise: str) -> Verdict:
+    reason = fault(answer, wanted, 0.05, slips, hint)
+    return wrong(reason) if reason else right(praise)
 
 
 @exercise("06", "the total by hand")
@@ -87,7 +80,7 @@ def check_total(answer: Any) -> Verdict:
     if answer is None:
         return missing("write the total as one number")
     hint = "weight × loss for each of the three, then the sum: 7.5 × .8 is the first"
-    return _one_number(answer, 8.8, TOTAL_SLIPS, hint, "6 from the boxes, 1 from the classes, 1.8 from the edges.")
+    return _sum(answer, 8.8, TOTAL_SLIPS, hint, "6 from the boxes, 1 from the classes, 1.8 from the edges.")
 
 
 @exercise("06", "DFL's weight times ten")
@@ -96,7 +89,7 @@ def check_tenfold(answer: Any) -> Verdict:
     if answer is None:
         return missing("write the total as one number")
     praise = "6 + 1 + 18. The total has nearly tripled, and not a box has moved."
-    return _one_number(answer, 25.0, TENFOLD_SLIPS, "6 and 1 stay; DFL's part becomes 15 × 1.2", praise)
+    return _sum(answer, 25.0, TENFOLD_SLIPS, "6 and 1 stay; DFL's part becomes 15 × 1.2", praise)
 
 
 @exercise("06", "who pulls")
@@ -110,7 +103,7 @@ def check_shares(answer: Any) -> Verdict:
     if 90 < sum(numbers) < 110:
         numbers = [one / 100 for one in numbers]
     if near(numbers, [0.5, 0.2, 0.3], 0.011):
-        return right("1.5, .6 and .9 of 3: the largest loss of the three pulls least.")
+        return right("1.5, .6 and .9 of 3: the class loss has the longest gradient and, weighted, pulls least.")
     for slip, why in SHARE_SLIPS:
         if near(numbers, slip, 0.011):
             return wrong(why)
@@ -130,9 +123,11 @@ def check_function(function: Callable[..., Any] | None) -> Verdict:
             total = function(*raw, weights)
         except Exception as error:
             return wrong(f"it stops with {type(error).__name__}: {error}")
+        if total is None:
+            return missing("my_total returns nothing yet: write the sum behind `return`")
         numbers = row(total)
         if numbers is None or len(numbers) != 1:
-            return wrong("it does not give one number; did it forget `return`?")
+            return wrong("one number is wanted, the total, and it gives something else")
         by_hand = weights.box * raw[0] + weights.cls * raw[1] + weights.dfl * raw[2]
         if not near(numbers, [by_hand.item()], 1e-3):
             return wrong(_why_total(numbers[0], raw, weights))

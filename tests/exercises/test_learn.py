@@ -73,11 +73,11 @@ def test_the_right_answers_as_torch_has_them():
         ("slope", lambda loss, w: loss(w + 1e-3) - loss(w), "divided"),
         ("slope", lambda loss, w: (loss(w) - loss(w + 1e-4)) / 1e-4, "sign"),
         ("slope", lambda loss, w: (loss(w + 1e-4) - loss(w - 1e-4)) / 1e-4, "2·ε"),
-        ("slope", lambda loss, w: None, "return"), ("slope", lambda: 1, "stops"),
+        ("slope", lambda loss, w: "x", "one number"), ("slope", lambda: 1, "stops"),
         ("adam", lambda *a: adam(*a, wrong="both"), "not corrected"),
         ("adam", lambda *a: adam(*a, wrong="v"), "v is not"),
         ("adam", lambda *a: adam(*a, wrong="root"), "root"), ("adam", lambda *a: adam(*a, wrong="sign"), "sign"),
-        ("adam", lambda *a: adam(*a, wrong="lr"), "learning rate"), ("adam", lambda *a: None, "three things"),
+        ("adam", lambda *a: adam(*a, wrong="lr"), "learning rate"), ("adam", lambda *a: a[0], "three things"),
         ("adam", lambda w, g, m, v, *_: (w, m, v), "m: beta1"), ("adam", lambda *a: ("x", 1, 2), "as many numbers"),
     ],
 )  # fmt: skip
@@ -93,6 +93,11 @@ def test_unsolved_and_nonsense_are_answered_kindly(check):
     assert ask(None).right is None
     for one in NONSENSE:
         assert ask(one).right is not True
+
+
+@pytest.mark.parametrize("check", ["slope", "adam"])
+def test_a_function_that_still_returns_nothing_is_open(check):
+    assert getattr(learn, f"check_{check}")(lambda *a: None).right is None
 
 
 def test_open_dictionaries_are_open():

@@ -57,7 +57,7 @@ def test_a_wrong_answer_is_told_why(check, answer, says):
         (lambda box, cls, dfl, w: (w.box * box + w.cls * cls + w.dfl * dfl) / 3, "mean"),
         (lambda box, cls, dfl, w: by_library(box, cls, dfl, w).item(), "way back"),
         (lambda box, cls, dfl, w: w.box * box + w.cls * cls + w.dfl * dfl.detach(), "slope"),
-        (lambda box, cls, dfl, w: None, "return"), (lambda: 1, "stops"), (lambda *_: "x", "return"),
+        (lambda: 1, "stops"), (lambda *_: "x", "one number"), (lambda box, cls, dfl, w: [box, cls, dfl], "one number"),
     ],
 )  # fmt: skip
 def test_a_wrong_function_is_told_why(function, says):
@@ -80,5 +80,6 @@ def test_unsolved_and_nonsense_are_answered_kindly(check):
     assert ask(None).right is None
     for one in NONSENSE:
         assert ask(one).right is not True
+    assert total_loss.check_function(lambda box, cls, dfl, weights: None).right is None
     assert total_loss.check_sayings({}).right is None
     assert total_loss.check_sayings("x").right is False
