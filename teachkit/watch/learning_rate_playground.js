@@ -95,7 +95,7 @@ function build({ setup, buffers, page, set, root, ask }) {
   });
   let usual = 0;
   const local = (factor) => captions(factor, { low: usual / factor, usual, high: usual * factor });
-  const factor = slider("low: ÷, high: ×", logScale(...setup.factors), { name: "factor",
+  const factor = slider("Usual rate, divided and multiplied by", logScale(...setup.factors), { name: "factor",
     onMove: (value) => { local(value); set({ factor: value }); }, onTyped: (text) => set({ factor: text }) });
   const optimizer = menu("Optimizer", setup.optimizers, (value) => set({ optimizer: value }));
   const schedule = menu("Schedule", setup.schedules, (value) => set({ schedule: value }));
