@@ -51,7 +51,7 @@ class Playground(Widget):
         raise NotImplementedError
 
     def still(self) -> bytes:
-        return self.figure().png()
+        return self.figure().stored()
 
     def refuse(self, message: str) -> None:
         self.refused = message

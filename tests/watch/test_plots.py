@@ -180,6 +180,18 @@ def test_a_notebook_shows_the_picture_and_the_words_that_stand_for_it():
     assert metadata["image/png"]["alt"] == data["text/plain"] != ""
 
 
+def test_a_stored_chart_looks_the_same_in_half_the_room():
+    picture = plots.curves(run())
+    stored = np.asarray(Image.open(io.BytesIO(picture.stored())).convert("RGB")).astype(int)
+    assert np.abs(stored - pixels(picture)).mean() < 1
+    assert len(picture.stored()) < len(picture.png()) / 2
+
+
+def test_photographs_keep_all_their_colours_when_stored():
+    picture = plots.detection_grid(torch.rand(2, 3, 32, 32), None, CLASSES)
+    assert Image.open(io.BytesIO(picture.stored())).mode == "RGBA"
+
+
 def test_no_figure_is_left_with_pyplot():
     program = "import sys; from teachkit.watch import plots; plots.curves([]).png(); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
