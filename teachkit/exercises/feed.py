@@ -36,7 +36,7 @@ FLIPPED: dict[str, Any] = {
         "it trains, and finds as many: half of the labels are still right",
     ],
     "right": 2,
-    "because": "Both tensors have the right shapes, so every line runs. The loss falls as well, only not as far. The "
+    "because": "Both tensors have the right shapes, so every line runs, and the loss is a number like any other. The "
     "one trace is a worse score on labels that are right.",
 }
 BROKEN: dict[str, Any] = {
