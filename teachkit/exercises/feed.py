@@ -25,33 +25,6 @@ FAULTS = {
     ),
 }
 
-# A prediction's answer stands here: in the lesson's own cell it would be read before the question.
-FLIPPED: dict[str, Any] = {
-    "name": "flipped pictures, old boxes",
-    "question": "Half of the training pictures are flipped, their boxes are not. What happens in training?",
-    "choices": [
-        "an error: boxes and pictures do not fit",
-        "the loss becomes NaN",
-        "it trains, and finds fewer objects",
-        "it trains, and finds as many: half of the labels are still right",
-    ],
-    "right": 2,
-    "because": "Both tensors have the right shapes, so every line runs, and the loss is a number like any other. The "
-    "one trace is a worse score on labels that are right.",
-}
-BROKEN: dict[str, Any] = {
-    "name": "a broken label",
-    "question": "A label file has three objects; the box of one has no width. What should a reader of data do?",
-    "choices": [
-        "stop at once",
-        "leave out the whole picture",
-        "leave out this one object, and say so with file and line",
-        "take it as it is",
-    ],
-    "right": 2,
-    "because": "A set of thousands should not be lost for one row, and a good picture not for one bad object. But it "
-    "has to be said, with the line to mend. Taken as it is, a box without area gives a loss without sense.",
-}
 
 Mistakes = Mapping[tuple[float, ...], str]
 

@@ -1,9 +1,11 @@
 """What a lesson's cells call: `begin` at the top, a verdict for each exercise, a prediction before each experiment."""
 
 import functools
+import tomllib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 from teachkit.errors import UserError
@@ -64,6 +66,12 @@ def _note(lesson: str, name: str, solved: bool) -> None:
         warnings.warn(f"your progress was not kept: {error}", stacklevel=3)
 
 
+@functools.cache
+def _questions() -> dict[str, dict[str, dict[str, Any]]]:
+    """Lesson → name → a prediction's question, choices, right and because."""
+    return tomllib.loads(resources.files(__package__).joinpath("predictions.toml").read_text(encoding="utf-8"))
+
+
 class Lesson:
     """A lesson that has begun: shows how far the student has come, and takes predictions."""
 
@@ -73,18 +81,17 @@ class Lesson:
         self.number, self.title = number, progress.LESSONS[number][0]
         _begun.add(number)
 
-    def predict(
-        self,
-        name: str,
-        question: str,
-        choices: Sequence[str],
-        right: int,
-        because: str | Sequence[str],
-        show: Callable[[], Picture] | None = None,
-    ) -> Prediction:
-        """A question to be answered before the experiment; the first answer is kept with the progress."""
+    def predict(self, name: str, show: Callable[[], Picture] | None = None) -> Prediction:
+        """A question from predictions.toml, before the experiment; the first answer is kept with the progress.
+
+        show: makes the picture of what happens, for after the answer. UserError if the lesson asks no such question.
+        """
+        questions = _questions().get(self.number, {})
+        if name not in questions:
+            raise UserError(f"lesson {self.number} asks nothing named {name!r}: choose from {', '.join(questions)}")
+        asked = questions[name]
         note = functools.partial(_note, self.number, f"prediction: {name}")
-        return Prediction(question, choices, right, because, show, lambda choice: note(choice == right))
+        return Prediction(**asked, show=show, committed=lambda choice: note(choice == asked["right"]))
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """A picture of the progress; the words beside it are the same for everybody, as stored output has to be."""

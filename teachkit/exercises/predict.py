@@ -29,33 +29,6 @@ CLAIMS = {
     ),
 }
 
-# A prediction's answer stands here: in the lesson's own cell it would be read before the question.
-UNTRAINED: dict[str, Any] = {
-    "name": "answers of an untrained detector",
-    "question": "How many class scores does the untrained detector give for this picture, if none is held back?",
-    "choices": [
-        "none: it has learned nothing yet",
-        "one for each object in the picture",
-        "exactly as many as the trained one",
-        "some: it is random, so the number is random, too",
-    ],
-    "right": 2,
-    "because": "A network is a formula: pictures in, numbers out. It answers everywhere. "
-    "Training changes which numbers come out.",
-}
-RAISED: dict[str, Any] = {
-    "name": "raising the threshold",
-    "question": "The threshold goes up from .05 to .9. What becomes of the objects found, and of the boxes too many?",
-    "choices": [
-        "more found, fewer too many",
-        "fewer found, fewer too many",
-        "as many found, fewer too many",
-        "fewer found, more too many",
-    ],
-    "right": 1,
-    "because": "A box that goes may be a wrong one or a right one. There is no threshold without a price.",
-}
-
 
 def _number(answer: Any, wanted: float, known: dict[float, str], praise: str, else_: str) -> Verdict:
     if answer is None:

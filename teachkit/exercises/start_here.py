@@ -36,16 +36,6 @@ WHY = {
     "zero_grad, backward": "`backward` only finds out what should change: without `step` no box ever moves",
 }
 
-# A prediction's answer stands here: in the lesson's own cell it would be read before the question.
-ONLY_BACKWARD: dict[str, Any] = {
-    "name": "only backward",
-    "question": "The line with step is lost: each round wipes the gradients and computes them anew. "
-    "What do the boxes do?",
-    "choices": ["They settle, only more slowly.", "They never move.", "They move away from the objects."],
-    "right": 1,
-    "because": "backward only finds out what should change; nothing but step changes a weight.",
-}
-
 
 def beside(guess: Any, found: int, objects: int) -> Verdict:
     """A guess of the share of objects found, and the share. guess: .4, 40 or "40 %", None if open."""

@@ -7,7 +7,6 @@ from torchvision.transforms import v2
 from teachkit.exercises import feed
 from teachkit.exercises.progress import exercises_of
 from teachkit.feed.augment import flip, zoom
-from teachkit.watch.prediction import Prediction
 
 BOX = torch.tensor([[[16.0, 8, 48, 40]]])
 
@@ -86,12 +85,3 @@ def test_claims_about_the_reader():
         assert verdict.right is False
         assert fault in str(verdict)
     assert feed.check_faults("all").right is False
-
-
-@pytest.mark.parametrize("asked", [feed.FLIPPED, feed.BROKEN], ids=lambda asked: asked["name"])
-def test_a_prediction_is_answered_only_after_a_choice(asked):
-    question = Prediction(**{part: said for part, said in asked.items() if part != "name"})
-    assert asked["because"] not in question.words
-    assert question.verdict() == ""
-    assert question.commit(asked["right"]).startswith("Right. ")
-    assert asked["because"] in question.commit((asked["right"] + 1) % len(asked["choices"]))

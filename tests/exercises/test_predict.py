@@ -8,7 +8,6 @@ from teachkit.boxes import anchor_points, distances_to_boxes, expected_bin
 from teachkit.exercises import predict
 from teachkit.exercises.predict import CLAIMS
 from teachkit.exercises.progress import exercises_of
-from teachkit.watch.prediction import Prediction
 
 NONSENSE = ["seven", float("nan"), [1, 2], [[0.5]] * 7, True, {"x": 1}, object(), torch.full((4,), math.nan)]
 
@@ -111,12 +110,3 @@ def test_nonsense_gets_a_friendly_verdict(answer):
     checks = (predict.check_anchor_points, predict.check_box, predict.check_expectation, predict.check_scores)
     for check in (*checks, predict.check_decode, predict.check_sayings):
         assert not check(answer).right
-
-
-@pytest.mark.parametrize("asked", [predict.UNTRAINED, predict.RAISED], ids=lambda asked: asked["name"])
-def test_a_prediction_is_answered_only_after_a_choice(asked):
-    question = Prediction(**{part: said for part, said in asked.items() if part != "name"})
-    assert asked["because"] not in question.words
-    assert question.verdict() == ""
-    assert question.commit(asked["right"]).startswith("Right. ")
-    assert asked["because"] in question.commit((asked["right"] + 1) % len(asked["choices"]))

@@ -4,7 +4,6 @@ from torch import nn
 
 from teachkit.exercises import start_here
 from teachkit.exercises.start_here import ORDERS, STORY, check_orders, check_story
-from teachkit.watch.prediction import Prediction
 
 
 def learns(order):
@@ -87,12 +86,3 @@ def test_no_guess_is_no_mistake():
 def test_an_answer_of_another_kind_is_told_which_kind_is_wanted(answer):
     assert "True or False" in check_orders(dict.fromkeys(ORDERS, answer)).words
     assert "choose from" in check_story(dict.fromkeys(STORY, "optimizer")).words
-
-
-@pytest.mark.parametrize("asked", [start_here.ONLY_BACKWARD], ids=lambda asked: asked["name"])
-def test_a_prediction_is_answered_only_after_a_choice(asked):
-    question = Prediction(**{part: said for part, said in asked.items() if part != "name"})
-    assert asked["because"] not in question.words
-    assert question.verdict() == ""
-    assert question.commit(asked["right"]).startswith("Right. ")
-    assert asked["because"] in question.commit((asked["right"] + 1) % len(asked["choices"]))

@@ -134,10 +134,10 @@ def test_closing_leaves_nothing():
 @pytest.mark.parametrize(("first", "solved"), [(1, True), (0, False)])
 def test_a_lesson_records_the_first_answer(tmp_path, monkeypatch, first, solved):
     monkeypatch.setenv("TEACHKIT_PROGRESS", str(tmp_path / "progress.json"))
-    prediction = begin("07").predict("where", "Where?", CHOICES, 1, "so")
+    prediction = begin("07").predict("class loss on the box branch")
     for choice in (first, 1, 2):
         prediction.commit(choice)
     prediction.close()
-    entry = progress.read()["07"]["prediction: where"]
+    entry = progress.read()["07"]["prediction: class loss on the box branch"]
     assert entry["tries"] == 1
     assert bool(entry["solved"]) is solved
