@@ -79,7 +79,6 @@ def test_decoding_by_hand_is_accepted_in_any_form():
             lambda bins, point, stride: decode(torch.eye(16)[bins.argmax(-1)], point, stride),
             "likeliest",
         ),
-        (lambda bins, point, stride: None, "return"),
         (lambda bins, point, stride: (1, 2, 3, 4), "the detector"),
         (lambda bins: 0, "TypeError"),
     ],
@@ -97,6 +96,12 @@ def test_a_wrongly_judged_claim_is_told_why(claim):
     verdict = predict.check_sayings({**answers, claim: not answers[claim]})
     assert verdict.right is False
     assert CLAIMS[claim][1] in verdict.words
+
+
+def test_a_function_that_returns_nothing_yet_is_open():
+    verdict = predict.check_decode(lambda *_: None)
+    assert verdict.right is None
+    assert "returns nothing yet" in verdict.words
 
 
 def test_unsolved_says_what_is_missing():
