@@ -12,7 +12,7 @@ CELLS = [
     """
 import os
 os.environ["TEACHKIT_PROGRESS"] = os.path.join(os.getcwd(), "progress-of-the-test.json")
-from teachkit.exercises.lesson import begin
+from teachkit.exercises import lesson
 from teachkit.watch.plots import Picture
 
 def show():
@@ -20,13 +20,16 @@ def show():
     picture.subplots().plot([1, 2, 4])
     return picture
 
-lesson = begin("07")
-questions = {}
+lesson_07, questions = lesson.begin("07"), {}
 def ask(name):
-    questions[name] = lesson.predict(name, "The learning rate is ten times as large. What happens to <b>the loss</b>?",
-        ["it falls faster", "it rises, because each step goes over the valley and lands higher up on its other side, "
-         "where the slope is steeper still, so that the next step is longer", "nothing"], 1,
-        ["Up to a point only.", "The valley is left.", "Something does."], show)
+    lesson._questions()["07"][name] = {
+        "question": "The learning rate is ten times as large. What happens to <b>the loss</b>?",
+        "choices": ["it falls faster", "it rises, because each step goes over the valley and lands higher up on its "
+            "other side, where the slope is steeper still, so that the next step is longer", "nothing"],
+        "right": 1,
+        "because": ["Up to a point only.", "The valley is left.", "Something does."],
+    }
+    questions[name] = lesson_07.predict(name, show)
     return questions[name]
 ask("by keys")""",
     'ask("by mouse")',
