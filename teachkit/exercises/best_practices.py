@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, row
+from teachkit.exercises.numerals import check_claims, check_numbers
 from teachkit.learn import recorded
 from teachkit.learn.worse_data import LOSSES
 
@@ -108,27 +108,23 @@ def check_faults(answers: Any) -> Verdict:
 @exercise("10", "how sure?")
 def check_spread(answer: Any) -> Verdict:
     """answer: the spread of three runs that found 98, 121 and 124 objects: largest minus smallest."""
-    if answer is None:
-        return missing("write the largest minus the smallest number, then look at the claim again")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("a single number is wanted")
-    value = numbers[0]
-    if abs(value - 26) < 0.5:
-        return right("26 objects, with nothing changed but the seed. Seven more in one run are no gain yet.")
-    reasons = {
-        7.0: "that is how far the friend's run lies above the best; how far apart are the three themselves?",
-        3.0: "that is the distance of the two best. Leaving out the worst run is how people fool themselves",
-        23.0: "that is the distance of the two lower ones: take the largest, 124",
-        13.0: "that is half of it: how far the ends are from the middle of the range",
-        114.3: "that is their mean. The spread says how far they are apart",
-        121.0: "that is the median. The spread says how far they are apart",
-        -26.0: "a spread is not negative: largest minus smallest",
-    }
-    for one, why in reasons.items():
-        if abs(value - one) < 0.5:
-            return wrong(why)
-    return wrong("the largest of the three minus the smallest")
+    return check_numbers(
+        answer,
+        (26,),
+        {
+            7: "that is how far the friend's run lies above the best; how far apart are the three themselves?",
+            3: "that is the distance of the two best. Leaving out the worst run is how people fool themselves",
+            23: "that is the distance of the two lower ones: take the largest, 124",
+            13: "that is half of it: how far the ends are from the middle of the range",
+            114.3: "that is their mean. The spread says how far they are apart",
+            121: "that is the median. The spread says how far they are apart",
+            -26: "a spread is not negative: largest minus smallest",
+        },
+        open_="write the largest minus the smallest number, then look at the claim again",
+        praise="26 objects, with nothing changed but the seed. Seven more in one run are no gain yet.",
+        hint="the largest of the three minus the smallest",
+        within=0.5,
+    )
 
 
 @exercise("10", "claims")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import near, row
+from teachkit.exercises.numerals import check_numbers
 from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import Loader, load_data
 from teachkit.feed.scenes import make_scenes
@@ -92,54 +92,45 @@ KINDS = {
 @exercise("11", "the error of a count")
 def check_count_error(answer: Any) -> Verdict:
     """answer: mean absolute error where 3, 5, 2, 4 cells are found in pictures that have 4, 4, 2, 2."""
-    if answer is None:
-        return missing("write a number in place of None")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("write one number")
-    if near(numbers, [1.0]):
-        return right("|3 − 4| + |5 − 4| + |2 − 2| + |4 − 2| = 4 cells in four pictures: one each.")
-    for number, why in COUNTS.items():
-        if near(numbers, [number]):
-            return wrong(why)
-    return wrong("take the size of the error in each picture, then the mean of the four")
+    return check_numbers(
+        answer,
+        (1.0,),
+        COUNTS,
+        open_="write a number in place of None",
+        praise="|3 − 4| + |5 − 4| + |2 − 2| + |4 − 2| = 4 cells in four pictures: one each.",
+        hint="take the size of the error in each picture, then the mean of the four",
+    )
 
 
 @exercise("11", "threshold and report")
 def check_report(answer: Any) -> Verdict:
     """answer: (threshold chosen, error reported) from the table of the lesson."""
-    if answer is None:
-        return missing("write (threshold, error) in place of None")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 2:
-        return wrong("write two numbers, (threshold, error)")
-    if near(numbers, (0.5, 3.8)):
-        return right("chosen where val is best, reported from test, even though test would have liked 0.4 better.")
-    known = {
-        (0.4, 3.5): "this threshold was chosen on test: then test is no exam any more, and its error is too good",
-        (0.5, 3.2): "this is the error on val, where the threshold was chosen; report what it comes to on test",
-        (0.4, 3.4): "val is best at another threshold, and what is reported has to come from test",
-    }
-    for pair, why in known.items():
-        if near(numbers, pair):
-            return wrong(why)
-    return wrong("choose the threshold with the smallest error on val; report the error on test at that threshold")
+    return check_numbers(
+        answer,
+        (0.5, 3.8),
+        {
+            (0.4, 3.5): "this threshold was chosen on test: then test is no exam any more, and its error is too good",
+            (0.5, 3.2): "this is the error on val, where the threshold was chosen; report what it comes to on test",
+            (0.4, 3.4): "val is best at another threshold, and what is reported has to come from test",
+        },
+        open_="write (threshold, error) in place of None",
+        praise="chosen where val is best, reported from test, even though test would have liked 0.4 better.",
+        hint="choose the threshold with the smallest error on val; report the error on test at that threshold",
+    )
 
 
 @exercise("11", "reading a confusion matrix")
 def check_matrix(answer: Any) -> Verdict:
     """answer: (recall, precision) of the first class of the lesson's matrix."""
-    if answer is None:
-        return missing("write (recall, precision) in place of None")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 2:
-        return wrong("write two numbers, (recall, precision)")
-    if near(numbers, (50 / 60, 50 / 59), 0.005):
-        return right("50 of the 60 in the row are found, and 50 of the 59 in the column are right.")
-    for pair, why in MATRIX.items():
-        if near(numbers, pair, 0.005):
-            return wrong(why)
-    return wrong("divide the diagonal's 50 by the sum of its row for recall, by the sum of its column for precision")
+    return check_numbers(
+        answer,
+        (50 / 60, 50 / 59),
+        MATRIX,
+        open_="write (recall, precision) in place of None",
+        praise="50 of the 60 in the row are found, and 50 of the 59 in the column are right.",
+        hint="divide the diagonal's 50 by the sum of its row for recall, by the sum of its column for precision",
+        within=0.005,
+    )
 
 
 @exercise("11", "kinds of error")

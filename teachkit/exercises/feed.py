@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.exercises.lesson import Verdict, exercise
+from teachkit.exercises.numerals import check_claims, check_numbers
 
 FAULTS = {
     "a box whose left side is to the right of its right side": (True, "such a box has no area, whatever is in sight"),
@@ -35,18 +35,8 @@ def _four_numbers(
     """The checker of an exercise whose answer is four numbers. otherwise: said of a mistake that is not known."""
 
     def check(answer: Any) -> Verdict:
-        if answer is None:
-            return missing("write four numbers in place of None, such as (1, 2, 3, 4)")
-        numbers = row(answer)
-        if numbers is None:
-            return wrong("write four plain numbers, such as (1, 2, 3, 4)")
-        if near(numbers, wanted, within):
-            return right(praise)
-        for known, why in mistakes.items():
-            if near(numbers, known, within):
-                return wrong(why)
-        count = f"{len(wanted)} numbers are asked for, not {len(numbers)}"
-        return wrong(otherwise if len(numbers) == len(wanted) else count)
+        open_ = "write four numbers in place of None, such as (1, 2, 3, 4)"
+        return check_numbers(answer, wanted, mistakes, open_=open_, praise=praise, hint=otherwise, within=within)
 
     return exercise("01", name)(check)
 

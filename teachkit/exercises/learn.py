@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, fault, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, fault, near, row
 from teachkit.learn.steps import adam_step
 
 # the exercise's neuron: p = w·x + b, loss (p − y)²
@@ -139,10 +139,14 @@ def check_reaches(answers: Any) -> Verdict:
 @exercise("07", "zero_grad forgotten")
 def check_added(answer: Any) -> Verdict:
     """answer: `.grad` after two backward passes with gradients .5 and .3, without zero_grad."""
-    if answer is None:
-        return missing("write what stands in `.grad`")
-    reason = fault(answer, 0.8, 0.01, GRAD_SLIPS, "`backward` adds to what stands there")
-    return wrong(reason) if reason else right(".5 + .3: the step would follow yesterday's notes as well as today's.")
+    return check_numbers(
+        answer,
+        (0.8,),
+        GRAD_SLIPS,
+        open_="write what stands in `.grad`",
+        praise=".5 + .3: the step would follow yesterday's notes as well as today's.",
+        hint="`backward` adds to what stands there",
+    )
 
 
 @exercise("07", "the first step")
@@ -164,10 +168,15 @@ def check_first_steps(answers: Any) -> Verdict:
 @exercise("07", "momentum's second step")
 def check_momentum(answer: Any) -> Verdict:
     """answer: w after a second step of momentum .9 from w = 2, lr = .1, g = .5 both times."""
-    if answer is None:
-        return missing("write w after the second step")
-    reason = fault(answer, 1.855, 0.002, MOMENTUM_SLIPS, "velocity = .9 × .5 + .5, then w − lr × velocity")
-    return wrong(reason) if reason else right("velocity .95: nearly twice the first step, from the same slope.")
+    return check_numbers(
+        answer,
+        (1.855,),
+        MOMENTUM_SLIPS,
+        open_="write w after the second step",
+        praise="velocity .95: nearly twice the first step, from the same slope.",
+        hint="velocity = .9 × .5 + .5, then w − lr × velocity",
+        within=0.002,
+    )
 
 
 @exercise("07", "Adam in code")

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.numerals import check_claims, check_numbers
 from teachkit.learn.schedule import cosine
 
 NAMES = ("good", "too low", "too high", "diverged", "weights moved")
@@ -34,53 +34,41 @@ WHY = {
     ("D", "weights moved"): "the raw losses explode too, not only the total",
     ("A", "weights moved"): "the jump is at the very first steps, and the raw class loss has it, not only the total",
 }
-ORDERS = {
-    "SGD": True,
-    "SGD with momentum, from the first step": True,
-    "SGD with weight decay": False,
-    "AdamW": False,
-}
 SAME = {
-    "SGD": "the step is rate · slope, and k may stand at either factor: k · (rate · slope)",
-    "SGD with momentum, from the first step": "its memory adds up slopes, all k times as large: k moves out again",
-    "SGD with weight decay": "decay shrinks by rate · decay: a larger rate shrinks more, a larger loss does not",
-    "AdamW": "it divides by the slope's usual size, and k cancels: k times the loss changes next to nothing",
+    "SGD": (True, "the step is rate · slope, and k may stand at either factor: k · (rate · slope)"),
+    "SGD with momentum, from the first step": (
+        True,
+        "its memory adds up slopes, all k times as large: k moves out again",
+    ),
+    "SGD with weight decay": (
+        False,
+        "decay shrinks by rate · decay: a larger rate shrinks more, a larger loss does not",
+    ),
+    "AdamW": (False, "it divides by the slope's usual size, and k cancels: k times the loss changes next to nothing"),
 }
-
-
-def _number(answer: Any) -> float | None:
-    """A plain number out of whatever holds one; None if there is none."""
-    try:
-        value = answer.item() if hasattr(answer, "item") else answer
-    except (RuntimeError, ValueError):
-        return None
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) else None
 
 
 @exercise("08", "a cosine by hand")
 def check_cosine(answer: Any) -> Verdict:
     """answer: the rate at step 70 of 0 … 100: base 0.008, warm-up until step 10, then a cosine to a hundredth."""
-    if answer is None:
-        return missing("write the rate at step 70, a number")
-    value = _number(answer)
-    if value is None:
-        return wrong("a single number is wanted, such as 0.004")
     truth = 0.008 * cosine(70, 101, 10)
-    if math.isclose(value, truth, rel_tol=0.01):
-        return right("two thirds of the way down the cosine, a quarter of the rate is left, and a little more.")
-    mistakes = {
-        0.008 / 3: "that is a straight line down; a cosine is flat at both ends and steep in the middle",
-        0.008 * 2 / 3: "that is how much of the way is done, not how much of the rate is left",
-        0.008 / 4: "nearly: this cosine does not end at 0 but at a hundredth of the base",
-        0.008 * cosine(70, 101, 0): "the cosine begins where the warm-up ends: 60 of its 90 steps are done",
-        0.008 * math.cos(math.pi * 2 / 3): "a bare cosine goes below zero: it is shifted up by 1 and halved",
-        truth / 0.008: "that is the factor; the rate is the base times that",
-        0.008: "that is the base rate: at step 70 the cosine has taken it down",
-    }
-    for one, why in mistakes.items():
-        if math.isclose(value, one, rel_tol=0.01):
-            return wrong(why)
-    return wrong("done = 60 / 90; factor = 0.01 + 0.99 · (1 + cos(π · done)) / 2; rate = 0.008 · factor")
+    return check_numbers(
+        answer,
+        (truth,),
+        {
+            0.008 / 3: "that is a straight line down; a cosine is flat at both ends and steep in the middle",
+            0.008 * 2 / 3: "that is how much of the way is done, not how much of the rate is left",
+            0.008 / 4: "nearly: this cosine does not end at 0 but at a hundredth of the base",
+            0.008 * cosine(70, 101, 0): "the cosine begins where the warm-up ends: 60 of its 90 steps are done",
+            0.008 * math.cos(math.pi * 2 / 3): "a bare cosine goes below zero: it is shifted up by 1 and halved",
+            truth / 0.008: "that is the factor; the rate is the base times that",
+            0.008: "that is the base rate: at step 70 the cosine has taken it down",
+        },
+        open_="write the rate at step 70, a number",
+        praise="two thirds of the way down the cosine, a quarter of the rate is left, and a little more.",
+        hint="done = 60 / 90; factor = 0.01 + 0.99 · (1 + cos(π · done)) / 2; rate = 0.008 · factor",
+        within=truth / 100,
+    )
 
 
 @exercise("08", "names for unseen curves")
@@ -106,13 +94,5 @@ def check_curves(answers: Any) -> Verdict:
 @exercise("08", "weight or rate")
 def check_weight_or_rate(answers: Any) -> Verdict:
     """answers: optimizer → True where k times all loss weights is the same as k times the rate."""
-    if not isinstance(answers, Mapping):
-        return wrong('True or False for each optimizer is wanted: {"SGD": True, …}')
-    open_ = [name for name in ORDERS if answers.get(name) is None]
-    if open_:
-        return missing(f"{len(open_)} of {len(ORDERS)}; write True or False")
-    unclear = [name for name in ORDERS if not isinstance(answers[name], bool)]
-    if unclear:
-        return wrong(f"{', '.join(unclear)}: write True or False, without quotes")
-    reasons = [f"{name}: {SAME[name]}" for name in ORDERS if answers[name] is not ORDERS[name]]
-    return wrong(*reasons) if reasons else right("only where the step is proportional to the slope is a weight a rate.")
+    praise = "only where the step is proportional to the slope is a weight a rate."
+    return check_claims(answers, SAME, praise)

@@ -28,6 +28,34 @@ def near(answer: Sequence[float], wanted: Sequence[float], within: float = 0.01)
     return len(answer) == len(wanted) and all(abs(a - b) <= within for a, b in zip(answer, wanted, strict=True))
 
 
+def check_numbers(
+    answer: Any,
+    wanted: Sequence[float],
+    slips: Mapping[Any, str],
+    *,
+    open_: str,
+    praise: str,
+    hint: str,
+    within: float = 0.01,
+) -> Verdict:
+    """An answer of one number or a row. slips: what a known mistake comes to, a number or a row → why it is one.
+
+    open_: what to write, said while there is nothing; hint: said of any other mistake.
+    """
+    if answer is None:
+        return missing(open_)
+    numbers = row(answer)
+    if numbers is not None and near(numbers, wanted, within):
+        return right(praise)
+    for slip, why in slips.items():  # some mistakes have another length
+        if numbers is not None and near(numbers, slip if isinstance(slip, tuple) else (slip,), within):
+            return wrong(why)
+    if numbers is None or len(numbers) != len(wanted):
+        count = "one number is" if len(wanted) == 1 else f"{len(wanted)} numbers are"
+        return wrong(f"{count} asked for, not {answer!r}")
+    return wrong(hint)
+
+
 def fault(answer: Any, wanted: float, within: float, slips: Mapping[float, str], hint: str) -> str | None:
     """What is wrong with one number; None if nothing is. slips: what a known mistake comes to → why it is one."""
     numbers = row(answer)

@@ -7,7 +7,7 @@ import torch
 
 from teachkit.boxes import distances_to_boxes
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row
 
 CLAIMS = {
     "an untrained detector gives no answers": (
@@ -30,18 +30,8 @@ CLAIMS = {
 }
 
 
-def _number(answer: Any, wanted: float, known: dict[float, str], praise: str, else_: str) -> Verdict:
-    if answer is None:
-        return missing("write a number in place of None")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("write one number")
-    if abs(numbers[0] - wanted) <= 0.01:
-        return right(praise)
-    for number, why in known.items():
-        if abs(numbers[0] - number) <= 0.01:
-            return wrong(why)
-    return wrong(else_)
+def _number(answer: Any, wanted: float, slips: dict[float, str], praise: str, hint: str) -> Verdict:
+    return check_numbers(answer, (wanted,), slips, open_="write a number in place of None", praise=praise, hint=hint)
 
 
 @exercise("02", "how many anchor points")

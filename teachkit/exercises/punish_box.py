@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, row
+from teachkit.exercises.numerals import check_claims, check_numbers, row
 
 TERMS = ("overlap", "distance", "shape")
 # box → the terms of CIoU that complain when the truth is (20, 20, 100, 100)
@@ -62,27 +62,25 @@ CLAIMS = {
 @exercise("03", "IoU by hand")
 def check_iou(answer: Any) -> Verdict:
     """answer: IoU of (10, 10, 50, 40) and (20, 20, 60, 50), which is 600 / 1800."""
-    if answer is None:
-        return missing("write a number in place of None")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("write one number, such as 0.5")
-    known = {
-        1 / 3: None,
-        0.25: "1200 + 1200 counts the shared part twice: take it away once",
-        0.5: "600 / 1200 is the share of one box; divide by what both cover together",
-        0.3: "50 · 40 is the smallest box around both; the union leaves its empty corners out",
-        2 / 3: "that is the IoU loss, 1 − IoU",
-        0.3443: "a side is right − left; adding 1 belongs to counting pixels, not to measuring",
-        600: "that is the intersection in px²; divide it by the union",
-        1800: "that is the union in px²; IoU is the intersection divided by it",
-        3: "the quotient is upside down: IoU is never larger than 1",
-        0.5625: "the intersection is 30 wide and 20 high: it begins where the later box begins",
-    }
-    for value, why in known.items():
-        if abs(numbers[0] - value) <= 0.005:
-            return right("600 px² shared, 1800 px² covered together.") if why is None else wrong(why)
-    return wrong("intersection: 30 · 20; union: the two areas, less the intersection")
+    return check_numbers(
+        answer,
+        (1 / 3,),
+        {
+            0.25: "1200 + 1200 counts the shared part twice: take it away once",
+            0.5: "600 / 1200 is the share of one box; divide by what both cover together",
+            0.3: "50 · 40 is the smallest box around both; the union leaves its empty corners out",
+            2 / 3: "that is the IoU loss, 1 − IoU",
+            0.3443: "a side is right − left; adding 1 belongs to counting pixels, not to measuring",
+            600: "that is the intersection in px²; divide it by the union",
+            1800: "that is the union in px²; IoU is the intersection divided by it",
+            3: "the quotient is upside down: IoU is never larger than 1",
+            0.5625: "the intersection is 30 wide and 20 high: it begins where the later box begins",
+        },
+        open_="write a number in place of None",
+        praise="600 px² shared, 1800 px² covered together.",
+        hint="intersection: 30 · 20; union: the two areas, less the intersection",
+        within=0.005,
+    )
 
 
 @exercise("03", "a tie")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row
 
 CLAIMS = {
     "the scores of an anchor point add up to 1 over the classes": (
@@ -69,25 +69,22 @@ def check_targets(answer: Any) -> Verdict:
 @exercise("04", "the price of .2")
 def check_price(answer: Any) -> Verdict:
     """answer: the cross-entropy, in nats, of a score of .2 where the target is 1."""
-    if answer is None:
-        return missing("what does a score of .2 cost where the target is 1?")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("write one number")
-    if near(numbers, [-math.log(0.2)], 0.006):
-        return right("−log .2 = 1.61: five times too unsure costs log 5.")
-    known = {
-        -math.log(0.8): "that is −log(1 − .2), the price of .2 where the target is 0",
-        0.8: "that is the distance to the target; cross-entropy is −log of the score",
-        0.64: "that is the squared distance; cross-entropy is −log of the score",
-        -math.log2(0.2): "that is in bits; our losses use the natural logarithm",
-        -math.log10(0.2): "that is the logarithm to base 10; our losses use the natural one",
-        math.log(0.2): "the size is right; a loss is −log, which is not negative",
-    }
-    for value, why in known.items():
-        if near(numbers, [value], 0.006):
-            return wrong(why)
-    return wrong("only the term of the true class is left: −1 · log .2, with the natural logarithm")
+    return check_numbers(
+        answer,
+        (-math.log(0.2),),
+        {
+            -math.log(0.8): "that is −log(1 − .2), the price of .2 where the target is 0",
+            0.8: "that is the distance to the target; cross-entropy is −log of the score",
+            0.64: "that is the squared distance; cross-entropy is −log of the score",
+            -math.log2(0.2): "that is in bits; our losses use the natural logarithm",
+            -math.log10(0.2): "that is the logarithm to base 10; our losses use the natural one",
+            math.log(0.2): "the size is right; a loss is −log, which is not negative",
+        },
+        open_="what does a score of .2 cost where the target is 1?",
+        praise="−log .2 = 1.61: five times too unsure costs log 5.",
+        hint="only the term of the true class is left: −1 · log .2, with the natural logarithm",
+        within=0.006,
+    )
 
 
 @exercise("04", "what is said of the class loss")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row
 from teachkit.punish.losses import dfl_loss
 
 BINS = 16
@@ -105,29 +105,25 @@ def check_target(answer: Any) -> Verdict:
 @exercise("05", "the floor at 4.3")
 def check_floor(answer: Any) -> Verdict:
     """answer: the least that DFL can be for an edge at 4.3 strides, in nats."""
-    if answer is None:
-        return missing("write the least that DFL can be when the edge is at 4.3")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("write one number")
-    value = numbers[0]
-    known = {
-        0.0: "that is the floor for an edge exactly on a bin; with .7 and .3 even a perfect detector pays",
-        0.881: "that is the entropy in bits; our losses use the natural logarithm",
-        0.357: "that is −log .7 alone: weight each bin's −log p by its share, and add the other bin",
-        1.204: "that is −log .3 alone: weight each bin's −log p by its share, and add the other bin",
-        1.561: "−log .7 − log .3 counts both bins fully: weight each by its share",
-        0.693: "that is the floor half-way between two bins; at 4.3 it is lower",
-        -0.611: "the size is right; a loss is −Σ t log p, which is not negative",
-        0.7: "that is the share of bin 4; the floor is −.7 log .7 − .3 log .3",
-        0.3: "that is the distance to bin 4; the floor is −.7 log .7 − .3 log .3",
-    }
-    if abs(value - 0.6109) <= 0.006:
-        return right("−.7 log .7 − .3 log .3 = .611, and no detector gets below it; only what is above can be learned.")
-    for number, why in known.items():
-        if abs(value - number) <= 0.006:
-            return wrong(why)
-    return wrong("not the least: put the target itself in place of the prediction, −.7 log .7 − .3 log .3")
+    return check_numbers(
+        answer,
+        (0.6109,),
+        {
+            0.0: "that is the floor for an edge exactly on a bin; with .7 and .3 even a perfect detector pays",
+            0.881: "that is the entropy in bits; our losses use the natural logarithm",
+            0.357: "that is −log .7 alone: weight each bin's −log p by its share, and add the other bin",
+            1.204: "that is −log .3 alone: weight each bin's −log p by its share, and add the other bin",
+            1.561: "−log .7 − log .3 counts both bins fully: weight each by its share",
+            0.693: "that is the floor half-way between two bins; at 4.3 it is lower",
+            -0.611: "the size is right; a loss is −Σ t log p, which is not negative",
+            0.7: "that is the share of bin 4; the floor is −.7 log .7 − .3 log .3",
+            0.3: "that is the distance to bin 4; the floor is −.7 log .7 − .3 log .3",
+        },
+        open_="write the least that DFL can be when the edge is at 4.3",
+        praise="−.7 log .7 − .3 log .3 = .611, and no detector gets below it; only what is above can be learned.",
+        hint="not the least: put the target itself in place of the prediction, −.7 log .7 − .3 log .3",
+        within=0.006,
+    )
 
 
 @exercise("05", "past the last bin")

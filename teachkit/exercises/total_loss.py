@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, fault, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row
 from teachkit.structures import LossWeights
 
 # the exercises' own batch: raw losses, and lengths of their gradients
@@ -69,27 +69,32 @@ CLAIMS = {
 }
 
 
-def _sum(answer: Any, wanted: float, slips: dict[float, str], hint: str, praise: str) -> Verdict:
-    reason = fault(answer, wanted, 0.05, slips, hint)
-    return wrong(reason) if reason else right(praise)
-
-
 @exercise("06", "the total by hand")
 def check_total(answer: Any) -> Verdict:
     """answer: the total of the raw losses .8, 2 and 1.2 under the usual weights."""
-    if answer is None:
-        return missing("write the total as one number")
-    hint = "weight × loss for each of the three, then the sum: 7.5 × .8 is the first"
-    return _sum(answer, 8.8, TOTAL_SLIPS, hint, "6 from the boxes, 1 from the classes, 1.8 from the edges.")
+    return check_numbers(
+        answer,
+        (8.8,),
+        TOTAL_SLIPS,
+        open_="write the total as one number",
+        praise="6 from the boxes, 1 from the classes, 1.8 from the edges.",
+        hint="weight × loss for each of the three, then the sum: 7.5 × .8 is the first",
+        within=0.05,
+    )
 
 
 @exercise("06", "DFL's weight times ten")
 def check_tenfold(answer: Any) -> Verdict:
     """answer: the total of the same batch with DFL's weight at 15."""
-    if answer is None:
-        return missing("write the total as one number")
-    praise = "6 + 1 + 18. The total has nearly tripled, and not a box has moved."
-    return _sum(answer, 25.0, TENFOLD_SLIPS, "6 and 1 stay; DFL's part becomes 15 × 1.2", praise)
+    return check_numbers(
+        answer,
+        (25.0,),
+        TENFOLD_SLIPS,
+        open_="write the total as one number",
+        praise="6 + 1 + 18. The total has nearly tripled, and not a box has moved.",
+        hint="6 and 1 stay; DFL's part becomes 15 × 1.2",
+        within=0.05,
+    )
 
 
 @exercise("06", "who pulls")

@@ -63,7 +63,7 @@ def test_the_spread_is_that_of_the_recorded_runs():
 
 @pytest.mark.parametrize(("answer", "reason"), [
     (3, "fool"), (23, "lower ones"), (13, "half"), (114.33, "mean"), (121, "median"), (-26, "negative"),
-    (7, "friend"), (40, "largest"), ("26", "single number"), (float("nan"), "single number"), ([1, 2], "single number"),
+    (7, "friend"), (40, "largest"), ("26", "one number"), (float("nan"), "one number"), ([1, 2], "one number"),
 ])  # fmt: skip
 def test_a_wrong_spread_is_told_why(answer, reason):
     verdict = check_spread(answer)
