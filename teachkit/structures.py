@@ -14,6 +14,8 @@ from torch import Tensor
 
 from teachkit.boxes import at_least_float32, distances_to_boxes, expected_bin
 
+LOSS_NAMES = ("box", "cls", "dfl")
+
 
 @dataclass
 class GroundTruth:
@@ -143,7 +145,7 @@ class LossWeights:
     dfl: float = 1.5
 
     def __setattr__(self, name: str, value: float) -> None:
-        if name not in ("box", "cls", "dfl"):
+        if name not in LOSS_NAMES:
             raise AttributeError(f"there is no loss weight {name!r}; the weights are box, cls and dfl")
         try:
             if isinstance(value, bool | str):  # float() would take True and "3", and a widget would never notice
@@ -156,7 +158,7 @@ class LossWeights:
         object.__setattr__(self, name, number)
 
     def as_dict(self) -> dict[str, float]:
-        return {"box": self.box, "cls": self.cls, "dfl": self.dfl}
+        return {name: getattr(self, name) for name in LOSS_NAMES}
 
 
 @dataclass
@@ -186,6 +188,6 @@ class Losses:
 
     def items(self) -> ItemsView[str, float]:
         """Pairs of name and detached float: box, cls, dfl (unweighted) and total. One transfer from the device."""
-        names = ("box", "cls", "dfl", "total")
+        names = (*LOSS_NAMES, "total")
         values = torch.stack([getattr(self, name).detach() for name in names]).tolist()
         return dict(zip(names, values, strict=True)).items()

@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from teachkit.learn.log import LogWriter, cut_log, read_log
+from teachkit.structures import LOSS_NAMES
 
 Record = dict[str, Any]
 
@@ -35,7 +36,7 @@ class Records:
         self._write(record)
         match record["kind"]:
             case "step":
-                self._bar.set_postfix({name: f"{record[name]:.3f}" for name in ("box", "cls", "dfl")}, refresh=False)
+                self._bar.set_postfix({name: f"{record[name]:.3f}" for name in LOSS_NAMES}, refresh=False)
                 self._bar.update()
             case "epoch":
                 scores = "  ".join(f"{name} {_score(record[name])}" for name in ("map50", "map"))

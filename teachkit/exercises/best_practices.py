@@ -6,7 +6,7 @@ from typing import Any
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
 from teachkit.exercises.numerals import check_claims, check_numbers
 from teachkit.learn import recorded
-from teachkit.learn.worse_data import LOSSES
+from teachkit.structures import LOSS_NAMES
 
 FAULTS = ("missing boxes", "loose boxes", "wrong classes", "few scenes")
 CASES = {"A": "few scenes", "B": "missing boxes", "C": "loose boxes", "D": "wrong classes"}
@@ -70,8 +70,8 @@ def table() -> dict[str, dict[str, float]]:
     runs = {run["fault"]: run for run in recorded.records("worse_data") if run["seed"] == SEED}
     return {
         name: {"objects found": runs[fault]["found"]}
-        | {f"training {loss}": runs[fault][loss][-1] for loss in LOSSES}
-        | {f"exam {loss}": runs[fault][f"val_{loss}"][-1] for loss in LOSSES}
+        | {f"training {loss}": runs[fault][loss][-1] for loss in LOSS_NAMES}
+        | {f"exam {loss}": runs[fault][f"val_{loss}"][-1] for loss in LOSS_NAMES}
         for name, fault in {"clean": "clean", **CASES}.items()
     }
 

@@ -1,14 +1,9 @@
 """The small training in batches of 1 to 64: as many pictures are seen each time, in fewer and fewer steps."""
 
 from teachkit.errors import UserError
-from teachkit.feed.detector import Detector
-from teachkit.feed.loader import Loader
-from teachkit.feed.scenes import CLASSES
 from teachkit.learn.records import Record
-from teachkit.learn.small import BATCH_SIZE, COUNTS, NECK, SIDE, WIDTHS, small_scenes, usual_rate
-from teachkit.learn.trainer import Trainer
-from teachkit.learn.worse_data import exam
-from teachkit.punish.criterion import Criterion
+from teachkit.learn.small import BATCH_SIZE, COUNTS, small_trainer, usual_rate
+from teachkit.learn.worse_data import CLIP, exam
 from teachkit.scoring import objects_found
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # pictures a step; COUNTS["train"] is a multiple of each
@@ -26,14 +21,7 @@ def learn_in_batches(size: int, seed: int = 0, *, grown: bool = False, passes: i
         raise UserError(f"a batch has {', '.join(map(str, SIZES))} pictures here, not {size!r}")
     rate = usual_rate("adamw") * (size / BATCH_SIZE if grown else 1)
     marks = exam()
-    trainer = Trainer(
-        Detector(len(CLASSES), device="cpu", widths=WIDTHS, neck=NECK, seed=seed),
-        Criterion(),
-        Loader(small_scenes("train"), "train", size, SIDE, "cpu", seed),
-        lr=rate,
-        schedule="constant",
-        threads=1,
-    )
+    trainer = small_trainer(rate, seed=seed, clip=CLIP, batch_size=size)
     steps = COUNTS["train"] // size
     run: Record = {"kind": "run", "size": size, "seed": seed, "grown": grown, "lr": rate, "steps": steps, "found": []}
     for _ in range(passes):

@@ -7,11 +7,10 @@ from typing import Any, SupportsFloat
 
 from teachkit.errors import UserError
 from teachkit.learn.schedule import check_schedule
-from teachkit.structures import LossWeights
+from teachkit.structures import LOSS_NAMES, LossWeights
 
 LARGEST_RATE = 100.0
 LARGEST_WEIGHT = 1e6
-WEIGHTS = ("box", "cls", "dfl")
 
 
 def check_number(name: str, value: object, largest: float) -> float:
@@ -48,7 +47,7 @@ class LiveWeights:
 
     __slots__ = ("control",)  # a misspelt name is an AttributeError
 
-    box, cls, dfl = (_live_weight(name) for name in WEIGHTS)
+    box, cls, dfl = (_live_weight(name) for name in LOSS_NAMES)
 
     def __init__(self, control: "Control") -> None:
         self.control = control
@@ -74,12 +73,12 @@ class Control:
 
     def set(self, **changes: Any) -> None:
         """Any of lr, schedule, box, cls, dfl; in force from the next step on, all of them or none."""
-        unknown = set(changes) - {"lr", "schedule", *WEIGHTS}
+        unknown = set(changes) - {"lr", "schedule", *LOSS_NAMES}
         if unknown:
             raise UserError(f"there is no control {', '.join(sorted(unknown))}: choose lr, schedule, box, cls or dfl")
         weights = {
             name: check_number(f"the {name} weight", changes[name], LARGEST_WEIGHT)
-            for name in WEIGHTS
+            for name in LOSS_NAMES
             if name in changes
         }
         if weights and self._in_force is None:

@@ -5,9 +5,9 @@ import math
 import torch
 
 from teachkit.feed.detector import Detector
-from teachkit.learn.gradient_share import NAMES, statistics_kept
+from teachkit.learn.gradient_share import statistics_kept
 from teachkit.punish.criterion import Assigner, Criterion
-from teachkit.structures import Assignment, Batch, GroundTruth, Predictions
+from teachkit.structures import LOSS_NAMES, Assignment, Batch, GroundTruth, Predictions
 
 
 def parts_of(model: Detector) -> dict[str, list[torch.nn.Parameter]]:
@@ -24,7 +24,7 @@ def signal_by_part(model: Detector, criterion: Criterion, batch: Batch) -> dict[
     signal: dict[str, dict[str, float]] = {part: {} for part in parts}
     with statistics_kept(model):
         losses = criterion(model(batch.images), batch.ground_truth)
-        for name in NAMES:
+        for name in LOSS_NAMES:
             slopes = iter(torch.autograd.grad(getattr(losses, name), every, retain_graph=True, allow_unused=True))
             for part, parameters in parts.items():
                 arrived = [slope for _, slope in zip(parameters, slopes, strict=False) if slope is not None]

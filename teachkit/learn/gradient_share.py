@@ -11,9 +11,7 @@ from torch import Tensor
 
 from teachkit.feed.detector import Detector
 from teachkit.punish.criterion import Criterion
-from teachkit.structures import Batch, LossWeights
-
-NAMES = ("box", "cls", "dfl")
+from teachkit.structures import LOSS_NAMES, Batch, LossWeights
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,9 @@ def loss_gradients(model: Detector, criterion: Criterion, batch: Batch) -> dict[
             maps = model.features(batch.images)
         maps = [one.detach().requires_grad_() for one in maps]
         losses = criterion(model.head(maps), batch.ground_truth)
-        each = [getattr(losses, name) for name in NAMES]
+        each = [getattr(losses, name) for name in LOSS_NAMES]
         gradients = [torch.autograd.grad(loss, maps, retain_graph=True, allow_unused=True) for loss in each]
-    return {name: _row(gradient, maps) for name, gradient in zip(NAMES, gradients, strict=True)}
+    return {name: _row(gradient, maps) for name, gradient in zip(LOSS_NAMES, gradients, strict=True)}
 
 
 def _row(gradient: tuple[Tensor | None, ...], maps: list[Tensor]) -> Tensor:
@@ -74,5 +72,5 @@ def gradient_share(model: Detector, criterion: Criterion, batch: Batch) -> Gradi
     products = (rows @ rows.T).double().cpu()  # one transfer from the device
     norms = products.diagonal().sqrt().tolist()
     cosines = (products / torch.tensor(norms).outer(torch.tensor(norms))).clamp(-1, 1)  # 0 / 0 is NaN, and stays it
-    pairs = {(NAMES[a], NAMES[b]): float(cosines[a, b]) for a, b in itertools.combinations(range(3), 2)}
-    return GradientShare(dict(zip(NAMES, norms, strict=True)), pairs)
+    pairs = {(LOSS_NAMES[a], LOSS_NAMES[b]): float(cosines[a, b]) for a, b in itertools.combinations(range(3), 2)}
+    return GradientShare(dict(zip(LOSS_NAMES, norms, strict=True)), pairs)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from teachkit.structures import Losses
+from teachkit.structures import LOSS_NAMES, Losses
 
-LOSSES = ("box", "cls", "dfl", "total")
+LOSSES = (*LOSS_NAMES, "total")
 
 
 class NotFiniteError(ArithmeticError):

@@ -132,17 +132,24 @@ def rebuilt_from(trainer: "Trainer") -> dict[str, Any]:
     }
 
 
-def settings(trainer: "Trainer") -> dict[str, Any]:
-    """Of the start record: what was asked for, and what it came down to."""
+def makeup(trainer: "Trainer") -> dict[str, Any]:
+    """What two trainers must have in common for one to be the other's twin."""
     control = trainer.control.state_dict()
     return {
         "optimizer": name_of(trainer.optimizer),
         "lr": control["base"],
         "schedule": control["schedule"],
         "weights": control["weights"],
-        "epochs": (trainer.last_step or 0) // len(trainer.passes.data),
         "batches": len(trainer.passes.data),
         "parameters": sum(one.numel() for one in trainer.model.parameters()),
+    }
+
+
+def settings(trainer: "Trainer") -> dict[str, Any]:
+    """Of the start record: what was asked for, and what it came down to."""
+    return {
+        **makeup(trainer),
+        "epochs": (trainer.last_step or 0) // len(trainer.passes.data),
         "device": str(trainer.device),
         "threads": trainer.threads,
         **{key: value for key, value in trainer.settings.items() if value is not None},

@@ -18,9 +18,8 @@ from teachkit.learn.optimizer import set_rate
 from teachkit.learn.state import random_state, set_random_state
 from teachkit.learn.threads import use_threads
 from teachkit.learn.trainer import Trainer
-from teachkit.structures import Batch
+from teachkit.structures import LOSS_NAMES, Batch
 
-LOSSES = ("box", "cls", "dfl")
 REACH, LEAST = 4, 1e-9  # points to each side over which a curve is smoothed; a loss of 0 has no logarithm
 BLOWN_UP = 20.0  # times the first class loss: what comes after cannot be read
 SAFETY = 10.0  # how far one stays below the rate that does harm: a run has more steps than a test
@@ -65,7 +64,7 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
         finally:
             own_random = random_state(trainer.device)
             set_random_state(theirs, trainer.device)
-        values = {name: float(getattr(losses, name).detach()) for name in LOSSES}
+        values = {name: float(getattr(losses, name).detach()) for name in LOSS_NAMES}
         if not all(math.isfinite(value) for value in values.values()):
             return
         yield RangePoint(lr, **values)
@@ -112,7 +111,7 @@ class RangeTest:
     @property
     def largest(self) -> float | None:
         """Where the first of the losses turns up again."""
-        rates = [rate for rate in map(self.turn, LOSSES) if rate is not None]
+        rates = [rate for rate in map(self.turn, LOSS_NAMES) if rate is not None]
         return min(rates) if rates else None
 
     @property

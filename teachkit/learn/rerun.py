@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from teachkit.errors import UserError
 from teachkit.learn.guard import LOSSES
-from teachkit.learn.optimizer import name_of
+from teachkit.learn.loop import makeup
 from teachkit.learn.records import Record
 
 if TYPE_CHECKING:
@@ -68,16 +68,8 @@ def _check_start(trainer: "Trainer", line: Sequence[Record]) -> None:
     if not starts:
         return
     then: dict[str, Any] = starts[0]["settings"]
-    control = trainer.control.state_dict()
-    now = {
-        "optimizer": name_of(trainer.optimizer),
-        "lr": control["base"],
-        "schedule": control["schedule"],
-        "weights": control["weights"],
-        "batches": len(trainer.passes.data),
-        "parameters": sum(one.numel() for one in trainer.model.parameters()),
-    }
-    different = [f"{name} {then[name]}, not {value}" for name, value in now.items() if then.get(name, value) != value]
+    now = makeup(trainer).items()
+    different = [f"{name} {then[name]}, not {value}" for name, value in now if then.get(name, value) != value]
     if different:
         raise UserError(f"the run began with {'; '.join(different)}: make the trainer as it was then")
     trainer.last_step = then["epochs"] * len(trainer.passes.data)

@@ -17,7 +17,6 @@ from teachkit.structures import LossWeights
 
 RATES = (1e-5, 1e-1)  # searched on a logarithmic scale, as are factors of the usual loss weights
 FACTORS = (0.1, 10.0)
-LOSSES = ("box", "cls", "dfl")
 UNDISTURBED = 3  # trials that the pruner lets run, to know what is usual
 
 

@@ -46,18 +46,20 @@ def small_trainer(
     warmup: int | None = None,
     weights: float = 1.0,
     clip: float | None = None,
+    scenes: Examples | None = None,
+    batch_size: int = BATCH_SIZE,
 ) -> Trainer:
     """The real detector, criterion and trainer on small pictures, on the CPU with one thread.
 
     lr: None for the usual one; seed: of weights and order; epochs: of 16 steps, for the schedule; weights: factor of
-    all three loss weights.
+    all three loss weights; scenes: to train on, None for the usual ones.
     """
     rate = usual_rate(optimizer) if lr is None else lr
     usual = LossWeights()
     return Trainer(
         Detector(len(CLASSES), device="cpu", widths=WIDTHS, neck=NECK, seed=seed),
         Criterion(LossWeights(**{name: weights * value for name, value in usual.as_dict().items()})),
-        Loader(small_scenes("train"), "train", BATCH_SIZE, SIDE, "cpu", seed),
+        Loader(scenes or small_scenes("train"), "train", batch_size, SIDE, "cpu", seed),
         [small_exam()],
         optimizer=optimizer,
         lr=rate,

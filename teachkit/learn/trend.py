@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from teachkit.learn.spikes import Spikes
-
-NAMES = ("box", "cls", "dfl")
+from teachkit.structures import LOSS_NAMES
 
 HALVES = (100, 200, 400)  # steps in each half of the stretch that is searched for a plateau
 STILL = 0.02  # in logarithms: a fall of less in 100 steps is standing still, of twice as much is not
@@ -57,8 +56,8 @@ class Trend:
     """Looks at the raw losses of each step. A loss that weighs nothing is free to drift, and is left out."""
 
     def __init__(self) -> None:
-        self._spikes = {name: Spikes() for name in NAMES}
-        self._past: dict[str, deque[float]] = {name: deque(maxlen=2 * HALVES[-1]) for name in NAMES}
+        self._spikes = {name: Spikes() for name in LOSS_NAMES}
+        self._past: dict[str, deque[float]] = {name: deque(maxlen=2 * HALVES[-1]) for name in LOSS_NAMES}
         self._lowest: dict[str, float] = {}
         self._awake: set[str] = set()
         self._plateau = False
@@ -69,7 +68,7 @@ class Trend:
     ) -> list[Finding]:
         """losses: raw and finite; objects: whether the batch had any; settling: the schedule is at its low end."""
         seen = {}
-        for name in NAMES:
+        for name in LOSS_NAMES:
             if weights[name] == 0:
                 self._forget(name)
             elif losses[name] > 0:  # box and dfl are 0 where there are no objects
@@ -133,14 +132,14 @@ class Trend:
 
     def _silence(self, losses: dict[str, float], objects: bool) -> Finding | None:
         """Scores of 0 everywhere claim no object, and so are never corrected: the losses vanish, nothing is found."""
-        silent = objects and all(losses[name] < SILENT for name in NAMES)
+        silent = objects and all(losses[name] < SILENT for name in LOSS_NAMES)
         self._silent = self._silent + 1 if silent else 0
         if self._silent != SILENT_STEPS:
             return None
         message = (
             "diverged: all losses have vanished although there are objects, the detector answers nothing any more."
         )
-        return Finding("diverged", list(NAMES), f"{message} Go back to before it and lower the learning rate.")
+        return Finding("diverged", list(LOSS_NAMES), f"{message} Go back to before it and lower the learning rate.")
 
     def _standstill(self, names: list[str]) -> Finding | None:
         flat = [is_flat(list(self._past[name])) for name in names]
@@ -163,7 +162,7 @@ class Trend:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for name in NAMES:
+        for name in LOSS_NAMES:
             self._spikes[name].load_state(state["spikes"][name])
             self._past[name] = deque(state["past"][name], maxlen=2 * HALVES[-1])
         self._lowest, self._awake = dict(state["lowest"]), set(state["awake"])

@@ -8,20 +8,18 @@ from typing import Any
 import torch
 
 from teachkit.errors import UserError
-from teachkit.feed.detector import Detector
 from teachkit.feed.examples import Examples
 from teachkit.feed.loader import Loader
 from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
-from teachkit.learn.optimizer import DEFAULTS
 from teachkit.learn.records import Record
-from teachkit.learn.small import BATCH_SIZE, COUNTS, NECK, SCENES, SIDE, WIDTHS
+from teachkit.learn.small import BATCH_SIZE, COUNTS, SCENES, SIDE, small_trainer
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
-from teachkit.scoring import objects_found
-from teachkit.structures import Batch
+from teachkit.scoring import found_by_class
+from teachkit.structures import LOSS_NAMES, Batch
 
-LOSSES = ("box", "cls", "dfl")
 PASSES, FEW, EXAM = 20, 12, 96
+CLIP = 10.0  # norm of the gradient, as in a real training
 # name → knobs of the training scenes that are turned; "few scenes" turns none, and has FEW scenes over and over
 FAULTS: dict[str, dict[str, float]] = {
     "clean": {},
@@ -59,27 +57,19 @@ def learn_from(fault: str, seed: int = 0, passes: int = PASSES) -> Record:
     "box", "cls", "dfl" and "val_box" …: means of each pass}. About 10 s for 20 passes.
     """
     marks = exam()
-    trainer = Trainer(
-        Detector(len(CLASSES), device="cpu", widths=WIDTHS, neck=NECK, seed=seed),
-        Criterion(),
-        Loader(practice(fault, seed), "train", BATCH_SIZE, SIDE, "cpu", seed),
-        lr=DEFAULTS["adamw"][0],
-        schedule="constant",
-        threads=1,
-    )
+    trainer = small_trainer(seed=seed, clip=CLIP, scenes=practice(fault, seed))
     run: Record = {"kind": "run", "fault": fault, "seed": seed}
-    run |= {name: [] for name in (*LOSSES, *(f"val_{loss}" for loss in LOSSES))}
+    run |= {name: [] for name in (*LOSS_NAMES, *(f"val_{loss}" for loss in LOSS_NAMES))}
     steps = COUNTS["train"] // BATCH_SIZE
     for _ in range(passes):
         records = [trainer.step() for _ in range(steps)]
         for name, value in _mark(trainer, marks).items():
             run[f"val_{name}"].append(value)
-        for name in LOSSES:
+        for name in LOSS_NAMES:
             run[name].append(sum(record[name] for record in records) / steps)
-    model = trainer.model
-    detections = model.detect(marks.images)  # type: ignore[operator]
-    run["found"], run["objects"] = objects_found([detections], [marks.ground_truth])
-    run["per_class"] = [_of_class(detections, marks, number) for number in range(len(CLASSES))]
+    detections = trainer.model.detect(marks.images)  # type: ignore[operator]
+    run["per_class"] = found_by_class([detections], [marks.ground_truth], len(CLASSES))
+    run["found"], run["objects"] = (sum(column) for column in zip(*run["per_class"], strict=True))
     return run
 
 
@@ -95,9 +85,4 @@ def _mark(trainer: Trainer, marks: Batch) -> dict[str, float]:
     with torch.no_grad():
         losses = Criterion()(trainer.model(marks.images), marks.ground_truth)
     trainer.model.train()
-    return {name: value for name, value in losses.items() if name in LOSSES}
-
-
-def _of_class(detections: Any, marks: Batch, number: int) -> tuple[int, int]:
-    truth = replace(marks.ground_truth, mask=marks.ground_truth.mask & (marks.ground_truth.labels == number))
-    return objects_found([detections], [truth])
+    return {name: value for name, value in losses.items() if name in LOSS_NAMES}

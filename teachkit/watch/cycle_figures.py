@@ -8,6 +8,7 @@ from teachkit.learn.records import Record
 from teachkit.learn.worse_data import last_values
 from teachkit.scoring.counting import THRESHOLDS
 from teachkit.scoring.precision import RECALLS, PrecisionRecall
+from teachkit.structures import LOSS_NAMES
 from teachkit.watch.plots import PALETTE, Picture
 
 
@@ -30,7 +31,7 @@ def after_the_best(records: Sequence[Record], more: float = 0.08) -> tuple[float
     lowest, by the share `more`).
     """
     training, exam = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
-    of_loss = {name: of_epochs(records, f"val_{name}") for name in ("box", "cls", "dfl")}
+    of_loss = {name: of_epochs(records, f"val_{name}") for name in LOSS_NAMES}
     worse = [name for name, values in of_loss.items() if values[-1] > (1 + more) * min(values)]
     return 1 - training[-1] / training[int(np.argmin(exam))], worse
 

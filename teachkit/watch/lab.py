@@ -9,7 +9,7 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.learn.optimizer import DEFAULTS, name_of, rates
 from teachkit.learn.trainer import Trainer
-from teachkit.structures import Batch, LossWeights
+from teachkit.structures import LOSS_NAMES, Batch, LossWeights
 from teachkit.watch.gauges import Gauges
 from teachkit.watch.history import History, Snapshot
 from teachkit.watch.marks import ALARMS, changes_told
@@ -238,7 +238,7 @@ class Lab:
             self._pass_on(record)
 
     def _take_step(self, record: dict[str, Any]) -> None:
-        names = ("step", "total", "box", "cls", "dfl", "lr")
+        names = ("step", "total", *LOSS_NAMES, "lr")
         self.story.curves["steps"].append(*(record[name] for name in names), *record["weights"].values())
         if self._changes:
             changed, self._changes = ", ".join(self._changes), []

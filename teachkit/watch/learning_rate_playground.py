@@ -11,9 +11,8 @@ from teachkit.watch.frames import png
 from teachkit.watch.notebook import stop_on_interrupt
 from teachkit.watch.painter import Painter
 from teachkit.watch.playground import Playground, between, one_of
-from teachkit.watch.plots import LOSSES as LOSS_STYLES
-from teachkit.watch.plots import PALETTE, Picture
-from teachkit.watch.race import LANES, LOSSES, STEPS, Race, lane_rates
+from teachkit.watch.plots import LOSSES, PALETTE, Picture
+from teachkit.watch.race import LANES, STEPS, Race, lane_rates
 from teachkit.watch.widget import front_end
 from teachkit.watch.worker import Worker
 
@@ -30,7 +29,7 @@ class LearningRatePlayground(Playground):
     now. `close()` ends the threads. seed: of weights and order.
     """
 
-    _esm = front_end("base.js", "charts.js", "pictures.js", "playground.js", "learning_rate_playground.js")
+    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "playground.js", "learning_rate_playground.js")
     _css = front_end("style.css", "playground.css", "learning_rate_playground.css")
     title = "One detector, three learning rates"
     words = "Three learning rates side by side: run this notebook to try rates yourself; the picture shows how it stood"
@@ -231,7 +230,7 @@ class LearningRatePlayground(Playground):
             axes.grid(alpha=0.3)
         grid[0].legend(title="rate", fontsize=8)
         if self.points:
-            for name, (colour, dash, _) in LOSS_STYLES.items():
+            for name, (colour, dash, _) in LOSSES.items():
                 rates = [point.lr for point in self.points]
                 grid[3].plot(rates, test.curve(name), color=colour, linestyle=dash, label=name)
             grid[3].set(title="range test", xlabel="learning rate", xscale="log", yscale="log")

@@ -10,10 +10,10 @@ import torch
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import load_data
-from teachkit.learn.gradient_share import NAMES, GradientShare, gradient_share, statistics_kept
+from teachkit.learn.gradient_share import GradientShare, gradient_share, statistics_kept
 from teachkit.learn.recorded import detector
 from teachkit.punish.criterion import Criterion
-from teachkit.structures import Batch, Losses, LossWeights
+from teachkit.structures import LOSS_NAMES, Batch, Losses, LossWeights
 from teachkit.watch.playground import Playground, between, one_of
 from teachkit.watch.plots import LOSSES, Picture
 from teachkit.watch.start_up import first_images
@@ -68,13 +68,13 @@ class LossWeightsPlayground(Playground):
             batch = first_images(load_data("shapes", "val", device="cpu"), 8)
         self.batch, self.criterion = batch, Criterion() if criterion is None else criterion
         self.measured = {name: measure(one, self.criterion, batch) for name, one in models.items()}
-        weights = {name: between(name, 0, LARGEST) for name in NAMES}
+        weights = {name: between(name, 0, LARGEST) for name in LOSS_NAMES}
         self.levers: Mapping[str, Callable[[Any], Any]] = {**weights, "model": one_of("model", list(models))}
         super().__init__(**(USUAL.as_dict() | {"model": next(iter(models))} | values))
 
     @property
     def weights(self) -> LossWeights:
-        return LossWeights(**{name: self.values[name] for name in NAMES})
+        return LossWeights(**{name: self.values[name] for name in LOSS_NAMES})
 
     @property
     def losses(self) -> Losses:
@@ -90,14 +90,14 @@ class LossWeightsPlayground(Playground):
         pulls = self.measured[self.values["model"]].pulls
         raw = dict(self.losses.items())
         total = raw.pop("total")
-        weighted = {name: self.values[name] * raw[name] for name in NAMES}
+        weighted = {name: self.values[name] * raw[name] for name in LOSS_NAMES}
         share = pulls.shares(self.weights)
-        told = ", ".join(f"{LABELS[name]} {_percent(share[name])}" for name in NAMES)
+        told = ", ".join(f"{LABELS[name]} {_percent(share[name])}" for name in LOSS_NAMES)
         return {
             "raw": raw,
             "weighted": weighted,
             "total": total,
-            "of_loss": {name: weighted[name] / total if total else math.nan for name in NAMES},
+            "of_loss": {name: weighted[name] / total if total else math.nan for name in LOSS_NAMES},
             "share": share,
             "norm": whole_norm(pulls, self.weights),
             "angles": [[LABELS[a], LABELS[b], degrees] for (a, b), degrees in pulls.angles().items()],
@@ -114,7 +114,7 @@ class LossWeightsPlayground(Playground):
             strict=True,
         )
         for axes, what, title in panels:
-            for at, name in enumerate(NAMES):
+            for at, name in enumerate(LOSS_NAMES):
                 value = now[what][name]
                 text = _percent(value) if what == "share" else f"{value:.2f}"
                 colour, _, marker = LOSSES[name]
@@ -122,7 +122,7 @@ class LossWeightsPlayground(Playground):
                 axes.barh(at, value if math.isfinite(value) else 0, color=colour, hatch=hatch, edgecolor="white")
                 axes.text(0.98, at, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=9,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
-            axes.set(yticks=range(3), yticklabels=[LABELS[name] for name in NAMES], title=title)
+            axes.set(yticks=range(3), yticklabels=[LABELS[name] for name in LOSS_NAMES], title=title)
             axes.invert_yaxis()
             if what == "share":
                 axes.set_xlim(0, 1)

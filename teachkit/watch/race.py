@@ -5,10 +5,9 @@ from teachkit.learn.records import Record
 from teachkit.learn.small import BATCH_SIZE, COUNTS, small_exam, small_trainer, usual_rate
 from teachkit.learn.trainer import Trainer
 from teachkit.scoring import objects_found
-from teachkit.structures import Detections
+from teachkit.structures import LOSS_NAMES, Detections
 
 LANES = ("low", "usual", "high")
-LOSSES = ("box", "cls", "dfl")
 EPOCH = COUNTS["train"] // BATCH_SIZE  # steps
 STEPS = 20 * EPOCH  # of a whole race: where its schedule ends
 LOOK_EVERY = 4  # steps
@@ -32,7 +31,7 @@ class Race:
         }
         for trainer in self.trainers.values():
             trainer.on_record = _nobody  # else the trainer would warn of what is shown here anyway
-        self.losses: dict[str, dict[str, list[float]]] = {lane: {name: [] for name in LOSSES} for lane in LANES}
+        self.losses: dict[str, dict[str, list[float]]] = {lane: {name: [] for name in LOSS_NAMES} for lane in LANES}
         self.lr = dict(self.rates)  # in force at the last step
         self.found: dict[str, list[list[float]]] = {lane: [] for lane in LANES}
         self.score: dict[str, int] = {lane: 0 for lane in LANES}
@@ -51,7 +50,7 @@ class Race:
             if trainer.diverged is None:
                 record = trainer.step()
                 self.lr[lane] = record["lr"]
-                for name in LOSSES:
+                for name in LOSS_NAMES:
                     self.losses[lane][name].append(record[name])
         self.steps += 1
         if self.steps % LOOK_EVERY == 0:

@@ -13,13 +13,13 @@ from teachkit.learn import recorded
 from teachkit.learn.checkpoint import load_model
 from teachkit.learn.log import read_log
 from teachkit.learn.records import Record
-from teachkit.structures import Batch
+from teachkit.structures import LOSS_NAMES, Batch
 from teachkit.watch.marks import ALARMS, changes_told
 from teachkit.watch.start_up import first_images
 from teachkit.watch.story import Curve, Found, Story
 
 LOG = "log.jsonl"
-VALIDATION = ("step", "total", "box", "cls", "dfl")
+VALIDATION = ("step", "total", *LOSS_NAMES)
 PICTURES_SHOWN = 4
 
 
@@ -94,8 +94,8 @@ def read_records(records: Sequence[Record], name: str) -> Recording:
 
 
 def _take_step(story: Story, record: Record) -> None:
-    numbers = [_of(record, one) for one in ("total", "box", "cls", "dfl", "lr")]
-    weights = [record.get("weights", {}).get(one) for one in ("box", "cls", "dfl")]
+    numbers = [_of(record, one) for one in ("total", *LOSS_NAMES, "lr")]
+    weights = [record.get("weights", {}).get(one) for one in LOSS_NAMES]
     story.curves["steps"].append(record["step"], *numbers, *weights)
 
 

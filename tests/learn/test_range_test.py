@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
-from teachkit.learn.range_test import LOSSES, RangePoint, RangeTest, range_points, range_test
+from teachkit.learn.range_test import RangePoint, RangeTest, range_points, range_test
 from teachkit.learn.small import small_trainer
 from teachkit.learn.state import capture
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
+from teachkit.structures import LOSS_NAMES
 from tests.learn.tiny import make_batches, same, tiny_detector
 
 
@@ -60,7 +61,7 @@ def test_the_first_point_is_the_loss_of_the_next_batch_and_rates_grow_evenly():
     trainer = small_trainer(seed=2)
     points = range_test(trainer, 1e-4, 1e-1, 10).points
     record = trainer.step()
-    assert [record[name] for name in LOSSES] == [getattr(points[0], name) for name in LOSSES]
+    assert [record[name] for name in LOSS_NAMES] == [getattr(points[0], name) for name in LOSS_NAMES]
     ratios = [after.lr / before.lr for before, after in itertools.pairwise(points)]
     assert ratios == pytest.approx([10 ** (1 / 3)] * 9)
 

@@ -11,7 +11,8 @@ import teachkit as tk
 from teachkit.errors import UserError
 from teachkit.learn.recorded import detector
 from teachkit.learn.threads import use_threads
-from teachkit.watch.loss_weights_playground import NAMES, LossWeightsPlayground
+from teachkit.structures import LOSS_NAMES
+from teachkit.watch.loss_weights_playground import LossWeightsPlayground
 
 use_threads(1)  # bit for bit
 
@@ -39,16 +40,18 @@ def slopes(playground):
 @pytest.mark.parametrize("seed", range(100))
 def test_on_a_frozen_batch_raw_losses_stay_bit_for_bit_and_gradients_add_up(playground, slopes, seed):
     draw = random.Random(seed)
-    values = {name: draw.choice([0, draw.uniform(0, 1), 10 ** draw.uniform(-2, 2)]) for name in NAMES}
+    values = {name: draw.choice([0, draw.uniform(0, 1), 10 ** draw.uniform(-2, 2)]) for name in LOSS_NAMES}
     playground.set(model="trained", **values)
     now, weights = playground.numbers(), playground.weights
     losses, whole = slopes(weights)
-    each = {name: slopes(tk.LossWeights(**{other: float(other == name) for other in NAMES}))[1] for name in NAMES}
-    for name in NAMES:
+    each = {
+        name: slopes(tk.LossWeights(**{other: float(other == name) for other in LOSS_NAMES}))[1] for name in LOSS_NAMES
+    }
+    for name in LOSS_NAMES:
         assert now["raw"][name] == getattr(losses, name).item()  # not a bit
         assert now["weighted"][name] == pytest.approx(values[name] * now["raw"][name])
     assert now["total"] == pytest.approx(losses.total.item(), rel=1e-6)
-    total = sum(values[name] * each[name] for name in NAMES)
+    total = sum(values[name] * each[name] for name in LOSS_NAMES)
     assert float((total - whole).norm()) <= 1e-5 * float(whole.norm())
 
 
@@ -61,12 +64,12 @@ def test_shares_and_length_are_those_of_the_gradients_in_training_mode(playgroun
     for weights in ({"box": 7.5, "cls": 0.5, "dfl": 1.5}, {"box": 0.0, "cls": 3.0, "dfl": 1.0}):
         custom.set(**weights)
         now, rows = custom.numbers(), {}
-        for name in NAMES:
+        for name in LOSS_NAMES:
             rows[name] = weights[name] * torch.cat(
                 [one.flatten() for one in torch.autograd.grad(getattr(losses, name), maps, retain_graph=True)]
             )
         lengths = {name: float(row.norm()) for name, row in rows.items()}
-        for name in NAMES:
+        for name in LOSS_NAMES:
             assert now["share"][name] == pytest.approx(lengths[name] / sum(lengths.values()), rel=1e-4)
         assert now["norm"] == pytest.approx(float(sum(rows.values()).norm()), rel=1e-3)
 
