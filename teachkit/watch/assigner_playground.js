@@ -6,6 +6,7 @@ const OBJECT_MARKERS = ["circle", "square", "triangle"];
 class Assigned extends Pictures {
   // found: [[x, y, object, target, row], …]; all coordinates in px of the picture
   found_box() {}
+  names() {}
   draw(pen, width, height, size) {
     super.draw(pen, width, height, size);
     const [tall, wide] = this.imageSize, { scale, columns, rows } = this.layout(width, height);
@@ -16,17 +17,9 @@ class Assigned extends Pictures {
     for (const [x, y] of this.points ?? []) pen.fillRect(x * scale - 1, y * scale - 1, 2, 2);
     const box = this.boxOfRow;
     if (box) this.box(pen, box, scale, OBJECT_COLOURS[this.chosen % 6], [], 2, "rgba(0,0,0,.6)");
-    this.truth[0]?.forEach(([x1, y1], place) => {
-      pen.font = `600 ${size * 0.9}px system-ui, sans-serif`;
-      const text = this.objects[place], room = pen.measureText(text).width + size * 0.5;
-      const x = Math.min(x1 * scale, wide * scale - room), y = Math.max(0, y1 * scale - size * 1.2);
-      pen.fillStyle = place === this.chosen ? OBJECT_COLOURS[place % 6] : "rgba(255,255,255,.85)";
-      pen.fillRect(x, y, room, size * 1.2);
-      pen.fillStyle = COLOURS.ink;
-      pen.textAlign = "left";
-      pen.textBaseline = "middle";
-      pen.fillText(text, x + size * 0.25, y + size * 0.62);
-    });
+    const places = new NamePlaces(wide * scale, tall * scale);
+    this.truth[0]?.forEach((sides, place) => places.write(pen, [this.objects[place]], sides.map((side) => side * scale), size * 0.9,
+      { paper: place === this.chosen ? OBJECT_COLOURS[place % 6] : "rgba(255,255,255,.85)" }));
     for (const [x, y, object, target, row] of this.marks ?? []) {
       const mine = object === this.chosen, radius = (3 + 9 * target) * Math.max(0.8, scale / 4);
       pen.globalAlpha = mine ? 1 : 0.75;
@@ -57,7 +50,7 @@ function render(view) {
     picture.canvas.node.addEventListener("click", (event) => {
       const { scale, left, top } = picture.place;
       const [x, y] = [(event.offsetX - left) / scale, (event.offsetY - top) / scale];
-      const hit = setup.truth.map((box, place) => ({ place, box })).filter(({ box }) => x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3])
+      const hit = setup.truth.map((box, place) => ({ place, box })).filter(({ box }) => within(x, y, box))
         .sort((a, b) => (a.box[2] - a.box[0]) * (a.box[3] - a.box[1]) - (b.box[2] - b.box[0]) * (b.box[3] - b.box[1]))[0];
       if (hit) set({ object: hit.place + 1 });
     });

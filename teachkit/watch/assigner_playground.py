@@ -15,6 +15,7 @@ from teachkit.learn.recorded import detector
 from teachkit.punish.assigner import TaskAlignedAssigner, candidates
 from teachkit.structures import Assignment, Batch, GroundTruth, Predictions
 from teachkit.watch.frames import png
+from teachkit.watch.names import write_names
 from teachkit.watch.playground import Playground, between, one_of
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.widget import front_end
@@ -43,7 +44,7 @@ class AssignerPlayground(Playground):
     taken, by default a built-in scene; topk, alpha, beta: of `TaskAlignedAssigner`. UserError if the picture is empty.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "pictures.js", "assigner_playground.js")
+    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "pictures.js", "assigner_playground.js")
     _css = front_end("style.css", "playground.css", "assigner_playground.css")
     title = "Who is punished? The assigner on a real picture"
     words = "A picture with its true boxes, and the anchor points that answer for each of them"
@@ -145,14 +146,15 @@ class AssignerPlayground(Playground):
         axes = picture.subplots()
         axes.imshow(self.images[0].permute(1, 2, 0).cpu().numpy())
         axes.axis("off")
-        for place, (x1, y1, x2, y2) in enumerate(self.truth.boxes[0].tolist()):
+        boxes = self.truth.boxes[0].tolist()
+        for place, (x1, y1, x2, y2) in enumerate(boxes):
             colour = PALETTE[place % len(PALETTE)]
             axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linestyle="--"))
-            axes.text(x1 + 1, y1 + 1, self.objects[place], va="top", fontsize=8, backgroundcolor="white")
             mine = [point for point in now["points"] if point[2] == place]
             axes.scatter(
                 [one[0] for one in mine], [one[1] for one in mine], [10 + 120 * one[3] for one in mine],
                 color=colour, marker="os^Dv"[place % 5], edgecolors="black",
             )  # fmt: skip
+        write_names(axes, [(box, name, "white") for box, name in zip(boxes, self.objects, strict=True)], 8)
         axes.set_title(f"top-k {self.values['topk']}, alpha {self.values['alpha']:g}, beta {self.values['beta']:g}")
         return picture

@@ -2,7 +2,7 @@
 
 function render(view) {
   return playground(view, "augment", ({ setup, page, set, root }) => {
-    const gallery = new Gallery("The picture as it is, and as the model is fed", setup.styles);
+    const gallery = new Gallery("The picture as it is, and as the model is fed", setup);
     const even = (low, high) => ({ toPlace: (value) => (value - low) / (high - low), toValue: (place) => Number((low + place * (high - low)).toFixed(2)) });
     const controls = {};
     const add = (name, label, scale) => {

@@ -45,7 +45,7 @@ class AugmentPlayground(Gallery):
     The same functions that augment the training batches: `flip`, `zoom`, `colour` and `clip` of teachkit/feed/augment.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "gallery.js", "augment_playground.js")
+    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "augment_playground.js")
     _css = front_end("style.css", "playground.css", "gallery.css")
     title = "One picture, other views: do the boxes follow?"
     words = "A picture with boxes and a changed copy of it: run the notebook to flip, zoom, shift and colour it"

@@ -4,7 +4,7 @@
 // Okabe & Ito's palette: tells apart under every common colour blindness. Nothing is told by colour alone.
 const COLOURS = {
   blue: "#0072B2", orange: "#D55E00", green: "#009E73", purple: "#CC79A7", sky: "#56B4E9", amber: "#E69F00",
-  yellow: "#F0E442", ink: "#1b2430", grey: "#6b7785", line: "#d5dbe3", paper: "#ffffff",
+  yellow: "#F0E442", ink: "#1b2430", grey: "#6b7785", soft: "#55606e", line: "#d5dbe3", paper: "#ffffff",
 };
 const LOSSES = {
   box: { label: "box", colour: COLOURS.blue, dash: [], marker: "circle" },

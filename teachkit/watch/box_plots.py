@@ -9,6 +9,7 @@ from torch import Tensor
 
 from teachkit.boxes import ciou
 from teachkit.watch.iou_playground import LINES, MEASURES, STOPS, slid
+from teachkit.watch.names import write_names
 from teachkit.watch.plots import PALETTE, Picture, draw_box, show_image
 
 
@@ -21,11 +22,13 @@ def boxes_with_loss(images: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tens
     for axes, image, (predicted, target) in zip(grid, images, pairs, strict=True):
         axes.axis("off")
         show_image(axes, image)
-        for box, true_box, loss in zip(predicted.tolist(), target.tolist(), 1 - ciou(predicted, target), strict=True):
+        for box, true_box in zip(predicted.tolist(), target.tolist(), strict=True):
             draw_box(axes, true_box, "white", dashed=True)
             draw_box(axes, box, PALETTE[5])
-            style = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            axes.text(box[0], max(6, box[1]), f"{loss:.2f}", fontsize=8, verticalalignment="bottom", bbox=style)
+        losses = (1 - ciou(predicted, target)).tolist()
+        write_names(
+            axes, [(one, f"{loss:.2f}", "white") for one, loss in zip(predicted.tolist(), losses, strict=True)], 8
+        )
     return picture
 
 

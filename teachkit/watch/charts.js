@@ -107,7 +107,7 @@ class Chart {
     const { data, ghosts, marks, cursor, last } = this.view;
     pen.font = `600 ${size}px system-ui, sans-serif`;
     const words = this.names().length > 1 ? Object.values(this.settings.series).map((one) => pen.measureText(one.label).width) : [0];
-    const left = size * 3.7, right = width - Math.max(...words) - size, top = size * (this.settings.words ? 2.6 : 1), bottom = height - size * 1.6;
+    const left = size * 3.7, right = width - Math.max(...words) - size * 1.2, top = size * (this.settings.words ? 2.6 : 1), bottom = height - size * 1.6;
     const [low, high] = this.limits(data, ghosts);
     const log = this.settings.scale === "log";
     const x = (step) => left + ((right - left) * step) / Math.max(last, 10);
@@ -130,7 +130,7 @@ class Chart {
 
   axes(pen, { x, y, left, right, top, bottom, low, high, last, size, log }) {
     pen.strokeStyle = COLOURS.line;
-    pen.fillStyle = COLOURS.grey;
+    pen.fillStyle = COLOURS.soft;
     pen.lineWidth = 1;
     pen.setLineDash([]);
     pen.textAlign = "right";
@@ -243,15 +243,17 @@ class Chart {
     pen.textBaseline = "middle";
     for (const { one, at, from, end } of labels) {
       pen.fillStyle = one.colour;
-      if (!layers) drawMarker(pen, one.marker, end, from, size / 3.2);
+      if (layers) pen.fillRect(right + size * 0.3, at - size * 0.4, size * 0.3, size * 0.8);
+      else drawMarker(pen, one.marker, end, from, size / 3.2);
+      pen.fillStyle = COLOURS.ink;
       pen.font = `600 ${size}px system-ui, sans-serif`;
-      pen.fillText(one.label, right + size * 0.55, at);
+      pen.fillText(one.label, right + size * 0.8, at);
     }
   }
 
   // Words newest first in two rows: where both are taken the older mark keeps only its line.
   marks(pen, marks, { x, top, bottom, size, edge }) {
-    pen.font = `${size * 0.85}px system-ui, sans-serif`;
+    pen.font = `${size * 0.86}px system-ui, sans-serif`;
     pen.textBaseline = "alphabetic";
     pen.textAlign = "left";
     const free = [edge, edge];

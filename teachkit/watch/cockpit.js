@@ -10,7 +10,7 @@ function cockpitCharts() {
     share: new Chart({ title: "Share of the gradient", kind: "stack", scale: "linear", unit: "%", range: [0, 1], series: LOSSES }),
     lr: new Chart({ title: "Learning rate", kind: "lines", scale: "log", words: true, series: one("lr", "rate", COLOURS.purple) }),
     map: new Chart({ title: "Validation mAP", kind: "lines", scale: "linear", range: [0, 1], dots: true, series: {
-      map50: { label: "mAP50", colour: COLOURS.sky, dash: [10, 5], marker: "square" },
+      map50: { label: "mAP50", colour: COLOURS.blue, dash: [10, 5], marker: "square" },
       map: { label: "mAP", colour: COLOURS.ink, dash: [], marker: "circle" } } }),
   };
 }

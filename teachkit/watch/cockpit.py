@@ -28,7 +28,7 @@ class Cockpit(Widget):
     this thread with the same result. `close()` ends all threads and frees what was kept.
     """
 
-    _esm = front_end("base.js", "charts.js", "pictures.js", "cockpit.js")
+    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "cockpit.js")
     _css = front_end("style.css", "cockpit.css")
     words = "Training cockpit: run this notebook to steer the training yourself; the picture shows how it stood"
 

@@ -2,7 +2,7 @@
 
 function render(view) {
   return playground(view, "data-quality", ({ setup, page, set, root }) => {
-    const gallery = new Gallery("Scenes with their labels", setup.styles);
+    const gallery = new Gallery("Scenes with their labels", setup);
     const even = { toPlace: (value) => value, toValue: (place) => Number(place.toFixed(2)) };
     const controls = {};
     for (const [name, label] of [["loose_boxes", "loose boxes"], ["missing_boxes", "missing boxes"], ["wrong_labels", "wrong labels"], ["imbalance", "imbalance"]]) {

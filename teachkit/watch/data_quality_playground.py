@@ -25,7 +25,7 @@ def _scenes(**knobs: float) -> Examples:
 class DataQualityPlayground(Gallery):
     """Six built-in scenes with their labels, by the knobs, 0–1, that make the training sets of lesson 10."""
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "gallery.js", "data_quality_playground.js")
+    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "data_quality_playground.js")
     _css = front_end("style.css", "playground.css", "gallery.css")
     title = "Labels made worse: what would you have been told?"
     words = "Scenes with labels: run the notebook to make the labels worse"

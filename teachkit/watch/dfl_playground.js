@@ -34,7 +34,7 @@ function render(view) {
         pen.beginPath(); pen.moveTo(left, y(share)); pen.lineTo(right, y(share)); pen.stroke();
         pen.textAlign = "right";
         pen.font = `${size}px system-ui, sans-serif`;
-        pen.fillStyle = "#55606e";
+        pen.fillStyle = COLOURS.soft;
         pen.fillText(`${share * 100} %`, left - size * 0.3, y(share));
       }
       pen.textAlign = "center";

@@ -2,7 +2,7 @@
 
 function render(view) {
   return playground(view, "errors", ({ setup, page, set, root }) => {
-    const gallery = new Gallery("Pictures with the errors of the chosen kind", setup.styles);
+    const gallery = new Gallery("Pictures with the errors of the chosen kind", setup);
     const dashes = [[], [9, 4], [3, 3], [12, 4, 3, 4]], colours = [COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple, COLOURS.amber, COLOURS.sky];
     const shapes = ["circle", "square", "triangle"];
     const lineOf = (place) => ({ colour: colours[place % colours.length], dash: dashes[place % 4], marker: shapes[place % 3] });

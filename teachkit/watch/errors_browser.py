@@ -27,7 +27,7 @@ class ErrorsBrowser(Gallery):
     matrix that of `scoring.confusion_matrix`, all at an overlap of 0.5.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "gallery.js", "errors_browser.js")
+    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "errors_browser.js")
     _css = front_end("style.css", "playground.css", "gallery.css", "errors_browser.css")
     title = "Errors, kind by kind"
     words = "A detector's errors on real pictures, sorted by kind: run the notebook to browse them"

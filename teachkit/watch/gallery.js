@@ -1,15 +1,20 @@
 // Pictures side by side, each with its caption above and boxes outlined on it. Styles come from Python.
 
 class Gallery {
-  constructor(label, styles) {
+  constructor(label, { styles, columns }) {
     this.styles = styles;
+    this.columns = columns;
     this.tiles = [];
     this.pictures = [];
     this.canvas = new Canvas(label, (...place) => this.draw(...place));
+    this.spots = []; // where each picture lies on the canvas: [x, y, scale]
+    tellUnderPointer(this.canvas.node, (x, y) => this.spots.flatMap(([left, top, scale], place) => this.tiles[place].outlines
+      .filter((one) => one[5] && within((x - left) / scale, (y - top) / scale, one)).map((one) => one[5])).join(", "));
     this.node = element("div", { class: "tk-gallery" }, this.canvas.node);
   }
   show(tiles, buffers) {
     this.tiles = tiles;
+    this.shape(tiles);
     if (buffers?.length === tiles.length) this.pictures = tiles.map((tile, place) => this.picture(tile.size, buffers[place]));
     this.canvas.node.dataset.tiles = tiles.length;
     this.canvas.node.dataset.outlines = tiles.reduce((sum, tile) => sum + tile.outlines.length, 0);
@@ -23,6 +28,13 @@ class Gallery {
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(bytes), width, height), 0, 0);
     return canvas;
+  }
+  // As high as the pictures of a full page need it at this width; a page with fewer keeps the place.
+  shape(tiles) {
+    this.most = Math.max(this.most ?? 0, tiles.length);
+    if (!tiles.length) return;
+    const [tall, wide] = tiles[0].size, columns = Math.min(this.columns, this.most), rows = Math.ceil(this.most / columns);
+    this.node.style.aspectRatio = `${columns * wide} / ${rows * (tall + 0.1 * wide)}`;
   }
   layout(width, height, caption) {
     const [tall, wide] = this.tiles[0].size, count = this.tiles.length;
@@ -42,6 +54,7 @@ class Gallery {
       return;
     }
     const caption = size * 1.5, { scale, columns, rows } = this.layout(width, height, caption);
+    this.spots = [];
     this.tiles.forEach((tile, place) => {
       const [tall, wide] = tile.size.map((side) => side * scale);
       const [stepY, stepX] = this.tiles[0].size.map((side) => side * scale);
@@ -53,25 +66,25 @@ class Gallery {
       pen.fillStyle = COLOURS.ink;
       pen.textBaseline = "alphabetic";
       pen.textAlign = "left";
-      pen.fillText(this.fitted(pen, tile.caption, wide), 0, size * 1.05);
+      pen.fillText(fitted(pen, tile.caption, wide), 0, size * 1.05);
       pen.translate(0, caption);
+      this.spots[place] = [Math.round(x), Math.round(y) + caption, scale];
       pen.beginPath();
       pen.rect(0, 0, wide, tall);
       pen.clip();
       pen.imageSmoothingEnabled = scale < 1.5;
       if (this.pictures[place]) pen.drawImage(this.pictures[place], 0, 0, wide, tall);
       const last = (one) => (one[6] ? 1 : 0);
-      for (const one of [...tile.outlines].sort((a, b) => last(a) - last(b))) this.outline(pen, one, scale, size, wide, tall);
+      for (const one of [...tile.outlines].sort((a, b) => last(a) - last(b))) this.outline(pen, one, scale);
+      const places = new NamePlaces(wide, tall);
+      for (const [x1, y1, x2, y2, name, label, strong] of tile.outlines) {
+        if (label && strong) places.write(pen, [label, label.replace(/ \d?\.\d.*$/, "")], [x1, y1, x2, y2].map((side) => side * scale), size * 0.86,
+          { paper: "#ffffff", edge: this.styles[name].colour });
+      }
       pen.restore();
     });
   }
-  fitted(pen, text, room) {
-    if (pen.measureText(text).width <= room) return text;
-    let length = text.length;
-    while (length > 1 && pen.measureText(`${text.slice(0, length)}…`).width > room) length -= 1;
-    return `${text.slice(0, length)}…`;
-  }
-  outline(pen, [x1, y1, x2, y2, name, label, strong], scale, size, wide, tall) {
+  outline(pen, [x1, y1, x2, y2, name, , strong], scale) {
     const style = this.styles[name], fine = Math.min(1, Math.max(0.6, scale / 1.4)), thick = (strong ? 3 : 1.5) * fine;
     const sides = [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale];
     pen.setLineDash([]);
@@ -83,18 +96,6 @@ class Gallery {
     pen.lineWidth = thick;
     pen.strokeRect(...sides);
     pen.setLineDash([]);
-    if (!label || !strong) return;
-    pen.font = `600 ${size * 0.86}px system-ui, sans-serif`;
-    const text = this.fitted(pen, label, wide - size * 0.5), width = pen.measureText(text).width + size * 0.5, height = size * 1.15;
-    const x = Math.max(0, Math.min(sides[0], wide - width)), y = Math.max(0, Math.min(sides[1] - height, tall - height));
-    pen.fillStyle = "#ffffff";
-    pen.fillRect(x, y, width, height);
-    pen.strokeStyle = style.colour;
-    pen.lineWidth = 2;
-    pen.strokeRect(x + 1, y + 1, width - 2, height - 2);
-    pen.fillStyle = COLOURS.ink;
-    pen.textBaseline = "middle";
-    pen.fillText(text, x + size * 0.25, y + height / 2 + 1);
   }
   close() {
     this.canvas.close();

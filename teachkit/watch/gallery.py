@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
 
+from teachkit.watch.names import write_names
 from teachkit.watch.playground import Playground
 from teachkit.watch.plots import Picture
 
@@ -70,7 +71,7 @@ class Gallery(Playground):
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
         styles = {name: {"colour": one.colour, "dash": list(one.dash)} for name, one in self.STYLES.items()}
-        return {"styles": styles}, []
+        return {"styles": styles, "columns": self.columns}, []
 
     def _introduce(self) -> None:
         self._sent = None  # a new view has no pictures yet
@@ -115,6 +116,8 @@ def draw_tiles(picture: Any, tiles: Sequence[Tile], styles: dict[str, Style], co
         axes.set_title(tile.caption, fontsize=8, parse_math=False)
         for one in sorted(tile.outlines, key=lambda one: one.strong):
             _outline(axes, one, styles[one.style])
+        named = [one for one in tile.outlines if one.strong and one.label]
+        write_names(axes, [(one.box, one.label, styles[one.style].colour) for one in named], 7, edge="black")
 
 
 def _outline(axes: Axes, one: Outline, style: Style) -> None:
@@ -124,19 +127,6 @@ def _outline(axes: Axes, one: Outline, style: Style) -> None:
     for colour, width, line in (("black", thick + 1.2, "-"), (style.colour, thick, dash)):
         axes.add_patch(
             Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width, linestyle=line)
-        )
-    if one.label and one.strong:
-        frame = {"facecolor": style.colour, "edgecolor": "black", "linewidth": 0.5, "pad": 1}
-        above = y1 > 0.1 * axes.get_ylim()[0]
-        axes.text(
-            x1,
-            y1 if above else y2,
-            one.label,
-            fontsize=7,
-            bbox=frame,
-            parse_math=False,
-            clip_on=True,
-            verticalalignment="bottom" if above else "top",
         )
 
 

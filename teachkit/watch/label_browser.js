@@ -2,7 +2,7 @@
 
 function render(view) {
   return playground(view, "labels", ({ setup, page, set, root }) => {
-    const gallery = new Gallery("Pictures with a suspicious label each", setup.styles);
+    const gallery = new Gallery("Pictures with a suspicious label each", setup);
     const even = { toPlace: (value) => value, toValue: (place) => Number(place.toFixed(2)) };
     const least = slider("least doubt", even, { name: "least", onMove: (value) => set({ least: value }), onTyped: (text) => set({ least: text }) });
     const kind = menu("kind", setup.kinds.map((name) => [name, name]), (value) => set({ kind: value }));
@@ -15,8 +15,7 @@ function render(view) {
     const where = element("span", { class: "tk-where" }), list = element("ol", { class: "tk-browser-list" });
     page.append(gallery.node,
       element("div", { class: "tk-browser-side" }, kind.node, least.node,
-        element("div", { class: "tk-pager" }, before, after, where), styleKey(setup.styles)),
-      element("div", { class: "tk-wide" }, list));
+        element("div", { class: "tk-pager" }, before, after, where), styleKey(setup.styles), list));
     return {
       show: (numbers, fresh) => {
         const { tiles, values, buffers, reasons, total } = numbers;

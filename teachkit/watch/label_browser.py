@@ -24,7 +24,7 @@ class LabelBrowser(Gallery):
     first. Nothing is changed: it says where to look.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "gallery.js", "label_browser.js")
+    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "label_browser.js")
     _css = front_end("style.css", "playground.css", "gallery.css")
     title = "Labels, the suspicious ones first"
     words = "A data set's labels, the suspicious ones first: run the notebook to browse them"

@@ -62,6 +62,7 @@ class TestChart {
       pen.font = `600 ${size}px system-ui, sans-serif`;
       pen.textAlign = "left";
       pen.textBaseline = "bottom";
+      pen.fillStyle = COLOURS.ink;
       pen.fillText(one.label, left + size * 0.5, y(points[0]) - 3);
     }
     pen.restore();

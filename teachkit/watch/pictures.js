@@ -8,7 +8,10 @@ class Pictures {
     this.truth = [];
     this.found = [];
     this.ghost = []; // what the parent run found at the same step
+    this.spots = []; // where each picture lies on the canvas: [x, y, scale]
     this.canvas = new Canvas("Validation pictures", (...place) => this.draw(...place));
+    tellUnderPointer(this.canvas.node, (x, y) => this.spots.flatMap(([left, top, scale], place) => (this.found[place] ?? [])
+      .filter((box) => within((x - left) / scale, (y - top) / scale, box)).map((box) => this.nameOf(box))).join(", "));
     this.node = element("figure", { class: "tk-chart tk-pictures" },
       element("figcaption", {}, "Validation pictures",
         element("span", { class: "tk-note" }, "solid: found · dashed white: truth")), this.canvas.node);
@@ -48,16 +51,18 @@ class Pictures {
     const { scale, columns, rows } = this.layout(width, height);
     const stepX = wide * scale + 6, stepY = tall * scale + 6;
     const left = (width - columns * stepX + 6) / 2, top = (height - rows * stepY + 6) / 2;
+    this.spots = this.images.map((_, place) => [left + (place % columns) * stepX, top + Math.floor(place / columns) * stepY, scale]);
     this.images.forEach((image, place) => {
       pen.save();
-      pen.translate(left + (place % columns) * stepX, top + Math.floor(place / columns) * stepY);
+      pen.translate(...this.spots[place]);
       pen.beginPath();
       pen.rect(0, 0, wide * scale, tall * scale);
       pen.clip();
       pen.drawImage(image, 0, 0, wide * scale, tall * scale);
       for (const box of this.truth[place] ?? []) this.box(pen, box, scale, "#ffffff", [6, 5], 2, "rgba(0,0,0,.55)");
       for (const box of this.ghost[place] ?? []) this.box(pen, box, scale, "#c9d1da", [2, 4], 2, "rgba(0,0,0,.4)");
-      for (const box of this.found[place] ?? []) this.found_box(pen, box, scale, size, [wide, tall]);
+      for (const box of this.found[place] ?? []) this.found_box(pen, box, scale);
+      this.names(pen, this.found[place] ?? [], scale, size, new NamePlaces(wide * scale, tall * scale));
       pen.restore();
     });
   }
@@ -73,21 +78,21 @@ class Pictures {
     pen.strokeRect(...sides);
     pen.setLineDash([]);
   }
-  found_box(pen, box, scale, size, [wide, tall]) {
-    const [x1, y1, , , label, score] = box;
-    const colour = CLASS_COLOURS[label % CLASS_COLOURS.length];
-    this.box(pen, box, scale, colour, [], 3, "rgba(0,0,0,.65)");
-    pen.font = `600 ${size * 0.8}px system-ui, sans-serif`;
-    const text = `${this.classes[label] ?? label} ${score.toFixed(2).replace(/^0/, "")}`;
-    const width = pen.measureText(text).width + size * 0.5, height = size * 1.05;
-    const x = Math.max(0, Math.min(x1 * scale, wide * scale - width));
-    const y = Math.max(0, Math.min(y1 * scale - height, tall * scale - height));
-    pen.fillStyle = colour;
-    pen.fillRect(x, y, width, height);
-    pen.fillStyle = COLOURS.ink;
-    pen.textAlign = "left";
-    pen.textBaseline = "middle";
-    pen.fillText(text, x + size * 0.25, y + height / 2);
+  found_box(pen, box, scale, thick = 3) {
+    this.box(pen, box, scale, this.colourOf(box), [], thick, "rgba(0,0,0,.65)");
+  }
+  // The surest first: where there is no room the others lose their score, or their name.
+  names(pen, found, scale, size, places) {
+    for (const box of [...found].sort((a, b) => b[5] - a[5])) {
+      const name = this.nameOf(box);
+      places.write(pen, [name, name.replace(/ \S+$/, "")], box.slice(0, 4).map((side) => side * scale), size * 0.86, { paper: this.colourOf(box) });
+    }
+  }
+  nameOf([, , , , label, score]) {
+    return `${this.classes[label] ?? label} ${score.toFixed(2).replace(/^0/, "")}`;
+  }
+  colourOf([, , , , label]) {
+    return CLASS_COLOURS[label % CLASS_COLOURS.length];
   }
   close() {
     this.canvas.close();

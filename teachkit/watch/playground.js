@@ -72,7 +72,7 @@ function axes(pen, width, height, size, { across, up }) {
   pen.font = `${size}px system-ui, sans-serif`;
   pen.lineWidth = 1;
   pen.strokeStyle = COLOURS.line;
-  pen.fillStyle = "#55606e";
+  pen.fillStyle = COLOURS.soft;
   pen.textAlign = "right";
   pen.textBaseline = "middle";
   for (const tick of ticksOf(up, Math.max(2, Math.floor((bottom - top) / (size * 2.4))))) {

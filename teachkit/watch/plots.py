@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
@@ -17,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from teachkit.structures import Detections, GroundTruth
+from teachkit.watch.names import write_names
 
 # Okabe and Ito's colours, told apart with any colour vision; each curve also has a dash or a marker of its own.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
@@ -128,10 +128,11 @@ def detection_grid(
     for index, (axes, image) in enumerate(zip(grid, images, strict=False)):
         show_image(axes, image)
         if ground_truth is not None:
-            for box, label in zip(*(part.tolist() for part in ground_truth.image(index)), strict=True):
+            truth = list(zip(*(part.tolist() for part in ground_truth.image(index)), strict=True))
+            for box, _ in truth:
                 draw_box(axes, box, "white", dashed=True)
-                if detections is None:
-                    _write_name(axes, box, classes[label], "white")
+            if detections is None:
+                write_names(axes, [(box, classes[label], "white") for box, label in truth])
         if detections is not None:
             draw_detections(axes, detections[index], classes, brief=crowded)
     if crowded:
@@ -155,27 +156,11 @@ def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Pictu
 
 def draw_detections(axes: Axes, found: Detections, classes: Sequence[str], brief: bool = False) -> None:
     """One solid box each, in its class's colour, under its name and score; the best on top. brief: an initial only."""
-    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
-    for box, score, label in reversed(list(rows)):
+    rows = list(zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True))
+    for box, _, label in reversed(rows):
         draw_box(axes, box, _colour(label))
-        _write_name(axes, box, classes[label][:1] if brief else f"{classes[label]} {score:.2f}", _colour(label))
-
-
-def _write_name(axes: Axes, box: Sequence[float], name: str, colour: str) -> None:
-    """On the upper edge of its box, or where there is no room above it, inside."""
-    height = axes.get_ylim()[0]
-    above = box[1] > 0.08 * height
-    axes.text(
-        box[0],
-        box[1] + (0 if above else 0.02 * height),
-        name,
-        verticalalignment="bottom" if above else "top",
-        parse_math=False,  # a class may be called "$5"
-        fontsize=7.5,
-        color="black" if _is_light(colour) else "white",
-        clip_on=True,
-        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
-    )
+    text = "{name:.1}" if brief else "{name} {score:.2f}"
+    write_names(axes, [(box, text.format(name=classes[one], score=score), _colour(one)) for box, score, one in rows])
 
 
 def _colour(label: int) -> str:
@@ -222,8 +207,3 @@ def _smooth(values: Sequence[float], span: int = 9) -> list[float]:
         mean = keep * mean + (1 - keep) * value
         result.append(mean / (1 - keep**count))  # else it starts at 0
     return result
-
-
-def _is_light(colour: str) -> bool:
-    red, green, blue = matplotlib.colors.to_rgb(colour)
-    return 0.3 * red + 0.59 * green + 0.11 * blue > 0.55

@@ -27,7 +27,7 @@ function replayCharts(run) {
     weighted: new Chart({ title: "Weight × loss, stacked to the total", kind: "stack", scale: "linear", words: true, series: LOSSES }),
     lr: new Chart({ title: "Learning rate", kind: "lines", scale: "log", words: true, series: one("lr", "rate", COLOURS.purple) }),
     scores: new Chart({ title: "Validation mAP", kind: "lines", scale: "linear", range: [0, 1], dots: true, series: {
-      map50: { label: "mAP50", colour: COLOURS.sky, dash: [10, 5], marker: "square" },
+      map50: { label: "mAP50", colour: COLOURS.ink, dash: [10, 5], marker: "square" },
       ...one("map", "mAP", COLOURS.blue) } }),
     validation: raw("Losses on validation", { dots: true }),
     shares: new Chart({ title: "Share of the gradient", kind: "stack", scale: "linear", unit: "%", range: [0, 1], series: LOSSES }),

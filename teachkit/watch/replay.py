@@ -118,7 +118,7 @@ def _page(told: Recording, digits: int | None) -> bytes:
         content = _rounded(content, digits)
     # No "<" stays in the data: a class called "</script>" must not end it. In JSON the escape means the same letter.
     data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    script = front_end("base.js", "charts.js", "pictures.js", "replay.js")
+    script = front_end("base.js", "charts.js", "names.js", "pictures.js", "replay.js")
     return f"""<!doctype html>
 <html lang="en">
 <head>

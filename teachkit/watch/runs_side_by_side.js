@@ -23,7 +23,7 @@ class RunsPanel {
     const curves = this.runs.map((run) => ({ step: run[this.part].step, values: run[this.part][this.column] ?? [] }));
     const all = curves.flatMap((one) => one.values).filter((value) => value != null && (!this.log || value > 0));
     if (!all.length) {
-      pen.fillStyle = COLOURS.grey;
+      pen.fillStyle = COLOURS.soft;
       pen.font = `${size}px system-ui, sans-serif`;
       pen.fillText("not measured in these runs", size, height / 2);
       return;

@@ -29,7 +29,7 @@ class RunsSideBySide(Playground):
     found by then, or at its end where only its weights are there. UserError for fewer than two runs.
     """
 
-    _esm = front_end("base.js", "charts.js", "pictures.js", "playground.js", "runs_side_by_side.js")
+    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "playground.js", "runs_side_by_side.js")
     _css = front_end("style.css", "playground.css", "runs_side_by_side.css")
     title = "Runs side by side"
     words = "Runs side by side: curves of several runs, what differs between them, and what each finds"

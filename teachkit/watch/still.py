@@ -43,11 +43,13 @@ def _draw_losses(axes: "Axes", lab: Lab) -> None:
 def _draw_picture(axes: "Axes", lab: Lab, index: int) -> None:
     from matplotlib.patches import Rectangle
 
+    from teachkit.watch.names import write_names
+
     axes.imshow(lab.pictures.images[index].permute(1, 2, 0).cpu().numpy())
     axes.set_axis_off()
     for x1, y1, x2, y2 in lab.pictures.ground_truth.image(index)[0].tolist():
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linestyle="--"))
-    for x1, y1, x2, y2, label, score in lab.gauges.found[index]:
+    found = lab.gauges.found[index]
+    for x1, y1, x2, y2, *_ in found:
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="#E69F00", linewidth=2))
-        name = f"{lab.classes[int(label)]} {score:.2f}"
-        axes.text(x1, y1, name, fontsize=8, backgroundcolor="#E69F00", clip_on=True, parse_math=False)
+    write_names(axes, [(box, f"{lab.classes[int(one)]} {score:.2f}", "#E69F00") for *box, one, score in found], 8)

@@ -32,7 +32,7 @@ class ThresholdPlayground(Playground):
     UserError if no model is given, or a value is out of range.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "pictures.js", "threshold_playground.js")
+    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "pictures.js", "threshold_playground.js")
     _css = front_end("style.css", "playground.css", "threshold_playground.css")
     title = "How sure is sure enough? The score threshold"
     words = "Pictures with the answers whose score is above a threshold, over the true objects"

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from notebook_page import is_blank, pixels
 from tidy import assert_keys_stay, assert_prompt, assert_tidy, moves
@@ -49,6 +51,27 @@ def test_another_kind_and_the_next_page_change_the_pictures(notebook, widget, na
 @pytest.mark.parametrize("width", [1280, 1920])
 def test_nothing_is_cut_and_nothing_overlaps(widget, width):
     assert_tidy(widget, width)
+
+
+def test_the_pictures_use_the_width_of_a_projector(notebook, widget):
+    before = notebook.page.viewport_size
+    notebook.page.set_viewport_size({"width": 1920, "height": 1400})
+    notebook.page.wait_for_timeout(300)
+    drawn = (pixels(widget.locator(".tk-gallery canvas")) < 250).any((0, 2)).nonzero()[0]
+    room = widget.locator(".tk-gallery").bounding_box()["width"]
+    notebook.page.set_viewport_size(before)
+    assert drawn.max() - drawn.min() > 0.75 * room
+
+
+def test_the_pointer_tells_the_names_of_the_boxes_under_it(notebook, widget):
+    canvas = widget.locator(".tk-gallery canvas")
+    canvas.scroll_into_view_if_needed()
+    box, told = canvas.bounding_box(), set()
+    for down, across in itertools.product(range(1, 20), repeat=2):
+        notebook.page.mouse.move(box["x"] + box["width"] * across / 20, box["y"] + box["height"] * down / 20)
+        told.add(canvas.get_attribute("title"))
+    assert any("star" in (one or "") for one in told)
+    assert any(not one for one in told)
 
 
 def test_keys_stay_in_the_widget(notebook, widget):
