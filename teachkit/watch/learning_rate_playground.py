@@ -29,7 +29,7 @@ class LearningRatePlayground(Playground):
     now. `close()` ends the threads. seed: of weights and order.
     """
 
-    _esm = front_end("base.js", "charts.js", "names.js", "names.js", "pictures.js", "playground.js", "learning_rate_playground.js")
+    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "playground.js", "learning_rate_playground.js")
     _css = front_end("style.css", "playground.css", "learning_rate_playground.css")
     title = "One detector, three learning rates"
     words = "Three learning rates side by side: run this notebook to try rates yourself; the picture shows how it stood"
