@@ -662,6 +662,16 @@ def test_xml_that_defines_or_loads_anything_is_refused(tmp_path: Path, text: str
     assert len(str(problem)) < 500
 
 
+@pytest.mark.parametrize("depth", [60, 10**6])
+def test_xml_nested_without_end_is_refused(tmp_path: Path, depth: int) -> None:
+    write(voc(tmp_path) / "Annotations" / "a.xml", f"<annotation>{'<b>' * depth}{'</b>' * depth}</annotation>")
+    examples = read_faulty(
+        tmp_path,
+        "Annotations/a.xml:1: cannot be read as XML: elements lie more than 50 deep in each other; picture left out",
+    )
+    assert stems(examples) == ["b", "c"]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -669,6 +679,7 @@ def test_xml_that_defines_or_loads_anything_is_refused(tmp_path: Path, text: str
         ("names: !!python/name:os.system\ntrain: images/train\n", 1),
         ("train: images/train\n\nnames: !!python/object/new:os.mkdir [{folder}/made]\n", 3),
         ("train: images/train\nnames: [!exec 'mkdir {folder}/made']\n", 2),
+        ("train: images/train\nnames: [cat, dog]\nmade: !!timestamp never\n", 1),
     ],
 )
 def test_yaml_that_would_run_something_is_refused(tmp_path: Path, text: str, line: int) -> None:
@@ -690,9 +701,19 @@ ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 
+MERGES = "a: &a {x: 1, y: 1, z: 1}\n" + "".join(
+    f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 9)}]}}\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
+        (f"{MERGES}train: images/train\nnames: [cat, dog]\n", 2, "'<<' is not known here"),
+        ("a: &a {<<: *a}\ntrain: images/train\nnames: [cat, dog]\n", 1, "'<<' is not known here"),
+        (f"{ALIASES}train: images/train\nnc: *i\nnames: [cat, dog]\n", 11, "nc: is a list, but 2 names stand here"),
+        ("train: images/train\nnames: {0: cat, 1: dog, 1: bird}\n", 2, "'1' stands here twice"),
+        ("train: images/train\nnames: [cat, dog]\ntrain: images/val\n", 3, "'train' stands here twice"),
         (f"{ALIASES}train: images/train\nnames: *i\n", 11, "number 0 is list to YAML, not text; put quotes about it"),
         ("train: images/train\nnames: [yes, no]\n", 2, "number 0 is bool to YAML, not text; put quotes about it"),
         ("train: images/train\nnames: [cat, cat]\n", 2, "a name stands twice"),
@@ -721,6 +742,38 @@ def test_a_split_that_yaml_leads_nowhere_is_told_with_its_line(tmp_path: Path) -
         read_folder(tmp_path, "val")
     assert [str(problem) for problem in check(tmp_path)] == [f"{tmp_path}/{what}"]
     assert read_folder(tmp_path, "train").problems == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "a\\0b"])
+def test_a_name_that_no_file_can_have_is_told_like_any_other(tmp_path: Path, name: str) -> None:
+    write(yolo(tmp_path) / "data.yaml", f'names: [cat, dog]\ntrain: images/train\nval: "{name}"\npath: "{name}"\n')
+    assert read_folder(tmp_path).problems == []
+    (problem,) = check(tmp_path)
+    assert str(problem).startswith(f"{tmp_path}/data.yaml:3: val: there is no ")
+    write(tmp_path / "val.txt", f"{name}\nimages/val/d.png\n")
+    write(tmp_path / "data.yaml", "names: [cat, dog]\ntrain: images/train\nval: val.txt\n")
+    assert stems(read_folder(tmp_path, "val")) == ["d"]
+    (problem,) = check(tmp_path)
+    assert str(problem).startswith(f"{tmp_path}/val.txt:1: there is no picture ")
+    assert len(str(problem)) < 500
+
+
+def test_links_to_themselves_and_to_nowhere_do_not_cost_the_rest(tmp_path: Path) -> None:
+    home = yolo(tmp_path) / "images" / "train"
+    (home / "self").symlink_to("self")
+    (home / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    assert stems(read_folder(tmp_path)) == ["a", "b", "c"]
+    assert check(tmp_path) == []
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(directory: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    yolo(tmp_path)
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r": cannot be looked into \(Permission denied\); mend its rights"):
+        read_folder(tmp_path)
 
 
 def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ class Contents:
     splits: name → entries, {"": …} where there are none; problems: of each split, under "" of the folder as a whole.
     """
 
-    classes: list[str]
-    labels: dict[int | str, int]
-    valid: str
-    splits: dict[str, list[Entry]]
-    problems: dict[str, list[Problem]]
+    classes: list[str] = field(default_factory=list)
+    labels: dict[int | str, int] = field(default_factory=dict)
+    valid: str = ""
+    splits: dict[str, list[Entry]] = field(default_factory=dict)
+    problems: dict[str, list[Problem]] = field(default_factory=lambda: {"": []})
 
 
 class BrokenFileError(UserError):
@@ -91,18 +91,24 @@ def files_in(folder: Path) -> dict[PurePosixPath, Path]:
     seen: set[tuple[int, int]] = set()
 
     def walk(directory: Path, name: PurePosixPath, depth: int) -> None:
-        status = directory.stat()
-        if depth > DEPTH or (status.st_dev, status.st_ino) in seen:
-            return
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(directory) as inside:
-            for item in sorted(inside, key=lambda item: item.name):
-                if item.name.startswith("."):
-                    continue
-                if item.is_dir():
-                    walk(directory / item.name, name / item.name, depth + 1)
-                elif item.is_file():
-                    found[name / item.name] = directory / item.name
+        try:
+            status = directory.stat()
+            if depth > DEPTH or (status.st_dev, status.st_ino) in seen:
+                return
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(directory) as inside:
+                items = sorted(inside, key=lambda item: item.name)
+        except OSError as error:
+            raise UserError(
+                f"{directory}: cannot be looked into ({error.strerror}); mend its rights or move it away"
+            ) from None
+        for item in items:
+            if item.name.startswith(".") or (item.is_symlink() and not os.path.exists(item.path)):
+                continue  # a link to nowhere; of one to itself the next line would raise an error
+            if item.is_dir():
+                walk(directory / item.name, name / item.name, depth + 1)
+            elif item.is_file():
+                found[name / item.name] = directory / item.name
 
     walk(folder, PurePosixPath(), 0)
     return found

@@ -13,6 +13,7 @@ from teachkit.feed.formats.entry import Entry, Row, number
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 OBJECT = ["annotation", "object"]
+DEEPEST = 50  # elements within each other; a millionfold nest would keep us busy for hours
 
 
 def read_xml(label_file: Path, picture: Path) -> Entry:
@@ -54,6 +55,8 @@ class _Objects(ContentHandler):
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
         self.path.append(name)
+        if len(self.path) > DEEPEST:
+            raise ValueError(f"elements lie more than {DEEPEST} deep in each other")
         self.text.clear()
         self.start = self.line()
         if self.path == OBJECT:

@@ -1,5 +1,6 @@
 """data.yaml of a YOLO folder: the names of the classes, and where the pictures of each split are."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.entry import BrokenFileError, files_in, is_picture, read_text
@@ -39,9 +41,9 @@ class Settings:
     def _pictures_of(self, split: str, source: str, problems: list[Problem]) -> Iterator[Path]:
         place = self._find(source)
         if place is None:
-            what = f"{split}: there is no {source!r} in {str(self.base)!r}"
+            what = f"{split}: there is no {source!r:.200} in {str(self.base)!r}"
             problems.append(Problem(str(self.file), _line(self.text, split), what))
-        elif place.is_dir():
+        elif os.path.isdir(place):
             yield from (path for path in files_in(place).values() if is_picture(path))
         else:
             yield from self._listed(place, problems)
@@ -50,16 +52,17 @@ class Settings:
         """Some tools write ../train/images for what lies beside data.yaml."""
         inside = re.sub(r"^(\.\./)+", "", source)
         places = [self.base / source, self.file.parent / source, self.file.parent / inside]
-        return next((place for place in places if place.is_dir() or place.is_file()), None)
+        # not Path's own: of a name that is too long for the system it raises an error
+        return next((place for place in places if os.path.isdir(place) or os.path.isfile(place)), None)
 
     def _listed(self, list_file: Path, problems: list[Problem]) -> Iterator[Path]:
         first_line: dict[Path, int] = {}
         for place, line in enumerate(read_text(list_file).split("\n"), 1):
             if not (name := line.strip()):
                 continue
-            picture = next((home / name for home in (list_file.parent, self.base) if (home / name).is_file()), None)
+            picture = next((home / name for home in (list_file.parent, self.base) if os.path.isfile(home / name)), None)
             if picture is None:
-                problems.append(Problem(str(list_file), place, f"there is no picture {name!r}; left out"))
+                problems.append(Problem(str(list_file), place, f"there is no picture {name!r:.200}; left out"))
             elif picture in first_line:
                 what = f"names {name!r} again, as line {first_line[picture]}; left out"
                 problems.append(Problem(str(list_file), place, what))
@@ -79,12 +82,27 @@ def read_settings(folder: Path) -> Settings | None:
     return None
 
 
+class _Plain(yaml.SafeLoader):
+    """Plain values only: a tag that would run code is an error, and so is a key that stands twice.
+
+    Mappings are not merged (`<<`): a few lines of that can stand for one as large as the memory.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        seen = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise ConstructorError(None, None, "'<<' is not known here", key.start_mark)
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise ConstructorError(None, None, f"{key.value!r:.40} stands here twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+
+
 def _values(file: Path) -> dict[str, Any] | None:
-    """safe_load makes plain values only: a tag that would run code is an error here."""
     text = read_text(file)
     try:
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        values = _Plain(text).get_single_data()
+    except Exception as error:  # its makers of dates, numbers and sets raise nearly every kind
         if file.name not in LIKELY and not re.search(r"^(names|train)\s*:", text, re.MULTILINE):
             return None
         mark = getattr(error, "problem_mark", None)
@@ -98,7 +116,7 @@ def _base(file: Path, values: dict[str, Any]) -> Path:
     """The folder that paths count from: `path` where it leads somewhere, else the folder of the YAML itself."""
     path = values.get("path")
     base = file.parent / path if isinstance(path, str) else file.parent
-    return base if base.is_dir() else file.parent
+    return base if os.path.isdir(base) else file.parent
 
 
 def _line(text: str, key: str) -> int:
@@ -135,6 +153,7 @@ def _classes(file: Path, text: str, values: dict[str, Any]) -> list[str] | None:
     if len(set(classes)) < len(classes):
         raise BrokenFileError(file, line, "names: a name stands twice; give each class its own")
     if "nc" in values and values["nc"] != len(classes):
-        what = f"nc: is {values['nc']!s:.20}, but {len(classes)} names stand here"
+        count = values["nc"] if isinstance(values["nc"], int | float) else f"a {type(values['nc']).__name__}"
+        what = f"nc: is {count}, but {len(classes)} names stand here"
         raise BrokenFileError(file, _line(text, "nc"), what)
     return classes
