@@ -72,6 +72,11 @@ class Batch:
         images = self.images.to(device, non_blocking=non_blocking)
         return Batch(images, self.ground_truth.to(device, non_blocking), self.names)
 
+    def take(self, places: slice) -> "Batch":
+        truth = self.ground_truth
+        its_truth = GroundTruth(truth.boxes[places], truth.labels[places], truth.mask[places])
+        return Batch(self.images[places], its_truth, self.names[places])
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -118,6 +123,10 @@ class Detections:
 
     def to(self, device: torch.device | str) -> "Detections":
         return Detections(self.boxes.to(device), self.scores.to(device), self.labels.to(device))
+
+    def take(self, places: Tensor | slice) -> "Detections":
+        """places: [n] bool, [m] int64, or a slice."""
+        return Detections(self.boxes[places], self.scores[places], self.labels[places])
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
 from teachkit.boxes import area, sides
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 from teachkit.feed.letterbox import GREY
 from teachkit.structures import Batch, GroundTruth
 
@@ -42,8 +42,7 @@ class AugmentSettings:
                 pass
             case _:
                 raise UserError(f"zoom must be the smallest and the largest factor, 0.1 … 10, not {self.zoom!r}")
-        if type(self.plain_passes) is not int or self.plain_passes < 0:
-            raise UserError(f"plain_passes must be a whole number ≥ 0, not {self.plain_passes!r}")
+        whole("plain_passes", self.plain_passes, 0)
         for name in ("flip", "vertical_flip", "colour", "min_visible"):
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value <= 1:

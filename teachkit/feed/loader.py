@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 from teachkit.feed.augment import AugmentSettings
 from teachkit.feed.augment import augment as augmented
 from teachkit.feed.device import pick_device
@@ -48,10 +48,10 @@ class Loader:
         workers: int = 0,
         resident_bytes: int = RESIDENT_BYTES,
     ) -> None:
-        self.split, self.seed, self.batch_size = split, _whole("seed", seed, 0), _whole("batch_size", batch_size, 1)
+        self.split, self.seed, self.batch_size = split, whole("seed", seed, 0), whole("batch_size", batch_size, 1)
         self.image_size, self.device = _height_and_width(image_size), pick_device(device)
         self.classes, self.shuffle, self.augment = examples.classes, shuffle, augment
-        files = InFiles(examples, self.image_size, self.device, _whole("workers", workers, 0))
+        files = InFiles(examples, self.image_size, self.device, whole("workers", workers, 0))
         fits = 3 * self.image_size[0] * self.image_size[1] * len(examples) <= resident_bytes
         self._pictures = Resident(files) if fits else files
         if not self.names:
@@ -151,7 +151,7 @@ def load_data(
     """
     training = same_split(split) in TRAINING_SPLITS
     if limit is not None:
-        _whole("limit", limit, 1)
+        whole("limit", limit, 1)
     if source == "shapes":
         examples, image_size = _made(split, longest if image_size is None else image_size, seed, limit, count, scenes)
     else:
@@ -214,9 +214,3 @@ def _height_and_width(image_size: object) -> tuple[int, int]:
         case (int(height), int(width)) if 16 <= height <= 4096 and 16 <= width <= 4096:
             return height, width
     raise UserError(f"image_size must be a side, or (height, width), of 16 … 4096 px, not {image_size!r}")
-
-
-def _whole(name: str, value: object, least: int) -> int:
-    if type(value) is not int or value < least:
-        raise UserError(f"{name} must be a whole number ≥ {least}, not {value!r}")
-    return value

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 from teachkit.feed.examples import Examples
 from teachkit.feed.scenery.dice import Dice, raw_bytes, raw_numbers
 from teachkit.feed.scenery.shapes import PAINTS, Shape, paint, scrap, shape
@@ -106,9 +106,9 @@ def make_scenes(
     splits = ["train", "val"] if split == "trainval" else [split]
     if not set(splits) <= set(COUNTS):
         raise UserError(f"the built-in scenes have no split {split!r}: choose train, val, trainval or test")
-    for name, value in (("seed", seed), ("count", count)):
-        if value is not None and (type(value) is not int or value < 0):
-            raise UserError(f"{name} of the scenes must be a whole number ≥ 0, not {value!r}")
+    whole("seed of the scenes", seed, 0)
+    if count is not None:
+        whole("count of the scenes", count, 0)
     wanted = [(one, number) for one in splits for number in range(COUNTS[one] if count is None else count)]
     pixels = np.empty((len(wanted), 3, settings.image_size, settings.image_size), np.uint8)
     boxes, labels = [], []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from teachkit.structures import Batch, GroundTruth, Losses
+from teachkit.structures import Batch, Losses
 
 # how torch words it where it has no exception of its own: CPU, MPS
 WORDINGS = ("out of memory", "can't allocate memory", "not enough memory")
@@ -31,12 +31,9 @@ def give_memory_back(error: BaseException) -> None:
 def split(batch: Batch, parts: int) -> Iterator[tuple[float, Batch]]:
     """At most `parts` smaller batches, each with its share of the images, 0–1."""
     size = -(-len(batch) // parts)
-    truth = batch.ground_truth
     for start in range(0, len(batch), size):
-        piece = slice(start, start + size)
-        its_truth = GroundTruth(truth.boxes[piece], truth.labels[piece], truth.mask[piece])
-        names = batch.names[piece]
-        yield len(names) / len(batch), Batch(batch.images[piece], its_truth, names)
+        part = batch.take(slice(start, start + size))
+        yield len(part) / len(batch), part
 
 
 @dataclass

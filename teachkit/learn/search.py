@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 from teachkit.learn.records import Record
 from teachkit.learn.small import BATCH_SIZE, COUNTS, small_exam, small_trainer
 from teachkit.scoring import objects_found
@@ -31,9 +31,8 @@ def search(
     median of earlier trials after the same pass (Golovin et al. 2017). Ctrl-C ends it. UserError if a number is out of
     range.
     """
-    for name, value in (("trials", trials), ("steps", steps), ("seed", seed)):
-        if type(value) is not int or value < (0 if name == "seed" else 1):
-            raise UserError(f"{name} of a search must be a whole number ≥ {int(name != 'seed')}, not {value!r}")
+    for name, value, least in (("trials", trials, 1), ("steps", steps, 1), ("seed", seed, 0)):
+        whole(f"{name} of a search", value, least)
     optuna = _optuna()
     records: list[Record] = []
     with _quiet(optuna):

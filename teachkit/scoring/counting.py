@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from teachkit.scoring.matching import Floats, Ints, PerImage, Truths, gather
+from teachkit.scoring.matching import Floats, Ints, PerImage, Truths, gather, images_in
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 
@@ -15,7 +15,7 @@ def counts(detections: PerImage, ground_truth: Truths, threshold: float, label: 
     label: of one class only; None: of all together.
     """
     found, truths = gather(detections, ground_truth)
-    images = sum(map(len, [ground_truth] if hasattr(ground_truth, "mask") else ground_truth))
+    images = images_in(ground_truth)
     mine = (found.scores > threshold) & (True if label is None else found.labels == label)
     there = np.ones(len(truths), dtype=bool) if label is None else truths.labels == label
     return np.bincount(found.image[mine], minlength=images), np.bincount(truths.image[there], minlength=images)

@@ -15,6 +15,7 @@ from teachkit.scoring.matching import (
     Truths,
     best_first,
     gather,
+    images_in,
     match_classes,
     overlaps,
 )
@@ -50,8 +51,7 @@ def classify_errors(
     order = best_first(found)
     claimed = np.empty(len(found), dtype=np.int64)
     claimed[order] = match_classes(found.take(order), truths, np.array([iou]))[0]
-    images = sum(map(len, [ground_truth] if hasattr(ground_truth, "mask") else ground_truth))
-    return [_one_image(found, truths, claimed, image, iou, near) for image in range(images)]
+    return [_one_image(found, truths, claimed, image, iou, near) for image in range(images_in(ground_truth))]
 
 
 def _one_image(found: Objects, truths: Objects, claimed: Ints, image: int, iou: float, near: float) -> ImageErrors:

@@ -54,6 +54,11 @@ def gather(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Objects
     return found, truths
 
 
+def images_in(ground_truth: Truths) -> int:
+    """How many images there are in one batch, or in several."""
+    return sum(map(len, [ground_truth] if isinstance(ground_truth, GroundTruth) else ground_truth))
+
+
 def _join(detections: list[Detections]) -> Objects:
     counts = [len(one) for one in detections]
     return Objects(
@@ -151,14 +156,19 @@ def objects_found(detections: PerImage, ground_truth: Truths, iou: float = 0.5) 
 
     The detections are taken as they are: their score threshold was chosen in `detect`.
     """
-    found, truths = gather(detections, ground_truth)
-    claimed = match_classes(found.take(best_first(found)), truths, np.array([iou]))
-    return int((claimed >= 0).sum()), len(truths)
+    truths, claimed = _claims(detections, ground_truth, iou)
+    return len(claimed), len(truths)
 
 
 def found_by_class(detections: PerImage, ground_truth: Truths, classes: int, iou: float = 0.5) -> list[tuple[int, int]]:
     """`objects_found` of each class 0 … classes − 1: how many, of how many."""
+    truths, claimed = _claims(detections, ground_truth, iou)
+    right, there = (np.bincount(labels, minlength=classes) for labels in (truths.labels[claimed], truths.labels))
+    return list(zip(right.tolist(), there.tolist(), strict=True))
+
+
+def _claims(detections: PerImage, ground_truth: Truths, iou: float) -> tuple[Objects, Ints]:
+    """True objects, and the places of those that are found."""
     found, truths = gather(detections, ground_truth)
     claimed = match_classes(found.take(best_first(found)), truths, np.array([iou]))[0]
-    right = np.bincount(truths.labels[claimed[claimed >= 0]], minlength=classes)
-    return list(zip(right.tolist(), np.bincount(truths.labels, minlength=classes).tolist(), strict=True))
+    return truths, claimed[claimed >= 0]

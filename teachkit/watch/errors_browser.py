@@ -62,11 +62,7 @@ class ErrorsBrowser(Gallery):
         """What is above the threshold, and its kinds, image by image."""
         threshold = self.values["threshold"]
         if self._sorted is None or self._sorted[0] != threshold:
-            kept = [
-                Detections(one.boxes[above], one.scores[above], one.labels[above])
-                for one in self.detections
-                for above in [one.scores > threshold]
-            ]
+            kept = [one.take(one.scores > threshold) for one in self.detections]
             self._sorted = threshold, kept, classify_errors(kept, self.truth)
         return self._sorted[1:]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from teachkit.scoring import SUSPICIONS, Suspicion, suspicious_labels
-from teachkit.structures import Batch, Detections
+from teachkit.structures import Batch
 from teachkit.watch.examined import examine
 from teachkit.watch.gallery import Gallery, Outline, Style, Tile, gallery_picture
 from teachkit.watch.playground import between, one_of
@@ -35,8 +35,9 @@ class LabelBrowser(Gallery):
 
     def __init__(self, data: Iterable[Batch], model: Any = None, **values: Any) -> None:
         self.seen = examine(data, model)
+        view = None if model is None else [one.take(one.scores >= LOW) for one in self.seen.detections or []]
         self.suspicions = self._broken(getattr(data, "problems", [])) + suspicious_labels(
-            self.seen.boxes, self.seen.labels, self.seen.classes, self._view()
+            self.seen.boxes, self.seen.labels, self.seen.classes, view
         )
         self.levers = {
             "kind": one_of("kind", [ANY, *SUSPICIONS]),
@@ -47,15 +48,6 @@ class LabelBrowser(Gallery):
 
     def set(self, **values: Any) -> None:
         super().set(**({"page": 0} | values))
-
-    def _view(self) -> list[Detections] | None:
-        if self.seen.detections is None:
-            return None
-        return [
-            Detections(one.boxes[above], one.scores[above], one.labels[above])
-            for one in self.seen.detections
-            for above in [one.scores >= LOW]
-        ]
 
     def _broken(self, problems: Iterable[Any]) -> list[Suspicion]:
         """What the reader named, in its own words without the folders."""

@@ -7,7 +7,7 @@ from teachkit.feed.detector import Detector
 from teachkit.feed.loader import Loader, load_data
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
-from teachkit.structures import Batch, GroundTruth
+from teachkit.structures import Batch
 from teachkit.watch.lab import Lab
 
 LAB_SETTINGS = ("validate_every", "share_every", "keep_every", "memory")
@@ -15,10 +15,7 @@ LAB_SETTINGS = ("validate_every", "share_every", "keep_every", "memory")
 
 def first_images(data: Any, count: int) -> Batch:
     """The first `count` images of the data as one batch."""
-    batch = next(iter(data))
-    truth = batch.ground_truth
-    first = GroundTruth(truth.boxes[:count], truth.labels[:count], truth.mask[:count])
-    return Batch(batch.images[:count], first, batch.names[:count])
+    return next(iter(data)).take(slice(count))
 
 
 def build_trainer(

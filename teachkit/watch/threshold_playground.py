@@ -109,6 +109,6 @@ class ThresholdPlayground(Playground):
         }
 
     def figure(self) -> Picture:
-        left = [Detections(one.boxes[:DRAWN], one.scores[:DRAWN], one.labels[:DRAWN]) for one in self.detections()]
+        left = [one.take(slice(DRAWN)) for one in self.detections()]
         title = f"{self.values['model']}, {self.numbers()['words'][0].lower()}{self.numbers()['words'][1:]}"
         return detection_grid(self.batch.images, left, self.classes, self.batch.ground_truth, title=title)

@@ -39,7 +39,7 @@ def read(folder: Path, files: Mapping[PurePosixPath, Path]) -> Contents | None:
         return None
     # The full COCO set has key points and segments of the same pictures beside the boxes.
     boxes = {name: items for name, items in found.items() if name.name.startswith("instances")} or found
-    contents = Contents([], {}, "", {}, {"": []})
+    contents = Contents()
     names = _categories(boxes, files)
     contents.classes = list(dict.fromkeys(names[key] for key in sorted(names)))
     contents.labels = {key: contents.classes.index(name) for key, name in names.items()}

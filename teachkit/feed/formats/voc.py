@@ -21,7 +21,7 @@ def read(folder: Path, files: Mapping[PurePosixPath, Path]) -> Contents | None:
     labels = {name: path for name, path in files.items() if name.suffix.lower() == ".xml"}
     if not any("<annotation" in read_text(path)[:1000] for path in labels.values()):
         return None
-    contents = Contents([], {}, "", {}, {"": []})
+    contents = Contents()
     if any(name.parts[0] == "Annotations" for name in labels):
         _read_devkit(folder, files, contents)
     elif not _read_side_by_side(files, contents):

@@ -29,7 +29,7 @@ def read(folder: Path, files: Mapping[PurePosixPath, Path]) -> Contents | None:
     settings = read_settings(folder)
     if settings is None and not _looks_so(files):
         return None
-    contents = Contents([], {}, "", {}, {"": []})
+    contents = Contents()
     if settings and settings.sources:
         pictures_of = settings.pictures(contents.problems)
     else:
