@@ -14,8 +14,12 @@ for epoch in range(epochs):
         optimizer.step()
 """
 
+import os
 from importlib import import_module
 from typing import Any
+
+# Strict determinism needs it, and torch looks only once: at its first product of matrices on a GPU.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 # Each public name and the module it lives in. A name is loaded when it is first asked for (PEP 562), so that
 # `import teachkit` costs nothing and brings neither torch nor the notebook's libraries with it.

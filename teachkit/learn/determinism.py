@@ -1,6 +1,5 @@
 """Strict mode: an operation whose result may differ from run to run is an error, not a secret."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +8,7 @@ import torch
 from teachkit.errors import UserError
 
 TELLTALE = "deterministic"
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # teachkit sets it, unless torch was used on a GPU before
 
 
 @contextmanager
@@ -17,8 +17,6 @@ def only_deterministic(strict: bool) -> Iterator[None]:
     if not strict:
         yield
         return
-    # cuBLAS repeats itself only with a fixed workspace, and reads this when its first handle is made
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before, warned_only = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -29,6 +27,10 @@ def only_deterministic(strict: bool) -> Iterator[None]:
     except RuntimeError as error:
         if TELLTALE not in str(error):
             raise
+        if WORKSPACE in str(error):
+            raise UserError(
+                f"strict determinism: start Python with {WORKSPACE}=:4096:8, torch looks no later"
+            ) from error
         raise UserError(
             f"strict determinism: {str(error).split('. ')[0]}: replace it, or turn strict mode off"
         ) from error

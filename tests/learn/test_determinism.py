@@ -1,5 +1,9 @@
 """Row 35: in strict mode an operation that may differ from run to run is an error that names it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -75,6 +79,24 @@ def test_other_errors_pass_unchanged():
         torch.zeros(2).reshape(3)
     with only_deterministic(False):
         OPERATIONS["put_"]()
+
+
+def test_products_of_matrices_are_asked_to_repeat_themselves_before_torch_can_look():
+    asked = "import os, sys, teachkit; print('torch' in sys.modules, os.environ['CUBLAS_WORKSPACE_CONFIG'])"
+    for given, expected in ((None, ":4096:8"), (":16:8", ":16:8")):
+        environment = {name: value for name, value in os.environ.items() if name != "CUBLAS_WORKSPACE_CONFIG"}
+        environment |= {} if given is None else {"CUBLAS_WORKSPACE_CONFIG": given}
+        run = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+        assert run.stdout.split() == ["False", expected]
+
+
+def test_whoever_used_the_gpu_before_is_told_what_to_set():
+    said = (  # torch 2.15, aten/src/ATen/Context.cpp
+        "Deterministic behavior was enabled with either `torch.use_deterministic_algorithms(True)` or ..., but this "
+        "operation is not deterministic because it uses CuBLAS. To enable it, set CUBLAS_WORKSPACE_CONFIG=:4096:8."
+    )
+    with pytest.raises(UserError, match="start Python with CUBLAS_WORKSPACE_CONFIG=:4096:8"), only_deterministic(True):
+        raise RuntimeError(said)
 
 
 @pytest.mark.gpu
