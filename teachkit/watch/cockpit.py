@@ -73,13 +73,13 @@ class Cockpit(Widget):
     def pause(self) -> None:
         """Asks for a stop after the step at hand; the panel says so once the thread has ended."""
         self.lab.steps_left = 0
-        self._refresh()
+        self.painter.refresh()
 
     def set(self, **values: Any) -> None:
         """lr, schedule, box, cls, dfl: in force from the next step. UserError on a refused value; the old one stays."""
         self.lab.trainer.control.set(**{name: typed(name, value) for name, value in values.items()})
         self.refused = ""
-        self._refresh()
+        self.painter.refresh()
 
     def preset(self, name: str) -> None:
         """Sets rate and weights to one of `PRESETS`."""
@@ -141,22 +141,16 @@ class Cockpit(Widget):
             self.fail(error)
         self.painter.wake()
 
-    def _refresh(self) -> None:
-        if self.painter.alive:
-            self.painter.wake()
-        else:
-            self._draw()
-
     def refuse(self, message: str) -> None:
         self.refused = message
-        self._refresh()
+        self.painter.refresh()
 
     def fail(self, error: BaseException) -> None:
         """Shown in a red panel, and handed to the log."""
         self.error = error
         self.lab.steps_left = 0
         self.lab.trainer.tell("error", f"{type(error).__name__}: {error}")
-        self._refresh()
+        self.painter.refresh()
 
     # drawing
 
@@ -164,7 +158,7 @@ class Cockpit(Widget):
         """A new view has opened."""
         self.post("setup", *setup(self.lab, self.title))
         self.frames.start_afresh()
-        self._refresh()
+        self.painter.refresh()
 
     def _draw(self) -> None:
         """Sends what is new since the last frame, and asks for a fresh look at the pictures."""

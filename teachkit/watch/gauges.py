@@ -8,7 +8,7 @@ from teachkit.learn.gradient_share import GradientShare, gradient_share
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import Batch
-from teachkit.watch.story import Found
+from teachkit.watch.story import Found, rows_of
 
 MOST_BOXES = 20  # of a class in one picture: a wild detector would cover it
 REST = 30  # times as long as a look takes, so that a slow machine does not only look
@@ -31,26 +31,13 @@ class Gauges:
         return self.look_wanted and time.perf_counter() >= self._next_look
 
     def look(self) -> Found:
-        """Rows of x1, y1, x2, y2 px, label, score for each picture, by the weights as they are."""
+        """What is found on each picture, by the weights as they are."""
         began = time.perf_counter()
         self.look_wanted = False
         try:
-            detections = self.model.detect(self.pictures.images, limit=MOST_BOXES)
+            self.found = [rows_of(one) for one in self.model.detect(self.pictures.images, limit=MOST_BOXES)]
         except UserError:  # weights that are no numbers any more: the run tells of it, and can be rescued
-            detections = []
-        self.found = (
-            [[] for _ in range(len(self.pictures))]
-            if not detections
-            else [
-                [
-                    [*(round(side, 1) for side in box), label, round(score, 2)]
-                    for box, score, label in zip(
-                        one.boxes.tolist(), one.scores.tolist(), one.labels.tolist(), strict=True
-                    )
-                ]
-                for one in detections
-            ]
-        )
+            self.found = [[] for _ in range(len(self.pictures))]
         now = time.perf_counter()
         self._next_look = now + REST * (now - began)
         return self.found

@@ -5,22 +5,14 @@ Pure functions: tensors in, a figure out. A anchor points, R bins; boxes are xyx
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from teachkit.structures import Predictions
-from teachkit.watch.plots import PALETTE, Picture
+from teachkit.watch.plots import PALETTE, Picture, show_image
 
 MARKERS = ("o", "s", "^", "D", "v")  # one for each stride
 SIDES = ("left", "top", "right", "bottom")
-
-
-def show_image(axes: Axes, image: Tensor) -> None:
-    """image: [3, H, W] in 0–1; the axes are then in px of the picture, y downwards."""
-    height, width = image.shape[-2:]
-    axes.imshow(image.detach().cpu().permute(1, 2, 0).numpy(), extent=(0, width, height, 0), interpolation="nearest")
-    axes.set(xlim=(0, width), ylim=(height, 0))
 
 
 def anchor_map(image: Tensor, predictions: Predictions) -> Picture:

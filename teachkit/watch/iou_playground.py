@@ -1,6 +1,6 @@
 """One predicted box over one true box: the IoU family, its losses, and what each loss would do to every edge."""
 
-import io
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from teachkit.boxes import ciou, diou, giou, iou
 from teachkit.errors import UserError
+from teachkit.watch.frames import png
 from teachkit.watch.playground import Playground, between, one_of
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.widget import front_end
@@ -118,32 +119,22 @@ class IoUPlayground(Playground):
         """Settings worth a look, by name: boxes made for this truth, each inside the picture."""
         x1, y1, x2, y2 = self.truth.tolist()
         width, height, middle, level = x2 - x1, y2 - y1, (x1 + x2) / 2, (y1 + y2) / 2
+
+        def centred(wide: float, high: float) -> list[float]:
+            return [middle - wide / 2, level - high / 2, middle + wide / 2, level + high / 2]
+
         candidates = {
-            "small, in the middle": [middle - width / 8, level - height / 8, middle + width / 8, level + height / 8],
+            "small, in the middle": centred(width / 4, height / 4),
             "small, in a corner": [x1 + width / 16, y1 + height / 16, x1 + width * 5 / 16, y1 + height * 5 / 16],
-            "right shape, half the size": [
-                middle - width / 4,
-                level - height / 4,
-                middle + width / 4,
-                level + height / 4,
-            ],
-            "right middle, too long": [
-                middle - width / 2.2,
-                level - height / 8,
-                middle + width / 2.2,
-                level + height / 8,
-            ],
+            "right shape, half the size": centred(width / 2, height / 2),
+            "right middle, too long": centred(width / 1.1, height / 4),
             "apart": [0.0, 0.0, max(LEAST_SIDE, x1 * 0.7), max(LEAST_SIDE, y1 * 0.7)],
             "nearly right": [x1 + width / 20, y1 - height / 20, x2 + width / 20, y2 - height / 20],
         }
-        fit = box_within(self.size)
         kept = []
         for name, box in candidates.items():
-            rounded = [round(value, 1) for value in box]
-            try:
-                kept.append((name, fit(rounded)))
-            except UserError:  # too near the picture's edge for this one
-                continue
+            with contextlib.suppress(UserError):  # too near the picture's edge for this one
+                kept.append((name, self.levers["predicted"]([round(value, 1) for value in box])))
         return kept
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
@@ -155,7 +146,7 @@ class IoUPlayground(Playground):
             "slides": list(SLIDES.items()),
             "places": self.places(),
         }
-        return content, [] if self.picture is None else [png_of(self.picture)]
+        return content, [] if self.picture is None else [png(self.picture)]
 
     def numbers(self) -> dict[str, Any]:
         """measures: value, loss, slopes per px of its four edges, of moving (→, ↓) and of growing (wider, taller)."""
@@ -237,12 +228,3 @@ class IoUPlayground(Playground):
         """Where on the chosen slide the box is, px."""
         x1, y1, x2, _ = self.values["predicted"]
         return {"across": x1, "down": y1, "wide": x2 - x1}[self.values["slide"]]
-
-
-def png_of(picture: Tensor) -> bytes:
-    """picture: [3, H, W] in 0–1 → a PNG file."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray((picture * 255).round().byte().permute(1, 2, 0).numpy()).save(file, format="png")
-    return file.getvalue()

@@ -72,7 +72,7 @@ class LearningRatePlayground(Playground):
 
     def pause(self) -> None:
         self.steps_left, self._test_wanted, self._test = 0, False, None
-        self._refresh()
+        self.painter.refresh()
 
     def set(self, **values: Any) -> None:
         """All of them or none; the race begins anew."""
@@ -82,7 +82,7 @@ class LearningRatePlayground(Playground):
         if self.values["optimizer"] != before["optimizer"]:
             self.points = []  # seen with another optimizer
         self._moved = True
-        self._refresh()
+        self.painter.refresh()
 
     def run(self, steps: int) -> None:
         """The synchronous twin: so many steps here and now, with the same result."""
@@ -150,12 +150,6 @@ class LearningRatePlayground(Playground):
         if self.worker.error is not None:
             self.fail(self.worker.error)
         self.painter.wake()
-
-    def _refresh(self) -> None:
-        if self.painter.alive:
-            self.painter.wake()
-        else:
-            self._show()
 
     # what is shown
 

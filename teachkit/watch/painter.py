@@ -32,6 +32,13 @@ class Painter:
         """A control has moved, or the worker has ended: draw now."""
         self._woken.set()
 
+    def refresh(self) -> None:
+        """The newest state, now: by the thread where it runs, else here."""
+        if self.alive:
+            self.wake()
+        else:
+            self._draw()
+
     def stop(self) -> None:
         """Ends the thread and waits for it."""
         with self._guard:

@@ -3,9 +3,9 @@
 from teachkit.errors import UserError
 from teachkit.learn.records import Record
 from teachkit.learn.small import BATCH_SIZE, COUNTS, small_exam, small_trainer, usual_rate
-from teachkit.learn.trainer import Trainer
 from teachkit.scoring import objects_found
-from teachkit.structures import LOSS_NAMES, Detections
+from teachkit.structures import LOSS_NAMES
+from teachkit.watch.story import Rows, rows_of
 
 LANES = ("low", "usual", "high")
 EPOCH = COUNTS["train"] // BATCH_SIZE  # steps
@@ -33,7 +33,7 @@ class Race:
             trainer.on_record = _nobody  # else the trainer would warn of what is shown here anyway
         self.losses: dict[str, dict[str, list[float]]] = {lane: {name: [] for name in LOSS_NAMES} for lane in LANES}
         self.lr = dict(self.rates)  # in force at the last step
-        self.found: dict[str, list[list[float]]] = {lane: [] for lane in LANES}
+        self.found: dict[str, Rows] = {lane: [] for lane in LANES}
         self.score: dict[str, int] = {lane: 0 for lane in LANES}
         self.steps = 0
 
@@ -61,23 +61,13 @@ class Race:
         exam = small_exam()
         for lane, trainer in self.trainers.items():
             try:
-                detections = _found(trainer)
+                detections = trainer.model.detect(exam.images, limit=MOST_BOXES)  # type: ignore[operator]
             except UserError:  # weights that are no numbers any more find nothing
                 self.found[lane], self.score[lane] = [], 0
                 continue
-            self.found[lane] = _rows(detections[self.picture])
+            self.found[lane] = rows_of(detections[self.picture])
             self.score[lane], _ = objects_found([detections], [exam.ground_truth])
 
 
 def _nobody(record: Record) -> None:
     pass
-
-
-def _found(trainer: Trainer) -> list[Detections]:
-    return trainer.model.detect(small_exam().images, limit=MOST_BOXES)  # type: ignore[operator]
-
-
-def _rows(found: Detections) -> list[list[float]]:
-    """x1, y1, x2, y2 px, label, score of each."""
-    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
-    return [[*(round(side, 1) for side in box), label, round(score, 2)] for box, score, label in rows]

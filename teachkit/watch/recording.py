@@ -16,7 +16,7 @@ from teachkit.learn.records import Record
 from teachkit.structures import LOSS_NAMES, Batch
 from teachkit.watch.marks import ALARMS, changes_told
 from teachkit.watch.start_up import first_images
-from teachkit.watch.story import Curve, Found, Story
+from teachkit.watch.story import Curve, Found, Story, rows_of
 
 LOG = "log.jsonl"
 VALIDATION = ("step", "total", *LOSS_NAMES)
@@ -126,14 +126,8 @@ def open_run(source: Any, name: str = "") -> Recording:
 
 
 def look_at(model: Detector, pictures: Batch, score_threshold: float = 0.25) -> Found:
-    """What it finds: for each picture rows of x1, y1, x2, y2 px, label, score."""
-    return [
-        [
-            [*(round(side, 1) for side in box), label, round(score, 2)]
-            for box, score, label in zip(one.boxes.tolist(), one.scores.tolist(), one.labels.tolist(), strict=True)
-        ]
-        for one in model.detect(pictures.images, score_threshold, limit=20)
-    ]
+    """What it finds on each picture."""
+    return [rows_of(one) for one in model.detect(pictures.images, score_threshold, limit=20)]
 
 
 def find_pictures(told: Recording) -> None:

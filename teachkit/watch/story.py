@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from teachkit.structures import Detections
 from teachkit.watch.marks import Mark, controls_named
 
-Found = list[list[list[float]]]  # for each picture rows of x1, y1, x2, y2 px, label, score
+Rows = list[list[float]]  # x1, y1, x2, y2 px, label, score
+Found = list[Rows]  # for each picture
+
+
+def rows_of(found: Detections) -> Rows:
+    """As the page is told: rounded to what can be seen."""
+    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
+    return [[*(round(side, 1) for side in box), label, round(score, 2)] for box, score, label in rows]
 
 
 class Curve:
