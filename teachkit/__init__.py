@@ -15,8 +15,13 @@ for epoch in range(epochs):
 """
 
 import os
+import platform
+import sys
 from importlib import import_module
 from typing import Any
+
+if sys.version_info < (3, 11):  # noqa: UP036 - pip would say so, but a checkout runs without pip
+    raise ImportError(f"teachkit needs Python 3.11 or later, and this is {platform.python_version()}: {sys.executable}")
 
 # Strict determinism needs it, and torch looks only once: at its first product of matrices on a GPU.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

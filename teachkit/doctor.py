@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 GIB = 2**30
-INSTALL = "pip install -r requirements.txt"
+INSTALL = f"{sys.executable} -m pip install -r requirements.txt"  # into the Python that asks, and no other
 ANY_ADDRESS = ("0.0.0.0", "*", "::", "")  # what Jupyter takes for "whoever can reach this machine"
 
 

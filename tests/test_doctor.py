@@ -1,5 +1,6 @@
 """A machine with one thing broken: the doctor names it and its mend, and is not alarmed by what is merely optional."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from jupyter_server import serverapp
 
+import teachkit
 from teachkit import doctor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +25,13 @@ def clean_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
     monkeypatch.setattr(serverapp, "list_running_servers", lambda: [])
     (tmp_path / "jupyter").mkdir()
+
+
+def test_an_old_python_is_named_before_anything_else_fails(monkeypatch):
+    """By `import teachkit`: the doctor itself needs a module of the standard library that it lacks."""
+    monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+    with pytest.raises(ImportError, match=r"needs Python 3\.11 or later, and this is"):
+        importlib.reload(teachkit)
 
 
 def findings_of(name):
