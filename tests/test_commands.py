@@ -225,13 +225,16 @@ def test_until_decides_when_to_stop_and_the_exit_code(goal, code, epochs, tiny, 
     assert [record["kind"] for record in read_log(log)].count("epoch") == epochs
 
 
-def test_a_diverged_training_says_so_and_exits_with_3(tiny, tmp_path, capsys):
-    log = tmp_path / "log.jsonl"
-    options = ["--epochs", 30, "--optimizer", "sgd", "--lr", 100, "--log", log]
-    code, _, err = typed(capsys, "train", "--data", tiny, *options, *SMALL)
+@pytest.mark.parametrize("options", ["sgd --lr 100", "sgd --lr 1e4", "adamw --lr 1e4", "adamw --lr 1e30"])
+def test_a_diverged_training_says_so_and_exits_with_3(options, tiny, tmp_path, capsys):
+    log, folder = tmp_path / "log.jsonl", tmp_path / "saved"
+    words = ["--epochs", 30, "--log", log, "--save", folder, "--optimizer", *options.split()]
+    code, _, err = typed(capsys, "train", "--data", tiny, *words, *SMALL)
     assert code == 3
     assert "diverged" in err
+    assert "constrained_layout" not in err  # matplotlib's, where a curve does not fit its picture
     assert read_log(log)[-1]["reason"] == "diverged"
+    assert (folder / "curves.png").exists()
 
 
 def test_splits_that_overlap_are_warned_of(tiny, capsys):

@@ -165,7 +165,12 @@ def _draw(trainer: "Trainer", history: list[dict[str, Any]], folder: Path) -> No
     data = trainer.validation_data
     batch = data.batch(0, 0)
     images = batch.images[:PICTURES_DRAWN]
-    found = cast("Detector", trainer.ema).detect(images)
+    try:
+        found = cast("Detector", trainer.ema).detect(images)
+    except UserError as error:  # a run that diverged may have nothing left to find anything with
+        print(error, file=sys.stderr)
+        print(f"{folder}: weights, log.jsonl, curves.png")
+        return
     grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
     (folder / "detections.png").write_bytes(grid.png())
     print(f"{folder}: weights, log.jsonl, curves.png, detections.png")

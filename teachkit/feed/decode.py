@@ -1,10 +1,25 @@
 """From predictions at every anchor point to the few boxes worth showing."""
 
-from torch import Tensor
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
 from teachkit.errors import UserError
 from teachkit.structures import Detections, Predictions
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Then each part is in the mode that it was in before: some may be frozen while the others train."""
+    before = {part: part.training for part in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for part, training in before.items():
+            part.training = training
 
 
 def decode(

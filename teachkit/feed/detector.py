@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
 from teachkit.boxes import anchor_points
 from teachkit.errors import UserError
-from teachkit.feed.decode import decode
+from teachkit.feed.decode import decode, eval_mode
 from teachkit.feed.device import native_bfloat16, pick_device
 from teachkit.structures import Detections, Predictions
 
@@ -199,12 +199,8 @@ class Detector(nn.Module):
         """
         if images.numel() and images.amax() > 2:  # a little over 1 may come of a student's own brightening
             raise UserError(f"images must hold floats in 0–1, not up to {float(images.amax()):g}: divide them by 255")
-        was_training = self.training
-        self.eval()
-        try:
+        with eval_mode(self):
             predictions = self(images.to(self.device))
-        finally:
-            self.train(was_training)
         height, width = images.shape[-2:]
         return decode(predictions, (height, width), score_threshold, iou_threshold, limit)
 

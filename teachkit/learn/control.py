@@ -2,6 +2,7 @@
 
 import math
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, SupportsFloat
 
@@ -9,7 +10,8 @@ from teachkit.errors import UserError
 from teachkit.learn.schedule import check_schedule
 from teachkit.structures import LOSS_NAMES, LossWeights
 
-LARGEST_RATE = 100.0
+LARGEST_RATE = 100.0  # of the lever: a slip of the hand is refused
+LARGEST_FIRST_RATE = 1e30  # whoever begins with such a rate wants to see what happens; float32 still holds it
 LARGEST_WEIGHT = 1e6
 
 
@@ -17,9 +19,10 @@ def check_number(name: str, value: object, largest: float) -> float:
     """The value as a float in 0 … largest; UserError for text, NaN, infinite, negative or huge values."""
     number = math.nan
     if isinstance(value, SupportsFloat) and not isinstance(value, bool):
-        number = float(value)
+        with suppress(ValueError, TypeError, OverflowError, RuntimeError):  # a row of numbers, or one too large
+            number = float(value)
     if not 0 <= number <= largest:
-        raise UserError(f"{name} must be a number from 0 to {largest:g}, not {value!r}")
+        raise UserError(f"{name} must be a number from 0 to {largest:g}, not {value!r:.60}")
     return number
 
 
@@ -65,7 +68,7 @@ class Control:
 
     def __init__(self, lr: float, schedule: str = "cosine", weights: LossWeights | None = None) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self._rate = Rate(check_number("lr", lr, LARGEST_RATE), check_schedule(schedule))
+        self._rate = Rate(check_number("lr", lr, LARGEST_FIRST_RATE), check_schedule(schedule))
         self._in_force = weights
         self._wanted: dict[str, float] = {}
         self._paused = self._stopped = False

@@ -6,7 +6,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from teachkit.errors import UserError
-from teachkit.learn.control import LARGEST_RATE, check_number
+from teachkit.learn.control import LARGEST_FIRST_RATE, check_number
 
 # Learning rate and weight decay where none are given, for losses divided by the sum of target scores.
 DEFAULTS = {"adamw": (7e-3, 0.01), "sgd": (5e-2, 5e-4)}
@@ -37,7 +37,7 @@ def make_optimizer(
     usual_lr, usual_decay = DEFAULTS[name]
     decay = check_number("weight_decay", usual_decay if weight_decay is None else weight_decay, 1.0)
     groups = parameter_groups(model, decay)
-    rate = check_number("lr", usual_lr if lr is None else lr, LARGEST_RATE)
+    rate = check_number("lr", usual_lr if lr is None else lr, LARGEST_FIRST_RATE)
     fused = True if can_fuse(model) else None
     if name == "adamw":
         return AdamW(groups, lr=rate, fused=fused)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from teachkit.feed.decode import decode
+from teachkit.feed.decode import decode, eval_mode
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.structures import Batch, Losses
 
@@ -31,10 +31,8 @@ def evaluate(
     """
     from teachkit.scoring import score  # not before the first epoch has ended
 
-    was_training = model.training
-    model.eval()
     detections, truths, sums, images = [], [], dict.fromkeys(LOSSES, 0.0), 0
-    try:
+    with eval_mode(model):
         for batch in data:
             if stopped():
                 return None
@@ -48,7 +46,5 @@ def evaluate(
             if criterion is not None:
                 for name, value in criterion(predictions, batch.ground_truth).items():
                     sums[name] += value * len(batch)
-    finally:
-        model.train(was_training)
     means = {name: value / max(1, images) for name, value in sums.items()}
     return score(detections, truths, getattr(data, "classes", None)), means if criterion is not None else {}

@@ -94,7 +94,7 @@ def curves(records: Sequence[dict[str, Any]]) -> Picture:
         axes.grid(alpha=0.3)
     for axes in (losses, rate):  # a logarithm shows progress that a linear axis squeezes into the floor
         if any(value > 0 for line in axes.lines for value in line.get_ydata()):
-            axes.set_yscale("log")
+            axes.set_yscale("log", nonpositive="mask")  # a loss of 0 has no place there
     losses.legend(loc="upper right", fontsize=8)
     scores.legend(loc="lower right", fontsize=8)
     return picture

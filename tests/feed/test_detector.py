@@ -160,6 +160,15 @@ def test_detect_restores_the_mode_of_every_part(training):
     assert {part.training for part in model.modules()} == {training}
 
 
+def test_detect_leaves_frozen_parts_frozen():
+    model = small().train()
+    model.backbone.eval()
+    model.detect(pictures())
+    assert model.training
+    assert model.predictor.training
+    assert not any(part.training for part in model.backbone.modules())
+
+
 def test_detect_restores_the_mode_after_an_error():
     model = small().train()
     with pytest.raises(UserError):

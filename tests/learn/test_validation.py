@@ -12,11 +12,13 @@ from tests.learn.tiny import make_batches, tiny_detector
 
 def test_scores_are_those_of_what_the_model_detects():
     model, batches = tiny_detector().train(), make_batches(3, size=3)
+    model.neck.eval()
     scores, _ = evaluate(model, batches)
     detections = [model.detect(batch.images, score_threshold=0.001) for batch in batches]
     expected = score(detections, [batch.ground_truth for batch in batches])
     assert [scores.map, scores.map50, scores.map75] == pytest.approx([expected.map, expected.map50, expected.map75])
     assert model.training
+    assert not model.neck.training  # frozen, and left so
 
 
 def test_losses_are_means_over_the_images_with_the_weights_of_now():

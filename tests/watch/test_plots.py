@@ -91,6 +91,12 @@ def test_incidents_are_marked_where_they_happened_and_named_once():
     assert [text.get_text() for text in picture.axes[0].get_legend().get_texts()].count("spike") == 1
 
 
+def test_a_loss_that_falls_to_0_leaves_room_for_the_rest():
+    records = run()
+    next(record for record in records if record["kind"] == "epoch")["val_box"] = 0.0
+    plots.curves(records).png()  # matplotlib's warning would be an error here
+
+
 @pytest.mark.parametrize("records", [[], run(steps=1), run(steps=3, every=10), run(lr=0.0)])
 def test_a_run_that_has_hardly_begun_can_be_drawn(records):
     assert pixels(plots.curves(records)).std() > 0
