@@ -166,8 +166,9 @@ class Lab:
         """Back to the step, as it was before it; what came later is forgotten.
 
         From the last snapshot at or before it the steps are trained once more, with the settings that they had.
+        UserError if the run has not come that far.
         """
-        snapshot = self.history.at(step)
+        snapshot = self._snapshot_for(step)
         again = {when: settings for when, settings in self._moved.items() if snapshot.step <= when < step}
         self._restore(snapshot)
         while self.step < step and not self.trouble:
@@ -176,6 +177,11 @@ class Lab:
             self._train()
         self.news = f"Back at step {self.step} with the settings of that time."
         self.look()
+
+    def _snapshot_for(self, step: int) -> Snapshot:
+        if step > self.step:
+            raise UserError(f"the run has not come to step {step} yet: it is at step {self.step}")
+        return self.history.at(step)
 
     def _restore(self, snapshot: Snapshot) -> None:
         if snapshot.optimizer != self.optimizer:
@@ -189,6 +195,7 @@ class Lab:
 
     def branch(self, step: int) -> None:
         """The same, but the run so far stays to be compared with, as the newest of three ghosts."""
+        self._snapshot_for(step)
         self.ghosts = [*self.ghosts[-2:], self.story]
         self.rewind(step)
         self.news = f"Branched at step {self.step}: change a setting and start; the earlier run stays in grey."

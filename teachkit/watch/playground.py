@@ -83,10 +83,10 @@ def between(name: str, low: float, high: float) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         try:
             number = float(value.replace(",", ".") if isinstance(value, str) else value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if isinstance(value, bool) or not low <= number <= high:
-            raise UserError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+            raise UserError(f"{name} must be a number from {low:g} to {high:g}, not {value!r:.60}")
         return number
 
     return check

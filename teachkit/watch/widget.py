@@ -48,8 +48,8 @@ class Widget(anywidget.AnyWidget):
 
     def _receive(self, _: Any, message: dict[str, Any], buffers: list[Any]) -> None:
         """May come on any thread. Whatever goes wrong is shown: Jupyter would swallow it."""
-        self.asked = max(self.asked, int(message.get("ask") or 0))
         try:
+            self.asked = max(self.asked, int(message.get("ask") or 0))
             self.answers[message["kind"]](message)
         except UserError as mistake:
             self.refuse(str(mistake))

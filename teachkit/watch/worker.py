@@ -22,7 +22,7 @@ class Worker:
         self._lock = threading.Lock()
         self._more = False  # asked to start while the work was coming to its end
         self._busy = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     @property
     def alive(self) -> bool:
@@ -64,7 +64,7 @@ class Worker:
         try:
             while not self._stop.is_set() and (self._work() or self._goes_on()):
                 pass
-        except Exception as error:  # shown by the painter: a thread's traceback reaches nobody
+        except BaseException as error:  # shown by the painter: a thread's traceback, or its exit(), reaches nobody
             self.error = error
         finally:
             with self._lock:

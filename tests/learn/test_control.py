@@ -2,6 +2,7 @@
 
 import math
 import threading
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +12,25 @@ from teachkit.errors import UserError
 from teachkit.learn.control import Control
 from teachkit.structures import LossWeights
 
-SENSELESS = [math.nan, math.inf, -math.inf, -1e-9, -1, 1e9, "fast", "0.1", "", None, True, [0.1], {"lr": 1}, 1j, b"1"]
+SENSELESS = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    -1e-9,
+    -1,
+    1e9,
+    "fast",
+    "0.1",
+    "",
+    None,
+    True,
+    [0.1],
+    {"lr": 1},
+    1j,
+    b"1",
+    10**400,
+    torch.ones(2),
+]
 
 
 def make_control():

@@ -102,7 +102,9 @@ def test_paused_is_shown_only_once_the_thread_has_ended(cockpit):
     assert cockpit.lab.step == step
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -1, 1e9, "abc", "nan", "", "-3", None])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -1, 1e9, pytest.param(10**400, id="10**400"), "abc", "nan", "", "-3", None]
+)
 @pytest.mark.parametrize("name", ["box", "lr"])
 def test_a_senseless_value_is_refused_and_the_old_one_stays(cockpit, name, value):
     if name == "lr" and value is None:
@@ -142,8 +144,26 @@ def test_an_exception_in_the_training_thread_is_shown_and_logged(cockpit):
     wait_until(lambda: own_threads() == [])
 
 
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit()])
+def test_what_would_end_a_program_ends_the_training_and_is_shown(cockpit, error):
+    def leave():
+        raise error
+
+    cockpit.lab.trainer.step = leave
+    press(cockpit, "start")
+    wait_until(lambda: cockpit.posts and state(cockpit) == "failed")
+    assert type(error).__name__ in cockpit.posts[-1]["status"]["message"]
+
+
 @pytest.mark.parametrize(
-    "message", [{"kind": "preset", "name": 5}, {"kind": "rewind", "step": "x"}, {"kind": "no such"}, {"kind": "set"}]
+    "message",
+    [
+        {"kind": "preset", "name": 5},
+        {"kind": "rewind", "step": "x"},
+        {"kind": "no such"},
+        {"kind": "set"},
+        {"ask": "x"},
+    ],
 )
 def test_an_exception_in_a_callback_is_shown(cockpit, message):
     cockpit._receive(None, {"ask": 1} | message, [])

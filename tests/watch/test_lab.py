@@ -169,6 +169,16 @@ def test_going_back_to_any_step_repeats_all_that_was_moved_on_the_way(make_lab, 
     assert [vars(mark) for mark in travelled.story.marks] == [vars(mark) for mark in direct.story.marks]
 
 
+@pytest.mark.parametrize("step", [-1, 6, 10**9])
+def test_a_step_that_has_never_been_cannot_be_gone_to(make_lab, step):
+    lab = make_lab()
+    lab.run(5)
+    for go in (lab.rewind, lab.branch):
+        with pytest.raises(UserError, match=f"step {step}"):
+            go(step)
+    assert (lab.step, lab.ghosts) == (5, [])
+
+
 def test_another_optimizer_survives_the_way_back(make_lab):
     lab = make_lab(keep_every=3)
     lab.run(6)
