@@ -32,10 +32,8 @@ WHY = {
     ("wrong classes", "missing boxes"): "the class loss cannot tell these two apart; the objects found do. Wrong names "
     "at random still let the true name win, where a missing box teaches silence, and more are found",
     ("wrong classes", "loose boxes"): "its box loss and DFL are the clean run's: the edges are in order, the names not",
-    (
-        "wrong classes",
-        "few scenes",
-    ): "its training class loss is above the clean run's; few scenes give a far lower one",
+    ("wrong classes", "few scenes"): "its training class loss is above the clean run's; few scenes give a far lower "
+    "one",
 }
 CLAIMS: dict[str, tuple[bool, str]] = {
     "boxes missing from the labels show in the box loss above all": (

@@ -3,13 +3,12 @@
 import functools
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_numbers
+from teachkit.exercises.lesson import Verdict, exercise
+from teachkit.exercises.numerals import check_choices, check_numbers
 from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import Loader, load_data
 from teachkit.feed.scenes import make_scenes
@@ -136,14 +135,10 @@ def check_matrix(answer: Any) -> Verdict:
 @exercise("11", "kinds of error")
 def check_kinds(answers: Any) -> Verdict:
     """answers: case → its kind; None if open."""
-    if not isinstance(answers, Mapping):
-        return wrong("hand over the dictionary of cases, with a kind beside each")
-    empty = [case for case in CASES if answers.get(case) is None]
-    if empty:
-        return missing(f"{len(empty)} of {len(CASES)}; choose from {', '.join(KINDS)}")
-    given = {case: str(answers[case]).strip().lower() for case in CASES}
-    unknown = sorted(set(given.values()) - set(KINDS))
-    if unknown:
-        return wrong(f"{', '.join(unknown)}: choose from {', '.join(KINDS)}")
-    mistakes = [f"{case!r} is not {kind}. {KINDS[kind]}" for case, kind in given.items() if kind != CASES[case]]
-    return wrong(*mistakes) if mistakes else right("four kinds belong to a box, and one to an object without one.")
+    return check_choices(
+        answers,
+        CASES,
+        KINDS,
+        lambda case, kind: f"{case!r} is not {kind}. {KINDS[kind]}",
+        "four kinds belong to a box, and one to an object without one.",
+    )

@@ -6,20 +6,20 @@ from typing import Any
 import torch
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, fault, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, fault, near, row, slip
 from teachkit.learn.steps import adam_step
 
 # the exercise's neuron: p = w·x + b, loss (p − y)²
 NEURON = {"w": 0.5, "x": 3.0, "b": 0.5, "y": 4.0}
-NEURON_SLIPS = (
-    ([12, 4], "the sign: the prediction 2 is below 4, so a larger w makes the loss smaller, and the slope is negative"),
-    ([-6, -2], "the 2 of the square is missing: the slope of e² is 2·e"),
-    ([-4, -12], "swapped: w is multiplied by x = 3, b is not"),
-    ([-4, -4], "w acts through x: the signal −4 is multiplied by x = 3 on its way to w"),
-    ([-12, -12], "b is not multiplied by x; its own slope is 1"),
-    ([-2, -0.667], "divided by x? On the way to w the signal is multiplied by x"),
-    ([-2, -2], "−2 is the error p − y; its square has the slope 2·(p − y), and w acts through x"),
-)
+NEURON_SLIPS = {
+    (12, 4): "the sign: the prediction 2 is below 4, so a larger w makes the loss smaller, and the slope is negative",
+    (-6, -2): "the 2 of the square is missing: the slope of e² is 2·e",
+    (-4, -12): "swapped: w is multiplied by x = 3, b is not",
+    (-4, -4): "w acts through x: the signal −4 is multiplied by x = 3 on its way to w",
+    (-12, -12): "b is not multiplied by x; its own slope is 1",
+    (-2, -0.667): "divided by x? On the way to w the signal is multiplied by x",
+    (-2, -2): "−2 is the error p − y; its square has the slope 2·(p − y), and w acts through x",
+}
 REACHES = {
     "class loss → class branch": (True, "that is where its error starts"),
     "class loss → box branch": (False, "no path leads there: class scores are made without the box branch"),
@@ -87,15 +87,15 @@ BIASES = {
 @exercise("07", "one neuron backwards")
 def check_neuron(answer: Any) -> Verdict:
     """answer: the slopes of the loss in w and in b, for w = .5, x = 3, b = .5, y = 4."""
-    if answer is None:
-        return missing("write two slopes: in w, in b")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 2:
-        return wrong("write two numbers: the slope in w and the slope in b")
-    if near(numbers, [-12, -4], 0.05):
-        return right("the error −2 becomes the signal −4; times x = 3 for w, times 1 for b.")
-    reason = next((why for slip, why in NEURON_SLIPS if near(numbers, slip, 0.05)), None)
-    return wrong(reason or "the prediction is 2. Slope in p: 2·(p − y); from there times x to w, times 1 to b")
+    return check_numbers(
+        answer,
+        (-12, -4),
+        NEURON_SLIPS,
+        open_="write two slopes: in w, in b",
+        praise="the error −2 becomes the signal −4; times x = 3 for w, times 1 for b.",
+        hint="the prediction is 2. Slope in p: 2·(p − y); from there times x to w, times 1 to b",
+        within=0.05,
+    )
 
 
 @exercise("07", "a slope by nudging")
@@ -224,7 +224,7 @@ def _why_adam(
         (w - lr * first, "the division by √v is missing"),
         (w - first / second**0.5, "the learning rate is missing"),
     ]
-    return next((why for guess, why in guesses if near(given, guess.tolist(), 1e-5)), "w − lr × m̂ / (√v̂ + 1e-8)")
+    return slip(given, guesses, 1e-5) or "w − lr × m̂ / (√v̂ + 1e-8)"
 
 
 @exercise("07", "two things called bias")

@@ -1,30 +1,23 @@
 """Lesson 08: naming curves nobody has seen, one rate by hand, and what stands in for what."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers
+from teachkit.exercises.lesson import Verdict, exercise
+from teachkit.exercises.numerals import check_choices, check_claims, check_numbers
 from teachkit.learn.schedule import cosine
 
 NAMES = ("good", "too low", "too high", "diverged", "weights moved")
 UNSEEN = {"A": "too high", "B": "weights moved", "C": "good", "D": "diverged", "E": "too low"}
 WHY = {
-    (
-        "B",
-        "too high",
-    ): "at step 80 the total jumps and the three raw losses go on as if nothing had been: look at those",
-    (
-        "B",
-        "diverged",
-    ): "a run that diverges takes its raw losses along; here only the total has jumped, and it falls on",
+    ("B", "too high"): "at step 80 the total jumps and the three raw losses go on as if nothing had been: look at "
+    "those",
+    ("B", "diverged"): "a run that diverges takes its raw losses along; here only the total has jumped, and it falls "
+    "on",
     ("B", "good"): "the raw losses are good ones, but the total is ten times as large from step 80 on: who did that?",
     ("E", "good"): "the losses do fall, but after 160 steps they have lost a tenth or so; C has lost more than half",
-    (
-        "E",
-        "too high",
-    ): "no jump at the start and no unrest: this is slow, not wild. A plateau after a spike looks different",
+    ("E", "too high"): "no jump at the start and no unrest: this is slow, not wild. A plateau after a spike looks "
+    "different",
     ("A", "too low"): "look at the first steps: the class loss shoots up before it settles. A low rate never does that",
     ("A", "diverged"): "it has come back down and goes on: high, but alive. D is the one that ends",
     ("A", "good"): "it starts with a spike and then stays above C for good",
@@ -74,21 +67,13 @@ def check_cosine(answer: Any) -> Verdict:
 @exercise("08", "names for unseen curves")
 def check_curves(answers: Any) -> Verdict:
     """answers: letter → one of NAMES, None if open."""
-    if not isinstance(answers, Mapping):
-        return wrong('a name for each letter is wanted: {"A": "good", …}')
-    open_ = [letter for letter in UNSEEN if answers.get(letter) is None]
-    if open_:
-        return missing(f"{len(open_)} of {len(UNSEEN)}; choose from {', '.join(NAMES)}")
-    said = {letter: str(answers[letter]).strip().lower() for letter in UNSEEN}
-    unknown = sorted(set(said.values()) - set(NAMES))
-    if unknown:
-        return wrong(f"{', '.join(unknown)}: choose from {', '.join(NAMES)}")
-    reasons = [
-        f"{letter} is not “{name}”: {WHY.get((letter, name), 'compare its three raw losses with those of the others')}"
-        for letter, name in said.items()
-        if name != UNSEEN[letter]
-    ]
-    return wrong(*reasons) if reasons else right("you read raw losses first, the total last, and the start with care.")
+
+    def why(letter: str, name: str) -> str:
+        reason = WHY.get((letter, name), "compare its three raw losses with those of the others")
+        return f"{letter} is not “{name}”: {reason}"
+
+    praise = "you read raw losses first, the total last, and the start with care."
+    return check_choices(answers, UNSEEN, NAMES, why, praise)
 
 
 @exercise("08", "weight or rate")

@@ -1,7 +1,7 @@
-"""Reading what a student has written: a number, a row of numbers, or true and false beside each claim."""
+"""Judging what a student has written: a number, a row of numbers, or a word, or true and false, beside each claim."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, missing, right, wrong
@@ -28,6 +28,11 @@ def near(answer: Sequence[float], wanted: Sequence[float], within: float = 0.01)
     return len(answer) == len(wanted) and all(abs(a - b) <= within for a, b in zip(answer, wanted, strict=True))
 
 
+def slip(numbers: Sequence[float], slips: Iterable[tuple[Any, str]], within: float = 0.01) -> str | None:
+    """Why the numbers are wrong, if they are what a known mistake comes to: a number or a row, of whatever length."""
+    return next((why for known, why in slips if near(numbers, row(known) or [], within)), None)
+
+
 def check_numbers(
     answer: Any,
     wanted: Sequence[float],
@@ -47,9 +52,8 @@ def check_numbers(
     numbers = row(answer)
     if numbers is not None and near(numbers, wanted, within):
         return right(praise)
-    for slip, why in slips.items():  # some mistakes have another length
-        if numbers is not None and near(numbers, slip if isinstance(slip, tuple) else (slip,), within):
-            return wrong(why)
+    if numbers and (why := slip(numbers, slips.items(), within)):
+        return wrong(why)
     if numbers is None or len(numbers) != len(wanted):
         count = "one number is" if len(wanted) == 1 else f"{len(wanted)} numbers are"
         return wrong(f"{count} asked for, not {answer!r}")
@@ -63,7 +67,30 @@ def fault(answer: Any, wanted: float, within: float, slips: Mapping[float, str],
         return f"write one number, not {answer!r}"
     if near(numbers, [wanted], within):
         return None
-    return next((why for slip, why in slips.items() if near(numbers, [slip], within)), hint)
+    return slip(numbers, slips.items(), within) or hint
+
+
+def check_choices(
+    answers: Any,
+    wanted: Mapping[str, str],
+    choices: Iterable[str],
+    why: Callable[[str, str], str],
+    praise: str,
+    read: Callable[[str], str] = lambda text: " ".join(text.lower().split()),
+) -> Verdict:
+    """answers: name → one of the choices, None if open. why(name, choice): of a wrong one; read: what is written."""
+    choices = list(choices)
+    if not isinstance(answers, Mapping):
+        return wrong(f"hand over the dictionary, with a choice beside each name: {', '.join(choices)}")
+    empty = [name for name in wanted if answers.get(name) is None]
+    if empty:
+        return missing(f"{len(empty)} of {len(wanted)}; choose from {', '.join(choices)}")
+    given = {name: read(str(answers[name])) for name in wanted}
+    unknown = sorted(set(given.values()) - set(choices))
+    if unknown:
+        return wrong(f"{', '.join(unknown)}: choose from {', '.join(choices)}")
+    mistakes = [why(name, choice) for name, choice in given.items() if choice != wanted[name]]
+    return wrong(*mistakes) if mistakes else right(praise)
 
 
 def check_claims(answers: Any, claims: Mapping[str, tuple[bool, str]], praise: str) -> Verdict:

@@ -1,13 +1,13 @@
 """Lesson 02: anchor points, from distances to a box, from bins to a distance, scores and their threshold."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from teachkit.boxes import distances_to_boxes
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row, slip
 
 CLAIMS = {
     "an untrained detector gives no answers": (
@@ -66,7 +66,7 @@ def check_box(answer: Any) -> Verdict:
         return wrong("write four numbers: (x1, y1, x2, y2)")
     if near(numbers, [28, 48, 68, 64], 0.05):
         return right("distances times the stride, left and top taken away, right and bottom added.")
-    known: list[tuple[Sequence[float], str]] = [
+    known = [
         ([42, 58.5, 47, 60.5], "these are strides added to pixels: multiply each distance by 8 px first"),
         ([16, 12, 24, 4], "these are the four distances in px; a box says where its sides are: start at (44, 60)"),
         ([28, 48, 40, 16], "that is corner and size; a box here is two corners: x1, y1, x2, y2"),
@@ -78,9 +78,8 @@ def check_box(answer: Any) -> Verdict:
         ([28, 68, 48, 64], "the order is x1, y1, x2, y2, not both x first"),
         ([12, 36, 92, 68], "stride 16 was used: this point belongs to stride 8"),
     ]
-    for mistake, why in known:
-        if near(numbers, mistake, 0.05):
-            return wrong(why)
+    if why := slip(numbers, known, 0.05):
+        return wrong(why)
     if sorted(numbers) == [28, 48, 64, 68]:
         return wrong("the four numbers are right; their order is x1, y1, x2, y2")
     names = ("x1", "y1", "x2", "y2")
@@ -112,28 +111,22 @@ def check_expectation(answer: Any) -> Verdict:
 @exercise("02", "from logits to scores")
 def check_scores(answer: Any) -> Verdict:
     """answer: the scores of three classes with logits 2, −1, 0."""
-    if answer is None:
-        return missing("write three scores, rounded to two places")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 3:
-        return wrong("write three numbers, one for each class")
-    if near(numbers, [0.881, 0.269, 0.5], 0.011):
-        return right("each by itself, and they add up to 1.65: two of them may be sure at once, or none.")
-    known: list[tuple[Sequence[float], str]] = [
-        (
-            [0.844, 0.042, 0.114],
-            "that is softmax, which shares out one whole; here each class has a sigmoid of its own",
-        ),
-        ([0.119, 0.731, 0.5], "the sign: sigmoid(z) = 1 / (1 + e to the −z)"),
-        ([1, 0, 0], "that only names the largest; a score says how sure"),
-        ([2, -1, 0], "those are the logits; a score lies between 0 and 1"),
-        ([0.534, 0.163, 0.303], "these were made to add up to 1; the scores of independent classes need not"),
-        ([7.389, 0.368, 1], "that is e to the z; the sigmoid of z is 1 / (1 + e to the −z)"),
-    ]
-    for mistake, why in known:
-        if near(numbers, mistake, 0.011):
-            return wrong(why)
-    return wrong("sigmoid(z) = 1 / (1 + e to the −z), for each class by itself; sigmoid(0) is .5")
+    return check_numbers(
+        answer,
+        (0.881, 0.269, 0.5),
+        {
+            (0.844, 0.042, 0.114): "that is softmax, which shares out one whole; each class has a sigmoid of its own",
+            (0.119, 0.731, 0.5): "the sign: sigmoid(z) = 1 / (1 + e to the −z)",
+            (1, 0, 0): "that only names the largest; a score says how sure",
+            (2, -1, 0): "those are the logits; a score lies between 0 and 1",
+            (0.534, 0.163, 0.303): "these were made to add up to 1; the scores of independent classes need not",
+            (7.389, 0.368, 1): "that is e to the z; the sigmoid of z is 1 / (1 + e to the −z)",
+        },
+        open_="write three scores, rounded to two places",
+        praise="each by itself, and they add up to 1.65: two of them may be sure at once, or none.",
+        hint="sigmoid(z) = 1 / (1 + e to the −z), for each class by itself; sigmoid(0) is .5",
+        within=0.011,
+    )
 
 
 @exercise("02", "decode by hand")
@@ -173,16 +166,12 @@ def _why(numbers: list[float], bins: torch.Tensor, distances: torch.Tensor, poin
         (_box(bins.argmax(-1).float(), point, stride), "the likeliest bin is taken: take the expectation of all bins"),
         (_box(bins @ torch.arange(1.0, 17.0), point, stride), "the bins are numbered from 0, not from 1"),
         (_box(-distances, point, stride), "the signs: left and top are taken away, right and bottom added"),
-        ((distances * stride).tolist(), "those are distances in px: start at the anchor point"),
+        (distances * stride, "those are distances in px: start at the anchor point"),
         (_box(distances, point.flip(0), stride), "x and y are swapped: the point is (x, y)"),
-        (
-            [*(point + distances[:2] * stride), *(point + distances[2:] * stride)],
-            "left and top are taken away, not added",
-        ),
+        (torch.cat([point, point]) + distances * stride, "left and top are taken away, not added"),
     ]
-    for guess, reason in guesses:
-        if near(numbers, [float(one) for one in guess], 0.05):
-            return reason
+    if reason := slip(numbers, guesses, 0.05):
+        return reason
     given, wanted = ([round(one, 1) for one in box] for box in (numbers, _box(distances, point, stride)))
     return f"it gives {given}, the detector {wanted}"
 

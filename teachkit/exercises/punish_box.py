@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, row
+from teachkit.exercises.numerals import check_claims, check_numbers, fault
 
 TERMS = ("overlap", "distance", "shape")
 # box → the terms of CIoU that complain when the truth is (20, 20, 100, 100)
@@ -33,6 +33,20 @@ PILE_MISTAKES = {
     "A": "one box stays for each pile, not one for the whole picture: a box is removed only by one it overlaps",
     "ABCDE": "nothing has been removed; begin with A: which of the others does it overlap by more than .5?",
 }
+
+MIDDLE_SLIPS = {
+    0.0625: "that is the IoU; its loss is 1 − IoU, and nothing is added, for the centres agree",
+    0.75: "20 / 80 compares the sides; areas are 20 · 20 and 80 · 80",
+}
+CORNER_SLIPS = {
+    0.9375: "that leaves out the distance of the centres, which makes the difference between the two boxes",
+    0.8398: "the distance is taken away from the measure, so it is added to the loss",
+    1.25: "distance and diagonal are both squared: 1250 / 12800",
+    1.1328: "divide by the squared diagonal of the hull, 80² + 80², not by the square of one side",
+    -0.0352: "that is the CIoU; its loss is 1 − CIoU",
+    1: "the loss does not stop at 1: with a distance in it the measure may be negative",
+}
+TIE_HINT = "loss = 1 − IoU + (distance of the centres)² / (diagonal of the hull)² + 0, for both are square"
 
 CLAIMS = {
     "the box loss is the mean squared error of the corners": (
@@ -98,32 +112,10 @@ def check_tie(answers: Any) -> Verdict:
         reasons.append(
             "GIoU ties: the hull is no distance. Around a box inside the truth it is the truth, wherever it lies"
         )
-    for name, known in (("middle", MIDDLE), ("corner", CORNER)):
-        numbers = row(answers[name])
-        if numbers is None or len(numbers) != 1:
-            reasons.append(f"{name}: write one number")
-            continue
-        why = next((why for value, why in known.items() if abs(numbers[0] - value) <= 0.003), ELSE)
-        if why:
+    for name, wanted, slips in (("middle", 0.9375, MIDDLE_SLIPS), ("corner", 1.0352, CORNER_SLIPS)):
+        if why := fault(answers[name], wanted, 0.003, slips, TIE_HINT):
             reasons.append(f"{name}: {why}")
     return wrong(*reasons) if reasons else right("only the distance of the centres tells them apart, .9375 and 1.0352.")
-
-
-MIDDLE = {
-    0.9375: "",
-    0.0625: "that is the IoU; its loss is 1 − IoU, and nothing is added, for the centres agree",
-    0.75: "20 / 80 compares the sides; areas are 20 · 20 and 80 · 80",
-}
-CORNER = {
-    1.0352: "",
-    0.9375: "that leaves out the distance of the centres, which makes the difference between the two boxes",
-    0.8398: "the distance is taken away from the measure, so it is added to the loss",
-    1.25: "distance and diagonal are both squared: 1250 / 12800",
-    1.1328: "divide by the squared diagonal of the hull, 80² + 80², not by the square of one side",
-    -0.0352: "that is the CIoU; its loss is 1 − CIoU",
-    1: "the loss does not stop at 1: with a distance in it the measure may be negative",
-}
-ELSE = "loss = 1 − IoU + (distance of the centres)² / (diagonal of the hull)² + 0, for both are square"
 
 
 @exercise("03", "which term complains")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row, slip
 
 CLAIMS = {
     "the scores of an anchor point add up to 1 over the classes": (
@@ -47,7 +47,7 @@ def check_targets(answer: Any) -> Verdict:
         return wrong('write two numbers: {"A": …, "B": …}')
     if near(numbers, [0.143, 0.8], 0.004):
         return right("B sets the scale: its overlap is the best, and A gets .0148 / .0829 of it.")
-    for mistake, why in [
+    known = [
         ([0.8, 0.143], "the two are swapped: .9^.5 · .5^6 = .015 is A, .1^.5 · .8^6 = .083 is B; B is the better one"),
         ([1.0, 0.0], "those are hard labels: here both points share the object, each by its own target"),
         ([0.0, 1.0], "those are hard labels, and the best target is the best overlap, .8, not 1"),
@@ -56,9 +56,9 @@ def check_targets(answer: Any) -> Verdict:
         ([0.5, 0.8], "those are the overlaps alone: a metric mixes in the score, as score^.5 · overlap^6"),
         ([0.9, 0.1], "those are the scores: the detector would be asked for what it says already"),
         ([0.0089, 0.08], "beta has the exponent 6 and alpha .5; you multiplied score and overlap by other powers"),
-    ]:
-        if near(numbers, mistake, 0.004):
-            return wrong(why)
+    ]
+    if why := slip(numbers, known, 0.004):
+        return wrong(why)
     if numbers[0] > numbers[1]:
         return wrong("A is confident but badly placed; overlap^6 makes .5 count 17 times less than .8")
     if not near(numbers[1:], [0.8], 0.004):

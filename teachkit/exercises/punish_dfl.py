@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row, slip
 from teachkit.punish.losses import dfl_loss
 
 BINS = 16
@@ -35,7 +35,7 @@ CLAIMS = {
     ),
     "when every edge lies exactly on a bin, DFL can reach 0": (True, "then the target is one bin, of entropy 0"),
 }
-PRICE_MISTAKES: list[tuple[list[float], str]] = [
+PRICE_MISTAKES = [
     ([2.3026, 0.6931], "swapped: spreading the belief over ten bins costs more than over two"),
     ([0, 0], "the expected edge is right in both cases, but DFL looks at each bin's share, not at the expectation"),
     ([1.0, 3.3219], "those are bits; our losses use the natural logarithm"),
@@ -76,9 +76,8 @@ def _judge(
         return wrong(f"there is no bin {shares[0]:g}: {BINS} bins are numbered 0 … {BINS - 1}")
     if near(shares, _at(wanted), 0.004):
         return right(praise)
-    for mistake, why in mistakes:
-        if near(shares, _at(mistake), 0.004):
-            return wrong(why)
+    if why := slip(shares, ((_at(mistake), why) for mistake, why in mistakes), 0.004):
+        return wrong(why)
     if any(share < -1e-9 for share in shares) or not math.isclose(sum(shares), 1, abs_tol=0.02):
         return wrong(f"the shares of a target are ≥ 0 and add up to 1, not to {sum(shares):g}")
     centre = sum(one * share for one, share in enumerate(shares))
@@ -153,9 +152,8 @@ def check_prices(half: Any, even: Any) -> Verdict:
         return wrong("write two numbers")
     if near(numbers, [0.6931, 2.3026], 0.011):
         return right("log 2 and log 10: the same expected edge, 4.5, and a price of 1.6 for not being sure of it.")
-    for mistake, why in PRICE_MISTAKES:
-        if near(numbers, mistake, 0.011):
-            return wrong(why)
+    if why := slip(numbers, PRICE_MISTAKES, 0.011):
+        return wrong(why)
     if abs(numbers[0] - numbers[1]) < 0.011:
         return wrong("that takes DFL for a measure of position: both expect 4.5, but the shares of bins 4 and 5 differ")
     return wrong("the target is .5 on bin 4 and .5 on bin 5: add −.5 log p(4) and −.5 log p(5)")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import row
+from teachkit.exercises.numerals import check_choices, row
 
 STORY = {
     "tries the problems": "model",
@@ -58,17 +58,14 @@ def _number(text: Any) -> Any:
 @exercise("00", "story")
 def check_story(answers: Any) -> Verdict:
     """answers: event of the story → "model", "criterion", "zero_grad", "backward" or "step", None if open."""
-    if not isinstance(answers, Mapping):
-        return wrong("hand over the dictionary of events, with a line of the loop beside each")
-    unanswered = [event for event in STORY if answers.get(event) is None]
-    if unanswered:
-        return missing(f"{len(unanswered)} of {len(STORY)}; choose from {', '.join(MIX_UPS)}")
-    lines = {event: _line(str(answers[event])) for event in STORY}
-    unknown = sorted(set(lines.values()) - set(MIX_UPS))
-    if unknown:
-        return wrong(f"{', '.join(unknown)}: choose from {', '.join(MIX_UPS)}")
-    mistaken = [f"{event!r} is not {line}. {MIX_UPS[line]}." for event, line in lines.items() if line != STORY[event]]
-    return wrong(*mistaken) if mistaken else right("that is the whole story, line by line.")
+    return check_choices(
+        answers,
+        STORY,
+        MIX_UPS,
+        lambda event, line: f"{event!r} is not {line}. {MIX_UPS[line]}.",
+        "that is the whole story, line by line.",
+        read=_line,
+    )
 
 
 def _line(written: str) -> str:

@@ -33,14 +33,14 @@ TENFOLD_SLIPS = {
     72.0: "18 of 25 is 72 %, DFL's share of the total; the total itself is asked for",
     0.72: "18 of 25 is 72 %, DFL's share of the total; the total itself is asked for",
 }
-SHARE_SLIPS = (
-    ([0.1, 0.6, 0.3], "these are shares of the unweighted gradients: multiply each length by its weight first"),
-    ([0.682, 0.114, 0.205], "these are shares of the loss. How large a loss is does not say how hard it pulls"),
-    ([1.5, 0.6, 0.9], "these are the weighted lengths; divide each by their sum, 3"),
-    ([0.789, 0.053, 0.158], "these are shares of the weights alone: the lengths of the gradients count too"),
-    ([0.2, 0.5, 0.3], "the order asked for is box, class, DFL"),
-    ([1 / 3, 1 / 3, 1 / 3], "three losses, but they do not pull alike: weight × length, over the sum"),
-)
+SHARE_SLIPS = {
+    (0.1, 0.6, 0.3): "these are shares of the unweighted gradients: multiply each length by its weight first",
+    (0.682, 0.114, 0.205): "these are shares of the loss. How large a loss is does not say how hard it pulls",
+    (1.5, 0.6, 0.9): "these are the weighted lengths; divide each by their sum, 3",
+    (0.789, 0.053, 0.158): "these are shares of the weights alone: the lengths of the gradients count too",
+    (0.2, 0.5, 0.3): "the order asked for is box, class, DFL",
+    (1 / 3, 1 / 3, 1 / 3): "three losses, but they do not pull alike: weight × length, over the sum",
+}
 CLAIMS = {
     "moving a weight changes the raw losses of a frozen batch": (
         False,
@@ -100,19 +100,18 @@ def check_tenfold(answer: Any) -> Verdict:
 @exercise("06", "who pulls")
 def check_shares(answer: Any) -> Verdict:
     """answer: shares of the gradient, box, class, DFL; in 0–1 or in per cent."""
-    if answer is None:
-        return missing("write three shares: box, class, DFL")
     numbers = row(list(answer.values()) if isinstance(answer, dict) else answer)
-    if numbers is None or len(numbers) != 3:
-        return wrong("write three numbers, for box, class and DFL")
-    if 90 < sum(numbers) < 110:
+    if numbers and 90 < sum(numbers) < 110:
         numbers = [one / 100 for one in numbers]
-    if near(numbers, [0.5, 0.2, 0.3], 0.011):
-        return right("1.5, .6 and .9 of 3: the class loss has the longest gradient and, weighted, pulls least.")
-    for slip, why in SHARE_SLIPS:
-        if near(numbers, slip, 0.011):
-            return wrong(why)
-    return wrong("weight × length for each loss, then each over the sum of the three")
+    return check_numbers(
+        numbers or answer,
+        (0.5, 0.2, 0.3),
+        SHARE_SLIPS,
+        open_="write three shares: box, class, DFL",
+        praise="1.5, .6 and .9 of 3: the class loss has the longest gradient and, weighted, pulls least.",
+        hint="weight × length for each loss, then each over the sum of the three",
+        within=0.011,
+    )
 
 
 @exercise("06", "the total in code")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, near, row
+from teachkit.exercises.numerals import check_claims, check_numbers, near, row, slip
 
 # the exercises' own runs: mAP after each epoch, and the five answers of a detector, best first
 SCORES = (0.20, 0.41, 0.44, 0.43, 0.45, 0.44, 0.43, 0.45, 0.43, 0.44)
@@ -73,17 +73,14 @@ AP_SLIPS = (
 @exercise("09", "how many steps")
 def check_steps(answer: Any = None) -> Verdict:
     """Steps of 8 epochs of 1,000 pictures in batches of 16."""
-    if answer is None:
-        return missing("a whole number of steps")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("one number is asked for, such as 120")
-    if numbers[0] == 504:
-        return right("62 full batches and one of 8 pictures make 63 steps an epoch, and 8 epochs 504.")
-    slip = STEP_SLIPS.get(
-        numbers[0], "count the batches of one epoch first, the last smaller one included; then times 8"
+    return check_numbers(
+        answer,
+        (504,),
+        STEP_SLIPS,
+        open_="a whole number of steps",
+        praise="62 full batches and one of 8 pictures make 63 steps an epoch, and 8 epochs 504.",
+        hint="count the batches of one epoch first, the last smaller one included; then times 8",
     )
-    return wrong(slip)
 
 
 @exercise("09", "early stopping")
@@ -135,5 +132,5 @@ def check_ap(answer: Any = None) -> Verdict:
         return right("that is the area under the staircase, as VOC takes it since 2010; COCO's 101 recalls give 0.571.")
     if value > 1:
         return wrong("AP lies between 0 and 1" + ("; 57.1 % is 0.571" if near([value], [57.1], 0.5) else ""))
-    slips = [reason for slip, reason in AP_SLIPS if near([value], [slip], 0.0045)]
-    return wrong(slips[0] if slips else "write precision and recall beside each answer first, then read from the right")
+    hint = "write precision and recall beside each answer first, then read from the right"
+    return wrong(slip([value], AP_SLIPS, 0.0045) or hint)
