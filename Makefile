@@ -7,6 +7,7 @@
 # make offline  the notebooks' tests with the network cut (Linux)
 # make read     runs every notebook in JupyterLab and tells what a student would trip over: errors, dead widgets, broken pictures
 # make recordings   makes the recorded runs in data/runs anew
+# make pictures     takes the README's pictures anew, one of them in a real browser
 # make site    the lessons as pages to read without a kernel or a network: build/site; site-test looks at them in a browser
 # Each makes .venv and installs requirements.txt when that is needed, and only then.
 
@@ -18,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: lab test lint units notebooks offline store read recordings train bench demo bench-live compat site site-test clean
+.PHONY: lab test lint units notebooks offline store read recordings pictures train bench demo bench-live compat site site-test clean
 
 # What the kernel answers goes to the browser at once.
 PROMPT := kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection
@@ -62,6 +63,9 @@ read: $(INSTALLED)
 
 recordings: $(INSTALLED)
 	$(BIN)/python data/runs/recipes.py
+
+pictures: $(INSTALLED)
+	$(BIN)/python site/take_pictures.py
 
 train: $(INSTALLED)
 	$(BIN)/python -m teachkit train --data shapes --log runs/shapes/log.jsonl --save runs/shapes
