@@ -244,6 +244,21 @@ def test_splits_that_overlap_are_warned_of(tiny, capsys):
     assert "overlap" not in err
 
 
+def test_a_copy_in_another_split_is_an_overlap_and_a_namesake_is_not(tiny, tmp_path, capsys):
+    for part in ("images", "labels"):
+        (pictures := tmp_path / part).mkdir()
+        for split in ("train", "val"):  # namesakes: each split counts from 0
+            (pictures / split).mkdir()
+            for number, file in enumerate(sorted((tiny / part / split).iterdir())[:6]):
+                shutil.copy(file, pictures / split / f"{number}{file.suffix}")
+    words = ["train", "--data", tmp_path, "--epochs", 1, *SMALL]
+    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [a, b, c, d]\n")
+    assert "overlap" not in typed(capsys, *words)[2]
+    for part, suffix in (("images", ".png"), ("labels", ".txt")):
+        shutil.copy(tmp_path / part / "train" / f"3{suffix}", tmp_path / part / "val" / f"copy{suffix}")
+    assert "1 of 7 pictures of val are in train too" in typed(capsys, *words)[2]
+
+
 def test_a_saved_run_holds_weights_log_curves_and_pictures(saved):
     assert {file.name for file in saved.iterdir()} >= {
         "best.pt",

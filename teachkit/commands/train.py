@@ -113,10 +113,9 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
     if len(problems) > PROBLEMS_SHOWN:
         more = len(problems) - PROBLEMS_SHOWN
         print(f"… and {more} more: python -m teachkit data check {settings.data}", file=sys.stderr)
-    in_both = len(set(training.names) & set(validation.names))
-    if in_both:
+    if in_both := training.shared_with(validation):
         which = f"{in_both} of {len(validation.names)} pictures of {validation.split} are in {training.split} too"
-        print(f"warning: the splits overlap: {which}, by their names; a score on them flatters", file=sys.stderr)
+        print(f"warning: the splits overlap: {which}; a score on them flatters", file=sys.stderr)
     return training, validation
 
 

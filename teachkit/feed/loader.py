@@ -69,6 +69,12 @@ class Loader:
         """What was left out so far."""
         return self._pictures.problems
 
+    def shared_with(self, other: "Loader") -> int:
+        """How many pictures both have, of one image size: by their pixels; if these stay in files, by their names."""
+        if isinstance(self._pictures, Resident) and isinstance(other._pictures, Resident):
+            return len(self._pictures.fingerprints() & other._pictures.fingerprints())
+        return len(set(self.names) & set(other.names))
+
     def __len__(self) -> int:
         """Batches in a pass, a smaller last one included."""
         return -(-len(self.names) // self.batch_size)
