@@ -1,9 +1,12 @@
-"""How many threads the processor's arithmetic uses, chosen on purpose."""
+"""How many threads the processor's arithmetic uses, chosen on purpose; and that one thread at a time trains."""
 
 import os
+import threading
 
 import psutil
 import torch
+
+from teachkit.errors import UserError
 
 MOST = 8  # a small detector on small pictures gains nothing from more
 
@@ -29,3 +32,20 @@ def usable_cores() -> int:
 def use_threads(count: int) -> None:
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
+
+
+class OneAtATime:
+    """`with one_at_a_time:` — UserError where another thread is within for a second more. May be nested in one thread.
+
+    A cell that trains what a cockpit trains already would make two loops fight over one model.
+    """
+
+    def __init__(self, patience: float = 1.0) -> None:
+        self._lock, self._patience = threading.RLock(), patience
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._patience):
+            raise UserError("this trainer is at work in another thread: stop it there, or wait until it has ended")
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()

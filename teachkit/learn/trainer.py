@@ -28,7 +28,7 @@ from teachkit.learn.records import Record, Recorder
 from teachkit.learn.recovery import learn_from
 from teachkit.learn.saving import Saver
 from teachkit.learn.steering import observe, take_control
-from teachkit.learn.threads import choose_threads, use_threads
+from teachkit.learn.threads import OneAtATime, choose_threads, use_threads
 from teachkit.learn.trend import Trend
 from teachkit.structures import Batch, Losses
 
@@ -95,6 +95,7 @@ class Trainer:
         self.parts, self.skips, self.clipped, self.train_seconds = 1, 0, 0, 0.0
         self.diverged: str | None = None  # why, in a sentence
         self.started = self.fitting = False
+        self.alone = OneAtATime()
         self.batch: Batch | None = None
         self.losses: Losses | None = None
         self.values: dict[str, float] = {}
@@ -174,7 +175,7 @@ class Trainer:
 
     def step(self) -> Record:
         """Learns from the next batch → the step's record. Ctrl-C waits until the step is done."""
-        with nullcontext() if self.fitting else HeldInterrupt() as held:
+        with self.alone, nullcontext() if self.fitting else HeldInterrupt() as held:
             record = self._step()
         if held is not None and held.received:
             raise KeyboardInterrupt
@@ -221,7 +222,8 @@ class Trainer:
         epochs: so many more passes; without it, what is left of the run, or with total_epochs up to its so manieth.
         Ctrl-C and control.stop() end it after the step at hand, saved and ready to go on; a second Ctrl-C breaks off.
         """
-        return loop.fit(self, epochs, total_epochs)
+        with self.alone:
+            return loop.fit(self, epochs, total_epochs)
 
     def validate(self) -> dict[str, float]:
         """map50, map, map75 and the losses val_box, val_cls, val_dfl, val_total of the averaged weights."""
@@ -231,11 +233,15 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that the run consists of, tensors and plain values."""
-        return run_state.capture(self)
+        with self.alone:
+            return run_state.capture(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from there, bit for bit on the same machine; a warning names what differs. UserError if it cannot."""
-        run_state.restore(self, state)
+        with self.alone, HeldInterrupt() as held:
+            run_state.restore(self, state)
+        if held.received:
+            raise KeyboardInterrupt
 
     def change_optimizer(self, name: str, lr: float | None = None) -> None:
         """A fresh optimizer for the same weights, from the next step on, at its usual rate if none is given."""

@@ -28,7 +28,7 @@ SENSELESS = [
     {"lr": 1},
     1j,
     b"1",
-    10**400,
+    Fraction(10**400),
     torch.ones(2),
 ]
 

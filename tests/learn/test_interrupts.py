@@ -117,6 +117,19 @@ def test_ctrl_c_in_a_single_step_waits_until_the_step_is_done(make_trainer):
     assert same(dict(trainer.model.state_dict()), dict(untouched.model.state_dict()))
 
 
+@pytest.mark.parametrize("part", ["model", "ema"])
+def test_ctrl_c_while_a_state_is_loaded_waits_until_all_of_it_is(make_trainer, monkeypatch, part):
+    trainer, other = make_trainer(make_batches(3)), make_trainer(make_batches(3))
+    other.fit(1)
+    wanted = other.state_dict()
+    module = getattr(trainer, part)
+    load = module.load_state_dict
+    monkeypatch.setattr(module, "load_state_dict", lambda state: (load(state), press()))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.load_state_dict(wanted)
+    assert all(same(trainer.state_dict()[key], wanted[key]) for key in ("model", "ema", "optimizer", "counters"))
+
+
 def test_ctrl_c_wakes_a_paused_run(make_trainer):
     trainer = make_trainer()
     trainer.control.pause()

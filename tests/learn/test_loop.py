@@ -10,6 +10,7 @@ import torch
 
 from teachkit.errors import UserError
 from teachkit.learn.goal import Goal
+from teachkit.learn.threads import OneAtATime
 from teachkit.structures import Losses
 from tests.learn.tiny import make_batches, without_times
 
@@ -234,6 +235,31 @@ def test_a_stop_during_validation_leaves_the_epoch_open_until_the_run_goes_on(ma
     assert trainer.fit()["reason"] == "epochs"
     assert [record["epoch"] for record in trainer.of("epoch")] == [0]
     assert trainer.step_number == 2
+
+
+# row 29
+
+INTRUSIONS = {
+    "fit": lambda trainer, state: trainer.fit(1),
+    "step": lambda trainer, state: trainer.step(),
+    "save": lambda trainer, state: trainer.state_dict(),
+    "load": lambda trainer, state: trainer.load_state_dict(state),
+}
+
+
+@pytest.mark.parametrize("intrusion", INTRUSIONS)
+def test_what_trains_in_another_thread_is_not_trained_or_read_half_way_here(make_trainer, intrusion):
+    trainer = make_trainer(make_batches(3))
+    state = trainer.state_dict()
+    trainer.alone = OneAtATime(patience=0.05)
+    thread = in_thread(lambda: trainer.fit(10_000))
+    wait_for(lambda: trainer.step_number >= 2)
+    with pytest.raises(UserError, match="at work in another thread"):
+        INTRUSIONS[intrusion](trainer, state)
+    trainer.control.stop()
+    thread.join(20)
+    assert [record["step"] for record in trainer.of("step")] == list(range(trainer.step_number))
+    INTRUSIONS[intrusion](trainer, state)
 
 
 # row 5

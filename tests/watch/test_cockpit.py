@@ -212,6 +212,22 @@ def test_a_new_cockpit_stops_the_old_ones_thread(cockpit, make_trainer):
     other.close()
 
 
+def test_a_cell_that_trains_what_the_cockpit_trains_has_it_alone(cockpit):
+    trainer = cockpit.lab.trainer
+    press(cockpit, "start")
+    wait_until(lambda: cockpit.lab.step >= 2)
+    trainer.on_record, listener = lambda record: (listener(record), time.sleep(0.1)), trainer.on_record
+    before = trainer.step_number
+    assert trainer.fit(4)["reason"] == "epochs"
+    wait_until(lambda: not cockpit.worker.alive)
+    assert "at work in another thread" in cockpit.posts[-1]["status"]["message"]
+    steps = [row[0] for row in cockpit.lab.story.curves["steps"].rows]
+    assert steps == list(range(len(steps)))
+    assert len(steps) > before
+    press(cockpit, "start")
+    wait_until(lambda: cockpit.lab.step > len(steps))
+
+
 def test_the_bundle_is_a_view_a_still_picture_and_fixed_words(cockpit):
     cockpit.run(3)
     data, metadata = cockpit._repr_mimebundle_()
