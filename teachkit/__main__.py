@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a goal was not reached, 2 the user's mistake, 3 diverged, 
 import argparse
 import math
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 from teachkit.errors import UserError
 
 METRICS = ("map", "map50", "map75")
+NEED_TORCH = ("train", "evaluate", "detect")
 
 
 class Parser(argparse.ArgumentParser):
@@ -147,6 +149,8 @@ def main(argv: list[str] | None = None) -> int:
     warnings.showwarning = _warn
     try:
         # Loaded only now: a typing mistake is answered at once, not after torch has been loaded.
+        if arguments.command in NEED_TORCH:
+            _load_torch()
         code = import_module(f"teachkit.commands.{arguments.command}").run(arguments)
         sys.stdout.flush()  # so that a reader who has gone is met here
         return code
@@ -160,6 +164,17 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _load_torch() -> None:
+    """A KeyboardInterrupt in the midst of it would abort the process with a core dump: Ctrl-C just ends it."""
+    if "torch" in sys.modules or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    signal.signal(signal.SIGINT, lambda *_: (os.write(2, b"interrupted\n"), os._exit(130)))
+    try:
+        import torch  # noqa: F401 — for what it leaves loaded
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -237,6 +237,17 @@ def test_a_diverged_training_says_so_and_exits_with_3(options, tiny, tmp_path, c
     assert (folder / "curves.png").exists()
 
 
+def test_ctrl_c_while_torch_is_loaded_ends_the_command_and_aborts_nothing(tmp_path):
+    # What torch itself does when it meets a KeyboardInterrupt while it is loaded.
+    (tmp_path / "torch.py").write_text(
+        "import os, signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept KeyboardInterrupt:\n    os.abort()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    words = [sys.executable, "-m", "teachkit", "evaluate", "--data", "shapes", "--weights", "none"]
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
 def test_splits_that_overlap_are_warned_of(tiny, capsys):
     _, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--val-split", "train", *SMALL)
     assert "24 of 24 pictures of train" in err
