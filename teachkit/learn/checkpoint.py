@@ -8,9 +8,10 @@ import hashlib
 import io
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -26,6 +27,7 @@ TRAILER = len(MARK) + 64
 FORMAT = 1
 
 Content = dict[str, Any]
+T = TypeVar("T")
 
 
 class DamagedError(ValueError):
@@ -94,31 +96,46 @@ def put_aside(folder: Path) -> None:
             os.replace(file, folder / EARLIER / file.name)
 
 
-def first_whole(folder: Path, names: tuple[str, ...]) -> tuple[Content, Path]:
-    """The first of these files that is there and whole; damaged ones are warned of. UserError if none is."""
+def first_whole(folder: Path, names: tuple[str, ...], make: Callable[[Content, Path], T]) -> T:
+    """What `make` makes of the first of these files that is there and whole; damaged ones are warned of.
+
+    UserError if none is.
+    """
     damage: list[str] = []
     for file in (folder / name for name in names):
         try:
-            content = unpack(file.read_bytes(), file)
+            if file.exists() and not file.is_file():  # a named pipe would keep us waiting for ever
+                raise DamagedError(f"{file} is no file")
+            made = make(unpack(file.read_bytes(), file), file)
         except FileNotFoundError:
             continue
         except (DamagedError, OSError) as error:
             damage.append(str(error))
             continue
+        except UserError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:  # whole, and made by others
+            damage.append(f"{file} does not hold what is needed here ({' '.join(repr(error).split())[:100]})")
+            continue
         for one in damage:
             warnings.warn(f"{one}; {file.name} is taken instead", stacklevel=3)
-        return content, file
+        return made
     if damage:
         raise UserError(f"{'; '.join(damage)}; there is nothing to fall back to: train again")
+    if (folder / EARLIER / LAST).exists():  # a new run was begun here, and killed before it was saved
+        raise UserError(f"{folder}: there is only an earlier training here: give {folder / EARLIER}")
     raise UserError(f"{folder}: there is no saved training here: give the folder that --save named")
 
 
 def load_run(folder: str | Path) -> Run:
     """The last state in a folder, or the one before if it is damaged. UserError if there is neither."""
-    content, file = first_whole(Path(folder), TO_RESUME)
-    rebuilds = content["rebuilds"]
-    height, width = rebuilds["image_size"]
-    return Run(content["state"], content["settings"], rebuilds["model"], rebuilds["classes"], (height, width), file)
+
+    def run(content: Content, file: Path) -> Run:
+        rebuilds = content["rebuilds"]
+        height, width = rebuilds["image_size"]
+        return Run(content["state"], content["settings"], rebuilds["model"], rebuilds["classes"], (height, width), file)
+
+    return first_whole(Path(folder), TO_RESUME, run)
 
 
 def load_model(
@@ -128,13 +145,18 @@ def load_model(
 
     Falls back to a state where that file is damaged or missing. UserError if there is none.
     """
+
+    def rebuilt(content: Content, file: Path) -> tuple[Detector, list[str], tuple[int, int]]:
+        rebuilds = content["rebuilds"]
+        if rebuilds["model"] is None:
+            raise UserError(
+                f"{file}: its model had no settings() to rebuild it from: load the weights into it yourself"
+            )
+        model = Detector(**rebuilds["model"], device=device)
+        model.load_state_dict(content["weights"] if "weights" in content else content["state"]["ema"]["model"])
+        height, width = rebuilds["image_size"]
+        return model.eval(), list(rebuilds["classes"]), (height, width)
+
     if which not in ("best", "last"):
         raise UserError(f"there are the best weights and the last, not {which!r}")
-    content, file = first_whole(Path(folder), (BEST, *TO_RESUME) if which == "best" else TO_RESUME)
-    rebuilds = content["rebuilds"]
-    if rebuilds["model"] is None:
-        raise UserError(f"{file}: its model had no settings() to rebuild it from: load the weights into it yourself")
-    model = Detector(**rebuilds["model"], device=device)
-    model.load_state_dict(content["weights"] if "weights" in content else content["state"]["ema"]["model"])
-    height, width = rebuilds["image_size"]
-    return model.eval(), rebuilds["classes"], (height, width)
+    return first_whole(Path(folder), (BEST, *TO_RESUME) if which == "best" else TO_RESUME, rebuilt)

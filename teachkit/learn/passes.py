@@ -1,5 +1,6 @@
 """Passes over the training data, one batch after the other, that know their place and can go back to any."""
 
+import hashlib
 import warnings
 from collections.abc import Iterator
 from itertools import islice
@@ -69,7 +70,22 @@ class Passes:
     def state_dict(self) -> dict[str, Any]:
         random = None if hasattr(self.data, "load_state_dict") else self._random or self._random_state()
         seed = getattr(self.data, "seed", None)
-        return {"epoch": self.epoch, "place": self.place, "batches": len(self.data), "seed": seed, "random": random}
+        return {
+            "epoch": self.epoch,
+            "place": self.place,
+            "batches": len(self.data),
+            "seed": seed,
+            "pictures": self._pictures(),
+            "random": random,
+        }
+
+    def _pictures(self) -> str | None:
+        """A sum over their names and the size of a batch; None where the data does not tell its names."""
+        names = getattr(self.data, "names", None)
+        if names is None:
+            return None
+        told = repr([getattr(self.data, "batch_size", None), *names])
+        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """UserError if the state is of data with another number of batches."""
@@ -78,9 +94,12 @@ class Passes:
                 f"this state is of {state['batches']} batches a pass, the training data has {len(self.data)}: "
                 "take the same data, split and batch size"
             )
-        if state["seed"] != getattr(self.data, "seed", None):
-            warnings.warn(
-                "the state was made with another seed of the training data: results will differ", stacklevel=4
-            )
+        pictures = self._pictures()
+        differs = {
+            "another seed of the training data": state["seed"] != getattr(self.data, "seed", None),
+            "other training pictures, or batches of another size": state.get("pictures", pictures) != pictures,
+        }
+        for what in (what for what, so in differs.items() if so):
+            warnings.warn(f"the state was made with {what}: results will differ", stacklevel=5)
         self.epoch, self.place, self._random = state["epoch"], state["place"], state["random"]
         self._batches = None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from teachkit.learn.trainer import Trainer
 
 State = dict[str, Any]
+UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # what a state of other make raises
 
 COUNTERS = (
     "step_number",
@@ -64,22 +65,36 @@ def capture(trainer: "Trainer") -> State:
 
 
 def restore(trainer: "Trainer", state: State) -> None:
-    """UserError if the state is of another model, optimizer or data; a warning names what makes results differ."""
+    """UserError if the state is of another model, optimizer or data: the trainer is then as it was.
+
+    A warning names what makes results differ.
+    """
+    before, optimizer = capture(trainer), trainer.optimizer
+    try:
+        _load(trainer, state)
+    except Exception as error:
+        trainer.optimizer = optimizer
+        _load(trainer, before)  # torch loads the weights that fit before it finds one that does not
+        if isinstance(error, UserError) or not isinstance(error, UNFIT):
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"this state is of another model ({reason}): build the trainer as it was then") from None
+    if trainer.saver is not None:
+        trainer.saver.continues = True
+
+
+def _load(trainer: "Trainer", state: State) -> None:
     if not trainer.threads_given:
         trainer.threads = state["machine"]["threads"]
     for difference in differences(state["machine"], machine(trainer.device, trainer.threads)):
-        warnings.warn(f"the state was made with {difference}: results may differ in the last digits", stacklevel=3)
+        warnings.warn(f"the state was made with {difference}: results may differ in the last digits", stacklevel=4)
     trainer.passes.load_state_dict(cloned(state["passes"]))
-    try:
-        if state["optimizer"]["name"] != name_of(trainer.optimizer):
-            trainer.optimizer = make_optimizer(state["optimizer"]["name"], trainer.model)
-        trainer.model.load_state_dict(state["model"])
-        trainer.ema.load_state_dict(state["ema"]["model"])
-        # cloned, because the optimizer goes on with the very tensors that it is given
-        trainer.optimizer.load_state_dict(cloned(state["optimizer"]["state"]))
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"this state is of another model ({reason}): build the trainer as it was then") from None
+    if state["optimizer"]["name"] != name_of(trainer.optimizer):
+        trainer.optimizer = make_optimizer(state["optimizer"]["name"], trainer.model)
+    trainer.model.load_state_dict(state["model"])
+    trainer.ema.load_state_dict(state["ema"]["model"])
+    # cloned, because the optimizer goes on with the very tensors that it is given
+    trainer.optimizer.load_state_dict(cloned(state["optimizer"]["state"]))
     trainer.base_rates = list(state["optimizer"]["base_rates"])
     trainer.averaged.n_averaged.fill_(state["ema"]["count"])
     _put_in_force(trainer, state["in_force"])
@@ -89,8 +104,6 @@ def restore(trainer: "Trainer", state: State) -> None:
     for name in COUNTERS:
         setattr(trainer, name, state["counters"][name])
     set_random_state(state["random"], trainer.device)
-    if trainer.saver is not None:
-        trainer.saver.continues = True
 
 
 def _put_in_force(trainer: "Trainer", in_force: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from teachkit.learn.checkpoint import (
     load_model,
     load_run,
     pack,
+    put_aside,
     save_last,
     unpack,
 )
@@ -144,6 +145,45 @@ def test_if_everything_is_damaged_that_is_said_in_one_line(saved):
         assert "\n" not in str(caught.value)
 
 
+UNFIT = {
+    "no parts": {},
+    "best weights only": {"weights": {}, "rebuilds": {"model": None, "classes": [], "image_size": [32, 32]}},
+    "no size": {"state": {}, "settings": {}, "rebuilds": {"model": {}, "classes": [], "image_size": []}},
+    "rebuilds nothing": {"state": {}, "settings": {}, "rebuilds": None},
+}
+
+
+@pytest.mark.parametrize("content", UNFIT.values(), ids=UNFIT)
+def test_a_whole_file_that_holds_something_else_counts_as_damaged(saved, content):
+    _, folder = saved
+    (folder / LAST).write_bytes(pack(content))
+    with pytest.warns(UserWarning, match=r"last.pt does not hold what is needed.*before_last.pt is taken instead"):
+        assert load_run(folder).file == folder / BEFORE_LAST
+    (folder / BEFORE_LAST).write_bytes(pack(content))
+    with pytest.raises(UserError, match="nothing to fall back to") as caught:
+        load_run(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"evil": 1}, {"widths": [8, 8, 32]}, {"num_classes": "many"}, {"widths": 3}])
+def test_a_model_that_its_weights_do_not_fit_falls_back_to_the_last_state(saved, change):
+    _, folder = saved
+    content = unpack((folder / BEST).read_bytes(), folder / BEST)
+    content["rebuilds"]["model"] |= change
+    (folder / BEST).write_bytes(pack({key: content[key] for key in ("weights", "scores", "rebuilds", "settings")}))
+    with pytest.warns(UserWarning, match=r"best.pt does not hold what is needed.*last.pt is taken instead"):
+        assert len(load_model(folder, device="cpu")[1]) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_keeps_nobody_waiting(saved):
+    _, folder = saved
+    (folder / LAST).unlink()
+    os.mkfifo(folder / LAST)
+    with pytest.warns(UserWarning, match=r"last.pt is no file; before_last.pt is taken instead"):
+        load_run(folder)
+
+
 # row 1
 
 
@@ -241,6 +281,15 @@ def test_a_run_that_is_gone_on_with_keeps_its_files_in_place(make_trainer, saved
     again.fit(1)
     assert not (folder / "earlier").exists()
     assert load_run(folder).state["counters"]["step_number"] == 6
+
+
+def test_after_a_kill_before_the_first_save_the_earlier_run_is_pointed_to(saved):
+    _, folder = saved
+    put_aside(folder)
+    for load in (load_run, load_model):
+        with pytest.raises(UserError, match=r"only an earlier training here: give .*earlier"):
+            load(folder)
+    assert load_run(folder / "earlier").state["counters"]["step_number"] == 4
 
 
 # row 32

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -120,3 +122,17 @@ def test_a_state_of_other_data_is_refused():
     seeded.seed, other.seed = 1, 2
     with pytest.warns(UserWarning, match="another seed"):
         Passes(other).load_state_dict(Passes(seeded).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("names", "batch_size"), [(["a", "c"], 1), (["b", "a"], 1), (["a", "b", "c"], 2), (["a", "b"], 2), (["a\nb"], 1)]
+)
+def test_other_pictures_in_as_many_batches_are_told(names, batch_size):
+    seen, other = Counting(), Counting()
+    seen.names, seen.batch_size = ["a", "b"], 1
+    other.names, other.batch_size = names, batch_size
+    with pytest.warns(UserWarning, match="other training pictures, or batches of another size"):
+        Passes(other).load_state_dict(Passes(seen).state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Passes(seen).load_state_dict(Passes(seen).state_dict())

@@ -179,6 +179,24 @@ def test_a_state_of_something_else_is_refused_in_one_line(make_trainer):
         make_trainer(make_batches(6)).load_state_dict(state)
 
 
+def test_a_refused_state_leaves_the_trainer_as_it_was(make_trainer):
+    """torch copies the weights that fit before it finds one that does not."""
+    trainer, other = make_trainer(), make_trainer(optimizer="sgd", model=tiny_detector(seed=1))
+    run(trainer, 0, 3)
+    run(other, 0, 5)
+    before, state = trainer.state_dict(), other.state_dict()
+    five = tiny_detector().__class__(5, device="cpu", widths=(8, 8, 16), neck=8)
+    faults = [{"model": dict(five.state_dict())}, {"model": {}}, {"ema": {}}, {"goal": None}, {"counters": {}}]
+    for fault in [*faults, {"trend": []}, {"machine": {}}, {"control": {"base": 1}}]:
+        with pytest.raises(UserError, match="of another model"):
+            trainer.load_state_dict(state | fault)
+        assert all(same(trainer.state_dict()[part], before[part]) for part in before), fault
+    twin = make_trainer()
+    run(twin, 0, 6)
+    run(trainer, 3, 6)
+    assert same(trainer.state_dict()["model"], twin.state_dict()["model"])
+
+
 def test_a_state_of_the_other_optimizer_brings_it_along(make_trainer):
     sgd = make_trainer(optimizer="sgd", schedule="constant")
     sgd.step()
