@@ -41,7 +41,7 @@ class Assigned extends Pictures {
 }
 
 function render(view) {
-  return playground(view, "assigner", ({ setup, buffers, page, set, root }) => {
+  return playground(view, "assigner", ({ setup, buffers, page, set, lever, choice, root }) => {
     const picture = new Assigned(setup.classes, setup.image_size);
     Object.assign(picture, { truth: [setup.truth], points: setup.points, objects: setup.objects, chosen: 0 });
     picture.load(buffers);
@@ -54,22 +54,13 @@ function render(view) {
         .sort((a, b) => (a.box[2] - a.box[0]) * (a.box[3] - a.box[1]) - (b.box[2] - b.box[0]) * (b.box[3] - b.box[1]))[0];
       if (hit) set({ object: hit.place + 1 });
     });
-    const line = (low, high, digits) => ({
-      toPlace: (value) => (value - low) / (high - low), toValue: (place) => Number((low + (high - low) * place).toFixed(digits)) });
-    const lever = (label, name, scale) =>
-      slider(label, scale, { name, onMove: (value) => set({ [name]: value }), onTyped: (text) => set({ [name]: text }) });
-    const levers = { topk: lever("top-k points", "topk", line(1, 30, 0)),
-      alpha: lever("alpha, of the score", "alpha", line(0, 3, 2)), beta: lever("beta, of the overlap", "beta", line(0, 10, 1)) };
-    const choice = (label, name, choices, read) => {
-      const one = menu(label, choices, (value) => set({ [name]: read(value) }));
-      one.node.querySelector("select").dataset.control = name;
-      return one;
-    };
-    const model = choice("Detector", "model", setup.models.map((one) => [one, one]), String);
+    const levers = { topk: lever("top-k points", "topk", linearScale(1, 30, 0)),
+      alpha: lever("alpha, of the score", "alpha", linearScale(0, 3, 2)), beta: lever("beta, of the overlap", "beta", linearScale(0, 10, 1)) };
+    const model = choice("Detector", "model", setup.models.map((one) => [one, one]));
     const object = choice("Object", "object", setup.objects.map((one, place) => [String(place + 1), one]), Number);
     const body = element("tbody"), note = element("p", { class: "tk-note" });
     const table = element("table", { class: "tk-numbers-table" },
-      element("thead", {}, element("tr", {}, ...["point", "stride", "score", "overlap", "target"].map((one) => element("th", { scope: "col" }, one)))), body);
+      element("thead", {}, heads("point", "stride", "score", "overlap", "target")), body);
     page.append(picture.node, element("div", { class: "tk-controls" }, ...Object.values(levers).map((one) => one.node),
       element("div", { class: "tk-menus" }, model.node, object.node), table, note));
     return {

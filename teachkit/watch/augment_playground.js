@@ -1,30 +1,24 @@
 // A picture and its changed copy: the controls change the copy, Python says where its boxes are.
 
 function render(view) {
-  return playground(view, "augment", ({ setup, page, set, root }) => {
+  return playground(view, "augment", ({ setup, page, lever, choice, root }) => {
     const gallery = new Gallery("The picture as it is, and as the model is fed", setup);
-    const even = (low, high) => ({ toPlace: (value) => (value - low) / (high - low), toValue: (place) => Number((low + place * (high - low)).toFixed(2)) });
-    const controls = {};
-    const add = (name, label, scale) => {
-      controls[name] = slider(label, scale, { name, onMove: (value) => set({ [name]: value }), onTyped: (text) => set({ [name]: text }) });
+    const controls = {
+      zoom: lever("zoom", "zoom", logScale(0.5, 2)),
+      shift_x: lever("shift to the side", "shift_x", linearScale(-1, 1, 2)),
+      shift_y: lever("shift down", "shift_y", linearScale(-1, 1, 2)),
+      brightness: lever("brightness", "brightness", linearScale(0.5, 1.5, 2)),
+      contrast: lever("contrast", "contrast", linearScale(0.5, 1.5, 2)),
+      saturation: lever("saturation", "saturation", linearScale(0, 2, 2)),
     };
-    add("zoom", "zoom", logScale(0.5, 2));
-    add("shift_x", "shift to the side", even(-1, 1));
-    add("shift_y", "shift down", even(-1, 1));
-    add("brightness", "brightness", even(0.5, 1.5));
-    add("contrast", "contrast", even(0.5, 1.5));
-    add("saturation", "saturation", even(0, 2));
     const answers = [["no", "no"], ["yes", "yes"]];
-    const turned = menu("flip", answers, (value) => set({ flip: value }));
-    const follow = menu("boxes follow", answers, (value) => set({ follow: value }));
-    turned.node.querySelector("select").dataset.control = "flip";
-    follow.node.querySelector("select").dataset.control = "follow";
+    const turned = choice("flip", "flip", answers), follow = choice("boxes follow", "follow", answers);
     const table = element("tbody"), fit = element("p", { class: "tk-fit" });
     page.append(gallery.node,
       element("div", { class: "tk-controls" }, element("div", { class: "tk-menus" }, turned.node, follow.node),
         ...Object.values(controls).map((one) => one.node)),
       element("div", { class: "tk-wide" }, fit, element("table", { class: "tk-numbers-table" },
-        element("thead", {}, element("tr", {}, ...["object", "x1 y1 x2 y2 in the file, px", "x1 y1 x2 y2 in the batch, px"].map((one) => element("th", { scope: "col" }, one)))), table)));
+        element("thead", {}, heads("object", "x1 y1 x2 y2 in the file, px", "x1 y1 x2 y2 in the batch, px")), table)));
     const corners = (box) => (box ? box.map((one) => one.toFixed(1)).join("  ") : "left out: too little of it is in sight");
     return {
       show: ({ tiles, values, rows, fit: share, words, buffers }, fresh) => {

@@ -54,10 +54,10 @@ function button(text, onclick, attributes = {}) {
 }
 
 // A labelled menu. choices: [[value, text], …]; onChoice(value).
-function menu(label, choices, onChoice) {
+function menu(label, choices, onChoice, name) {
   const id = `tk-${++controlsMade}`;
   const options = choices.map(([value, text]) => element("option", { value }, text));
-  const select = element("select", { id, onchange: () => onChoice(select.value) }, ...options);
+  const select = element("select", { id, onchange: () => onChoice(select.value), "data-control": name }, ...options);
   const node = element("div", { class: "tk-menu" }, element("label", { for: id }, label), select);
   return { node, show: (value) => { if (value != null && select.value !== value) select.value = value; } };
 }
@@ -104,6 +104,35 @@ function slider(label, scale, { onMove, onTyped, swatch, name }) {
   return { node, range, field, show, refuse };
 }
 
+// The first row of a table.
+const heads = (...names) => element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)));
+
+// A table of one number a row. rows: name → words; → its node, and the cell of each name.
+function numbersTable(rows) {
+  const cells = Object.fromEntries(Object.keys(rows).map((name) => [name, element("td", { "data-number": name })]));
+  const body = Object.entries(rows).map(([name, words]) => element("tr", {}, element("th", { scope: "row" }, words), cells[name]));
+  return { cells, node: element("table", { class: "tk-numbers-table" }, element("tbody", {}, ...body)) };
+}
+
+// move(event) for mouse, pen and finger alike, from pressing to letting go.
+function held(node, move) {
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    node.focus({ preventScroll: true });
+    node.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    move(event);
+  });
+  node.addEventListener("pointermove", (event) => { if (node.hasPointerCapture(event.pointerId)) move(event); });
+}
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+const linearScale = (low, high, digits) => ({
+  toPlace: (value) => (value - low) / (high - low || 1),
+  toValue: (place) => Number((low + (high - low) * place).toFixed(digits)),
+});
+
 const logScale = (low, high) => ({
   toPlace: (value) => Math.log(value / low) / Math.log(high / low),
   toValue: (place) => Number((low * (high / low) ** place).toPrecision(3)),
@@ -115,19 +144,51 @@ const weightScale = (usual) => ({
   toValue: (place) => (Math.abs(place - 0.5) < 0.006 ? usual : Number(((usual * (100 ** place - 1)) / 9).toPrecision(3))),
 });
 
-// A small drawing of a series' line, so that a control and its curve are matched by more than colour.
-function swatch(series) {
+// A small drawing of a series' line, so that a control and its curve are matched by more than colour. width 0: no line;
+// casing: [colour, px] of a line beneath it.
+function swatch({ colour, dash, marker, width = 2.5, casing }) {
   const canvas = element("canvas", { class: "tk-swatch", width: 56, height: 20, "aria-hidden": "true" });
   const pen = canvas.getContext("2d");
-  pen.strokeStyle = pen.fillStyle = series.colour;
-  pen.lineWidth = 4;
-  pen.setLineDash(series.dash);
-  pen.beginPath();
-  pen.moveTo(2, 10);
-  pen.lineTo(54, 10);
-  pen.stroke();
-  drawMarker(pen, series.marker, 28, 10, 7);
+  if (casing) {
+    [pen.strokeStyle, pen.lineWidth] = casing;
+    drawLine(pen, 2, 10, 54, 10);
+  }
+  pen.strokeStyle = pen.fillStyle = colour;
+  pen.lineWidth = width + 1.5;
+  pen.setLineDash(dash);
+  if (width) drawLine(pen, 2, 10, 54, 10);
+  if (marker) drawMarker(pen, marker, 28, 10, 7);
   return canvas;
+}
+
+function drawLine(pen, x1, y1, x2, y2) {
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.lineTo(x2, y2);
+  pen.stroke();
+}
+
+// A box on a dark line of its own, so that it stands out on any picture. sides: x, y, width, height px.
+function drawBox(pen, sides, { colour, dash, thick, casing }) {
+  for (const [stroke, width, pattern] of [[casing.colour, thick + casing.more, []], [colour, thick, dash]]) {
+    pen.strokeStyle = stroke;
+    pen.lineWidth = width;
+    pen.setLineDash(pattern);
+    pen.strokeRect(...sides);
+  }
+  pen.setLineDash([]);
+}
+
+// How `count` pictures of wide × tall fill a place best: their scale, in columns and rows. gaps: px across and down;
+// caption: px above each.
+function bestGrid(count, [tall, wide], [width, height], [across, down], caption = 0) {
+  let best = { scale: 0, columns: 1, rows: 1 };
+  for (let columns = 1; columns <= count; columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const scale = Math.min((width - across * (columns - 1)) / columns / wide, (height - rows * caption - down * (rows - 1)) / rows / tall);
+    if (scale > best.scale) best = { scale, columns, rows };
+  }
+  return best;
 }
 
 function drawMarker(pen, marker, x, y, size) {

@@ -1,27 +1,11 @@
 // One chart over recorded runs, with sliders that stop at certain numbers, menus, and a table of what they come to.
 
-// As `swatch`, but a line without a marker and a marker without a line are drawn as such.
-function sign(look) {
-  const canvas = element("canvas", { class: "tk-swatch", width: 56, height: 20, "aria-hidden": "true" });
-  const pen = canvas.getContext("2d");
-  pen.strokeStyle = pen.fillStyle = look.colour;
-  pen.lineWidth = look.width && look.width + 1.5;
-  pen.setLineDash(look.dash);
-  pen.beginPath();
-  pen.moveTo(2, 10);
-  pen.lineTo(54, 10);
-  if (look.width) pen.stroke();
-  if (look.marker) drawMarker(pen, look.marker, 28, 10, 8);
-  return canvas;
-}
-
 class LineChart {
   constructor(setup) {
     this.setup = setup;
     this.lines = [];
     this.canvas = new Canvas(setup.title, (...place) => this.draw(...place));
-    const legend = Object.values(setup.looks).map((look) =>
-      element("span", { class: "tk-look" }, sign(look), look.label));
+    const legend = Object.values(setup.looks).map((look) => element("span", { class: "tk-look" }, swatch(look), look.label));
     this.node = element("figure", { class: "tk-chart tk-panel" },
       element("figcaption", {}, setup.caption, element("span", { class: "tk-note tk-looks" }, ...legend)), this.canvas.node);
   }
@@ -61,19 +45,16 @@ class LineChart {
 }
 
 function render(view) {
-  return playground(view, "recorded", ({ setup, page, set, root }) => {
+  return playground(view, "recorded", ({ setup, page, lever, choice, root }) => {
     const chart = new LineChart(setup);
     const controls = {};
     for (const [name, label, numbers] of setup.sliders) {
       const last = numbers.length - 1;
       const scale = { toPlace: (value) => Math.max(0, numbers.indexOf(value)) / last, toValue: (place) => numbers[Math.round(place * last)] };
-      controls[name] = slider(label, scale, { name, onMove: (value) => set({ [name]: value }), onTyped: (text) => set({ [name]: text }) });
+      controls[name] = lever(label, name, scale);
       controls[name].range.step = Math.floor(1e9 / last) / 1e6; // an arrow key goes to the next number, End to the last
     }
-    for (const [name, label, choices] of setup.menus) {
-      controls[name] = menu(label, choices, (value) => set({ [name]: value }));
-      controls[name].node.querySelector("select").dataset.control = name;
-    }
+    for (const [name, label, choices] of setup.menus) controls[name] = choice(label, name, choices);
     const table = element("tbody");
     page.append(chart.node, element("div", { class: "tk-controls" }, ...Object.values(controls).map((one) => one.node),
       element("table", { class: "tk-numbers-table" }, table)));

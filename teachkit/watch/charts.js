@@ -40,6 +40,19 @@ function smoothed(values, span = 9) {
   });
 }
 
+// The pen is lifted over what is missing: a NaN leaves a gap.
+function drawCurve(pen, steps, values, x, y, log) {
+  let up = true;
+  pen.beginPath();
+  values.forEach((value, place) => {
+    const missing = value == null || (log && value <= 0);
+    if (!missing && up) pen.moveTo(x(steps[place]), y(value));
+    else if (!missing) pen.lineTo(x(steps[place]), y(value));
+    up = missing;
+  });
+  pen.stroke();
+}
+
 // settings: {title, unit, kind: "lines" | "stack", scale: "linear" | "log", range: [low, high] or null, smooth, series}
 // series: {name: {label, colour, dash, marker}}; data: {step: […], name: […], …}
 class Chart {
@@ -137,10 +150,7 @@ class Chart {
     pen.textBaseline = "middle";
     const room = Math.max(2, Math.floor((bottom - top) / (size * 2)));
     for (const tick of log ? logTicks(low, high, room) : niceTicks(low, high, room)) {
-      pen.beginPath();
-      pen.moveTo(left, y(tick));
-      pen.lineTo(right, y(tick));
-      pen.stroke();
+      drawLine(pen, left, y(tick), right, y(tick));
       const text = this.settings.unit === "%" ? `${Math.round(tick * 100)} %` : short(tick);
       pen.fillText(text, left - size * 0.4, y(tick));
     }
@@ -152,17 +162,6 @@ class Chart {
     }
   }
 
-  path(pen, steps, values, x, y, log) {
-    pen.beginPath();
-    let up = true; // the pen is lifted over what is missing: a NaN leaves a gap
-    values.forEach((value, place) => {
-      if (value == null || (log && value <= 0)) { up = true; return; }
-      if (up) pen.moveTo(x(steps[place]), y(value));
-      else pen.lineTo(x(steps[place]), y(value));
-      up = false;
-    });
-    pen.stroke();
-  }
   lines(pen, data, x, y, log, size) {
     for (const [name, one] of Object.entries(this.settings.series)) {
       const values = data[name] ?? [];
@@ -171,12 +170,12 @@ class Chart {
       if (this.settings.smooth) {
         pen.lineWidth = 1;
         pen.globalAlpha = 0.4;
-        this.path(pen, data.step, values, x, y, log);
+        drawCurve(pen, data.step, values, x, y, log);
         pen.globalAlpha = 1;
       }
       pen.lineWidth = Math.max(2.5, size / 6);
       pen.setLineDash(one.dash);
-      this.path(pen, data.step, this.settings.smooth ? smoothed(values) : values, x, y, log);
+      drawCurve(pen, data.step, this.settings.smooth ? smoothed(values) : values, x, y, log);
       if (this.settings.dots) {
         pen.fillStyle = one.colour;
         values.forEach((value, place) => { if (value != null) drawMarker(pen, one.marker, x(data.step[place]), y(value), size / 5); });
@@ -189,12 +188,12 @@ class Chart {
     pen.lineWidth = 1.5;
     pen.globalAlpha = 0.75;
     if (this.settings.kind === "stack") {
-      for (const layer of Object.values(this.stacked(data)).slice(this.settings.range ? 0 : -1)) this.path(pen, data.step, layer.top, x, y, log);
+      for (const layer of Object.values(this.stacked(data)).slice(this.settings.range ? 0 : -1)) drawCurve(pen, data.step, layer.top, x, y, log);
     } else {
       for (const [name, one] of Object.entries(this.settings.series)) {
         pen.setLineDash(one.dash);
         const values = data[name] ?? [];
-        this.path(pen, data.step, this.settings.smooth ? smoothed(values) : values, x, y, log);
+        drawCurve(pen, data.step, this.settings.smooth ? smoothed(values) : values, x, y, log);
       }
     }
     pen.globalAlpha = 1;
@@ -218,7 +217,7 @@ class Chart {
       pen.globalAlpha = 1;
       pen.strokeStyle = one.colour;
       pen.lineWidth = 2;
-      this.path(pen, data.step, top, x, y, false);
+      drawCurve(pen, data.step, top, x, y, false);
     }
   }
 
@@ -263,10 +262,7 @@ class Chart {
       pen.globalAlpha = mark.pending ? 0.6 : 1;
       pen.lineWidth = mark.alarm ? 2 : 1.2;
       pen.setLineDash(mark.pending ? [1, 3] : mark.alarm ? [] : [5, 4]);
-      pen.beginPath();
-      pen.moveTo(at, top - size * 0.2);
-      pen.lineTo(at, bottom);
-      pen.stroke();
+      drawLine(pen, at, top - size * 0.2, at, bottom);
       drawMarker(pen, mark.alarm ? "triangle" : "circle", at, top - size * 0.2, size * (mark.alarm ? 0.32 : 0.22));
       const start = Math.min(at, edge - 1 - width), row = free.findIndex((end) => start + width <= end);
       if (this.settings.words && row >= 0) {
@@ -280,15 +276,24 @@ class Chart {
   cursor(pen, at, top, bottom, size) {
     pen.strokeStyle = COLOURS.purple;
     pen.lineWidth = 3;
-    pen.beginPath();
-    pen.moveTo(at, top);
-    pen.lineTo(at, bottom);
-    pen.stroke();
+    drawLine(pen, at, top, at, bottom);
     pen.fillStyle = COLOURS.purple;
     drawMarker(pen, "triangle", at, bottom + size * 0.3, size * 0.45);
   }
   close() { this.canvas.close(); }
 }
+
+// What the cockpit and a replay show of a run.
+const RUN_CHARTS = {
+  raw: { title: "Losses, unweighted", kind: "lines", scale: "log", floor: 1e-3, smooth: true, words: true, series: LOSSES },
+  weighted: { title: "Weight × loss, stacked to the total", kind: "stack", scale: "linear", words: true, series: LOSSES },
+  share: { title: "Share of the gradient", kind: "stack", scale: "linear", unit: "%", range: [0, 1], series: LOSSES },
+  lr: { title: "Learning rate", kind: "lines", scale: "log", words: true,
+    series: { lr: { label: "rate", colour: COLOURS.purple, dash: [], marker: "circle" } } },
+  map: { title: "Validation mAP", kind: "lines", scale: "linear", range: [0, 1], dots: true, series: {
+    map50: { label: "mAP50", colour: COLOURS.blue, dash: [10, 5], marker: "square" },
+    map: { label: "mAP", colour: COLOURS.ink, dash: [], marker: "circle" } } },
+};
 
 // A second cue for areas: plain, slanted, dotted.
 const hatches = new Map();

@@ -2,19 +2,6 @@
 
 const PRESETS_HINT = "Presets set the rate and the weights of the run as it goes";
 
-function cockpitCharts() {
-  const one = (name, label, colour, marker = "circle") => ({ [name]: { label, colour, dash: [], marker } });
-  return {
-    raw: new Chart({ title: "Losses, unweighted", kind: "lines", scale: "log", floor: 1e-3, smooth: true, words: true, series: LOSSES }),
-    weighted: new Chart({ title: "Weight × loss, stacked to the total", kind: "stack", scale: "linear", words: true, series: LOSSES }),
-    share: new Chart({ title: "Share of the gradient", kind: "stack", scale: "linear", unit: "%", range: [0, 1], series: LOSSES }),
-    lr: new Chart({ title: "Learning rate", kind: "lines", scale: "log", words: true, series: one("lr", "rate", COLOURS.purple) }),
-    map: new Chart({ title: "Validation mAP", kind: "lines", scale: "linear", range: [0, 1], dots: true, series: {
-      map50: { label: "mAP50", colour: COLOURS.blue, dash: [10, 5], marker: "square" },
-      map: { label: "mAP", colour: COLOURS.ink, dash: [], marker: "circle" } } }),
-  };
-}
-
 // The step at the right end of the axes: it moves on now and then only, and the curves stand still between.
 function roomFor(step) {
   const grain = (10 ** Math.max(1, Math.floor(Math.log10(step)))) / 4;
@@ -112,7 +99,7 @@ function render({ model, el }) {
   const build = (setup) => {
     Object.values(charts).forEach((chart) => chart.close());
     pictures?.close();
-    charts = cockpitCharts();
+    charts = Object.fromEntries(Object.entries(RUN_CHARTS).map(([name, settings]) => [name, new Chart(settings)]));
     pictures = new Pictures(setup.classes, setup.image_size);
     const controls = cockpitControls(setup, link.ask), time = cockpitTime(link.ask);
     const start = button("Start", () => link.ask(root.dataset.state === "running" ? "pause" : "start"), { class: "tk-button tk-main", "data-control": "start" });

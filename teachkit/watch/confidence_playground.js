@@ -7,11 +7,11 @@ const CLASS_LOSSES = {
 };
 
 function render(view) {
-  return playground(view, "confidence", ({ setup, page, set, root }) => {
+  return playground(view, "confidence", ({ setup, page, set, lever, root }) => {
     let now = null, score = 0.3, place = null;
     const between = (a, b, share) => a + (b - a) * share;
     const valueAt = (curve, at) => { // between two samples of the curve, until Python's own number is there
-      const { scores } = setup, step = scores[1] - scores[0], spot = Math.min(scores.length - 1.001, Math.max(0, (at - scores[0]) / step));
+      const { scores } = setup, step = scores[1] - scores[0], spot = clamp((at - scores[0]) / step, 0, scores.length - 1.001);
       return between(curve[Math.floor(spot)], curve[Math.floor(spot) + 1], spot % 1);
     };
     const canvas = new Canvas("The class loss against the confidence", (pen, width, height, size) => {
@@ -23,15 +23,13 @@ function render(view) {
       pen.clip();
       pen.strokeStyle = COLOURS.grey;
       pen.setLineDash([3, 4]);
-      pen.beginPath(); pen.moveTo(place.x(score), place.top); pen.lineTo(place.x(score), place.bottom); pen.stroke();
+      drawLine(pen, place.x(score), place.top, place.x(score), place.bottom);
       for (const [name, one] of Object.entries(CLASS_LOSSES)) {
         const curve = now.curves[name];
         pen.strokeStyle = pen.fillStyle = one.colour;
         pen.lineWidth = Math.max(2.5, size / 6);
         pen.setLineDash(one.dash);
-        pen.beginPath();
-        curve.forEach((value, at) => pen.lineTo(place.x(setup.scores[at]), place.y(value)));
-        pen.stroke();
+        drawCurve(pen, setup.scores, curve, place.x, place.y);
         drawMarker(pen, one.marker, place.x(score), place.y(valueAt(curve, score)), size * 0.5);
       }
       pen.restore();
@@ -39,32 +37,24 @@ function render(view) {
     const keys = Object.values(CLASS_LOSSES).map((one) => element("span", { class: "tk-key" }, swatch(one), one.label));
     const chart = element("figure", { class: "tk-chart tk-panel" },
       element("figcaption", {}, "Loss", element("span", { class: "tk-note" }, "drag in it, or use the first slider"), ...keys), canvas.node);
-    const moved = (value) => { score = Math.min(0.999, Math.max(0.001, value)); levers.score.show(score); canvas.paint(); set({ score }); };
-    let dragging = false;
-    const drag = (event) => { if (dragging && place) moved(Number(((event.offsetX - place.left) / (place.right - place.left)).toFixed(3))); };
+    const moved = (value) => { score = clamp(value, 0.001, 0.999); levers.score.show(score); canvas.paint(); set({ score }); };
     canvas.node.style.touchAction = "none";
-    canvas.node.addEventListener("pointerdown", (event) => { dragging = true; canvas.node.setPointerCapture(event.pointerId); drag(event); });
-    canvas.node.addEventListener("pointermove", drag);
-    for (const kind of ["pointerup", "pointercancel"]) canvas.node.addEventListener(kind, () => { dragging = false; });
+    held(canvas.node, ({ offsetX }) => { if (place) moved(Number(((offsetX - place.left) / (place.right - place.left)).toFixed(3))); });
 
-    const line = (low, high, digits) => ({
-      toPlace: (value) => (value - low) / (high - low), toValue: (at) => Number((low + (high - low) * at).toFixed(digits)) });
-    const lever = (label, name, scale, onMove) =>
-      slider(label, scale, { name, onMove: onMove ?? ((value) => set({ [name]: value })), onTyped: (text) => set({ [name]: text }) });
     const levers = {
-      score: lever("Confidence", "score", line(0.001, 0.999, 3), moved),
-      target: lever("Target score", "target", line(0, 1, 2)),
-      weight: lever("Class weight", "weight", line(0, 10, 1)),
-      gamma: lever("Focal gamma", "gamma", line(0, 5, 1)),
-      alpha: lever("Focal alpha", "alpha", line(0, 1, 2)),
-      background: lever("Background points an object", "background", line(0, 1000, 0)),
-      background_score: lever("Their confidence", "background_score", line(0.001, 0.999, 3)),
+      score: lever("Confidence", "score", linearScale(0.001, 0.999, 3), { onMove: moved }),
+      target: lever("Target score", "target", linearScale(0, 1, 2)),
+      weight: lever("Class weight", "weight", linearScale(0, 10, 1)),
+      gamma: lever("Focal gamma", "gamma", linearScale(0, 5, 1)),
+      alpha: lever("Focal alpha", "alpha", linearScale(0, 1, 2)),
+      background: lever("Background points an object", "background", linearScale(0, 1000, 0)),
+      background_score: lever("Their confidence", "background_score", linearScale(0.001, 0.999, 3)),
     };
     const cells = {};
     const rows = Object.entries(CLASS_LOSSES).map(([name, one]) => element("tr", {}, element("th", { scope: "row" }, one.label),
       ...["loss", "slope", "background"].map((what) => (cells[`${name}-${what}`] = element("td", { "data-number": `${name}-${what}` })))));
     const table = element("table", { class: "tk-numbers-table" },
-      element("thead", {}, element("tr", {}, ...["", "loss", "slope", "background's share"].map((one) => element("th", { scope: "col" }, one)))),
+      element("thead", {}, heads("", "loss", "slope", "background's share")),
       element("tbody", {}, ...rows));
     page.append(element("div", { class: "tk-column" }, chart, table), element("div", { class: "tk-controls" }, ...Object.values(levers).map((one) => one.node)));
     return {

@@ -1,10 +1,9 @@
 // One edge and its bins: the edge's true place is dragged along the top, each predicted bin up and down.
 
 function render(view) {
-  return playground(view, "dfl", ({ setup, page, set, root }) => {
+  return playground(view, "dfl", ({ setup, page, set, lever, choice, root }) => {
     const { bins, stride, low, high } = setup;
     const now = { place: 0, target: [], shares: [], expected: 0, used: 0 };
-    const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
     let left = 0, right = 1, top = 0, bottom = 1, column = 0;
 
     const x = (value) => left + ((right - left) * (value - low)) / (high - low);
@@ -31,7 +30,7 @@ function render(view) {
       pen.textBaseline = "middle";
       for (const share of [0, 0.25, 0.5, 0.75, 1]) {
         pen.strokeStyle = COLOURS.line;
-        pen.beginPath(); pen.moveTo(left, y(share)); pen.lineTo(right, y(share)); pen.stroke();
+        drawLine(pen, left, y(share), right, y(share));
         pen.textAlign = "right";
         pen.font = `${size}px system-ui, sans-serif`;
         pen.fillStyle = COLOURS.soft;
@@ -52,7 +51,7 @@ function render(view) {
       pen.strokeStyle = COLOURS.orange; // the true edge, all the way up to its grip
       pen.lineWidth = 2.5;
       pen.setLineDash([7, 4]);
-      pen.beginPath(); pen.moveTo(x(now.place), size * 2.4); pen.lineTo(x(now.place), bottom); pen.stroke();
+      drawLine(pen, x(now.place), size * 2.4, x(now.place), bottom);
       pen.setLineDash([]);
       pen.fillStyle = COLOURS.orange;
       pen.beginPath(); pen.roundRect(x(now.place) - size * 0.55, size * 1.3, size * 1.1, size * 1.1, 4); pen.fill();
@@ -66,16 +65,6 @@ function render(view) {
       layBins(size);
     });
 
-    const held = (node, move) => { // mouse, pen and finger alike: from pressing to letting go
-      node.addEventListener("pointerdown", (event) => {
-        if (event.button) return;
-        node.focus({ preventScroll: true });
-        node.setPointerCapture(event.pointerId);
-        event.preventDefault();
-        move(event);
-      });
-      node.addEventListener("pointermove", (event) => { if (node.hasPointerCapture(event.pointerId)) move(event); });
-    };
     const inside = (event) => {
       const box = canvas.node.getBoundingClientRect();
       return [((event.clientX - box.left) * canvas.width) / box.width, ((event.clientY - box.top) * canvas.height) / box.height];
@@ -141,27 +130,18 @@ function render(view) {
       columns.forEach((node, bin) => node.setAttribute("aria-valuenow", (now.shares[bin] ?? 0).toFixed(3)));
     }
 
-    const linear = (least, most, digits) => ({
-      toPlace: (value) => (value - least) / (most - least),
-      toValue: (at) => Number((least + at * (most - least)).toFixed(digits)),
-    });
-    const edge = slider("True edge, strides", linear(low, high, 2), {
-      name: "place", onMove: movePlace, onTyped: (text) => set({ place: text }) });
-    const shape = menu("The detector believes", setup.shapes, (value) => set({ shape: value }));
-    shape.node.querySelector("select").dataset.control = "shape";
-    const k = slider("k, a bin", linear(0, bins - 2, 0), {
-      name: "k", onMove: (value) => set({ k: value }), onTyped: (text) => set({ k: text }) });
-    const rows = { loss: "DFL", floor: "its floor", above: "above the floor", expected: "expected edge", off: "off by" };
-    const cells = Object.fromEntries(Object.keys(rows).map((name) => [name, element("td", { "data-number": name })]));
-    const table = element("table", { class: "tk-numbers-table" }, element("tbody", {},
-      ...Object.entries(rows).map(([name, text]) => element("tr", {}, element("th", { scope: "row" }, text), cells[name]))));
+    const edge = lever("True edge, strides", "place", linearScale(low, high, 2), { onMove: movePlace });
+    const shape = choice("The detector believes", "shape", setup.shapes);
+    const k = lever("k, a bin", "k", linearScale(0, bins - 2, 0));
+    const table = numbersTable({ loss: "DFL", floor: "its floor", above: "above the floor", expected: "expected edge", off: "off by" });
+    const { cells } = table;
     const said = element("p", { class: "tk-said" });
     const key = (name, text) => element("span", { class: "tk-note" }, element("span", { class: `tk-key tk-key-${name}` }), text);
     page.append(
       element("figure", { class: "tk-chart tk-edge" },
         element("figcaption", {}, "How its belief is spread", key("target", "target"), key("predicted", "predicted: drag a bar")),
         element("div", { class: "tk-stage" }, canvas.node, ...columns, place)),
-      element("div", { class: "tk-controls" }, edge.node, shape.node, k.node, table),
+      element("div", { class: "tk-controls" }, edge.node, shape.node, k.node, table.node),
       said);
 
     return {

@@ -1,26 +1,23 @@
 // A detector's errors by kind, on their pictures; curves and matrix at the threshold under the hand.
 
 function render(view) {
-  return playground(view, "errors", ({ setup, page, set, root }) => {
+  return playground(view, "errors", ({ setup, page, set, lever, choice, root }) => {
     const gallery = new Gallery("Pictures with the errors of the chosen kind", setup);
     const dashes = [[], [9, 4], [3, 3], [12, 4, 3, 4]], colours = [COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple, COLOURS.amber, COLOURS.sky];
     const shapes = ["circle", "square", "triangle"];
     const lineOf = (place) => ({ colour: colours[place % colours.length], dash: dashes[place % 4], marker: shapes[place % 3] });
-    const even = { toPlace: (value) => (value - 0.01) / 0.98, toValue: (place) => Number((0.01 + 0.98 * place).toFixed(3)) };
-    const threshold = slider("score threshold", even, { name: "threshold", onMove: (value) => set({ threshold: value }), onTyped: (text) => set({ threshold: text }) });
+    const threshold = lever("score threshold", "threshold", linearScale(0.01, 0.99, 3));
     const pairs = (names) => names.map((name) => [name, name]);
-    const kind = menu("kind", pairs(setup.kinds), (value) => set({ kind: value }));
-    const cls = menu("class", pairs(["all classes", ...setup.classes]), (value) => set({ cls: value }));
-    kind.node.querySelector("select").dataset.control = "kind";
-    cls.node.querySelector("select").dataset.control = "class";
+    const kind = choice("kind", "kind", pairs(setup.kinds));
+    const cls = menu("class", pairs(["all classes", ...setup.classes]), (value) => set({ cls: value }), "class");
     let at = 0, last = 0, points = {};
-    const turn = (by) => set({ page: Math.min(last, Math.max(0, at + by)) });
+    const turn = (by) => set({ page: clamp(at + by, 0, last) });
     const before = button("◀ before", () => turn(-1), { "data-control": "before", "aria-label": "pictures before" });
     const after = button("next ▶", () => turn(1), { "data-control": "next", "aria-label": "next pictures" });
     const where = element("span", { class: "tk-where" });
     const counts = Object.fromEntries(Object.keys(setup.styles).map((name) => [name, element("b", {}, "–")]));
     const list = element("ul", { class: "tk-counts" }, ...Object.entries(setup.styles).map(([name, style]) =>
-      element("li", {}, swatchOf(style.colour, style.dash), element("span", {}, name), counts[name])));
+      element("li", {}, swatchOf(style), element("span", {}, name), counts[name])));
     const curve = new Canvas("Precision against recall, a line for each class", (pen, width, height, size) => {
       const { x, y } = axes(pen, width, height, size, { across: { range: [0, 1], label: "recall" }, up: { range: [0, 1], label: "precision" } });
       setup.classes.forEach((name, place) => {
@@ -28,9 +25,7 @@ function render(view) {
         pen.strokeStyle = pen.fillStyle = look.colour;
         pen.lineWidth = 2.5;
         pen.setLineDash(look.dash);
-        pen.beginPath();
-        recall.forEach((one, spot) => { if (one != null) pen.lineTo(x(one), y(precision[spot])); });
-        pen.stroke();
+        drawCurve(pen, recall, recall.map((one, spot) => (one == null ? null : precision[spot])), x, y);
         const [r, p] = points[name] ?? [];
         if (r != null && p != null) drawMarker(pen, look.marker, x(r), y(p), size * 0.5);
       });

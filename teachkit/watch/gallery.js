@@ -36,16 +36,6 @@ class Gallery {
     const [tall, wide] = tiles[0].size, columns = Math.min(this.columns, this.most), rows = Math.ceil(this.most / columns);
     this.node.style.aspectRatio = `${columns * wide} / ${rows * (tall + 0.1 * wide)}`;
   }
-  layout(width, height, caption) {
-    const [tall, wide] = this.tiles[0].size, count = this.tiles.length;
-    let best = { scale: 0, columns: 1, rows: 1 };
-    for (let columns = 1; columns <= count; columns += 1) {
-      const rows = Math.ceil(count / columns);
-      const scale = Math.min((width - 10 * (columns - 1)) / columns / wide, (height - rows * caption - 6 * (rows - 1)) / rows / tall);
-      if (scale > best.scale) best = { scale, columns, rows };
-    }
-    return best;
-  }
   draw(pen, width, height, size) {
     if (!this.tiles.length) {
       pen.font = `${size}px system-ui, sans-serif`;
@@ -53,7 +43,8 @@ class Gallery {
       pen.fillText("nothing of this kind", size, size * 2);
       return;
     }
-    const caption = size * 1.5, { scale, columns, rows } = this.layout(width, height, caption);
+    const caption = size * 1.5;
+    const { scale, columns, rows } = bestGrid(this.tiles.length, this.tiles[0].size, [width, height], [10, 6], caption);
     this.spots = [];
     this.tiles.forEach((tile, place) => {
       const [tall, wide] = tile.size.map((side) => side * scale);
@@ -86,16 +77,8 @@ class Gallery {
   }
   outline(pen, [x1, y1, x2, y2, name, , strong], scale) {
     const style = this.styles[name], fine = Math.min(1, Math.max(0.6, scale / 1.4)), thick = (strong ? 3 : 1.5) * fine;
-    const sides = [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale];
-    pen.setLineDash([]);
-    pen.strokeStyle = "rgba(0,0,0,.5)";
-    pen.lineWidth = thick + 2 * fine;
-    pen.strokeRect(...sides);
-    pen.setLineDash(style.dash);
-    pen.strokeStyle = style.colour;
-    pen.lineWidth = thick;
-    pen.strokeRect(...sides);
-    pen.setLineDash([]);
+    drawBox(pen, [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale],
+      { ...style, thick, casing: { colour: "rgba(0,0,0,.5)", more: 2 * fine } });
   }
   close() {
     this.canvas.close();
@@ -105,22 +88,9 @@ class Gallery {
 
 // What the outlines mean: a line of each style beside its name.
 function styleKey(styles) {
-  const rows = Object.entries(styles).map(([name, { colour, dash }]) => element("li", {},
-    swatchOf(colour, dash), element("span", {}, name)));
+  const rows = Object.entries(styles).map(([name, style]) => element("li", {}, swatchOf(style), element("span", {}, name)));
   return element("ul", { class: "tk-key" }, ...rows);
 }
 
-function swatchOf(colour, dash) {
-  const canvas = element("canvas", { class: "tk-swatch", width: 56, height: 20, "aria-hidden": "true" });
-  const pen = canvas.getContext("2d");
-  for (const [stroke, width, pattern] of [["rgba(0,0,0,.6)", 9, []], [colour, 5, dash.map((part) => part * 1.4)]]) {
-    pen.strokeStyle = stroke;
-    pen.lineWidth = width;
-    pen.setLineDash(pattern);
-    pen.beginPath();
-    pen.moveTo(2, 10);
-    pen.lineTo(54, 10);
-    pen.stroke();
-  }
-  return canvas;
-}
+const swatchOf = ({ colour, dash }) =>
+  swatch({ colour, dash: dash.map((part) => part * 1.4), width: 3.5, casing: ["rgba(0,0,0,.6)", 9] });

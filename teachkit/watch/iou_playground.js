@@ -8,12 +8,11 @@ function svg(tag, attributes = {}, ...children) {
 }
 
 function render(view) {
-  return playground(view, "iou", ({ setup, buffers, page, set, root }) => {
+  return playground(view, "iou", ({ setup, buffers, page, set, choice, root }) => {
     const [tall, wide] = setup.size, least = setup.least;
     const LINES = {
       iou: [COLOURS.orange, [9, 5]], giou: [COLOURS.green, [12, 4, 3, 4]], diou: ["#a8437f", [2, 4]], ciou: [COLOURS.blue, []],
     };
-    const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
     const tidy = (value) => Math.round(value * 10) / 10;
     let box = [0, 0, 1, 1], slopes = [0, 0, 0, 0], chart = {}, range = [0, 1], slide = "across", measure = "ciou", unit = 0.4;
 
@@ -145,20 +144,18 @@ function render(view) {
       for (const name of order) {
         const [colour, dash] = LINES[name];
         const values = chart[name] ?? [];
-        pen.beginPath();
-        values.forEach((value, stop) => pen.lineTo(plot.x(range[0] + ((range[1] - range[0]) * stop) / (values.length - 1)), plot.y(value)));
         pen.strokeStyle = colour;
         pen.lineWidth = name === measure ? 6 : 2;
         pen.globalAlpha = name === measure ? 0.6 : 1;
         pen.setLineDash(dash);
-        pen.stroke();
+        drawCurve(pen, values.map((_, stop) => range[0] + ((range[1] - range[0]) * stop) / (values.length - 1)), values, plot.x, plot.y);
       }
       pen.globalAlpha = 1;
       pen.setLineDash([]);
       pen.strokeStyle = COLOURS.ink;
       pen.lineWidth = 1.5;
       const here = plot.x(clamp(along(), ...range));
-      pen.beginPath(); pen.moveTo(here, plot.top); pen.lineTo(here, plot.bottom); pen.stroke();
+      drawLine(pen, here, plot.top, here, plot.bottom);
       pen.fillStyle = COLOURS.ink;
       drawMarker(pen, "triangle", here, plot.bottom, size * 0.4);
     });
@@ -171,14 +168,11 @@ function render(view) {
     });
     typed.addEventListener("blur", () => { send(); typed.value = box.map(tidy).join(", "); });
 
-    const chosen = menu("Arrows show the slope of", Object.entries(setup.measures).map(([key, name]) => [key, `${name} loss`]), (key) => set({ measure: key }));
-    chosen.node.querySelector("select").dataset.control = "measure";
+    const chosen = choice("Arrows show the slope of", "measure", Object.entries(setup.measures).map(([key, name]) => [key, `${name} loss`]));
     const tries = menu("Put the box", [["", "choose a place …"], ...setup.places.map(([name], at) => [String(at), name])], (at) => {
       if (at !== "") moveTo(setup.places[Number(at)][1]);
-    });
-    tries.node.querySelector("select").dataset.control = "place";
-    const ways = menu("Slide", setup.slides, (key) => set({ slide: key }));
-    ways.node.querySelector("select").dataset.control = "slide";
+    }, "place");
+    const ways = choice("Slide", "slide", setup.slides);
     const slideTo = (value) => {
       const [x1, y1, x2, y2] = box;
       if (slide === "across") moveTo([value, y1, value + x2 - x1, y2]);

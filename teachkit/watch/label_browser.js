@@ -1,15 +1,13 @@
 // Labels that deserve a second look, one picture for each, with the reason in words.
 
 function render(view) {
-  return playground(view, "labels", ({ setup, page, set, root }) => {
+  return playground(view, "labels", ({ setup, page, set, lever, choice, root }) => {
     const gallery = new Gallery("Pictures with a suspicious label each", setup);
-    const even = { toPlace: (value) => value, toValue: (place) => Number(place.toFixed(2)) };
-    const least = slider("least doubt", even, { name: "least", onMove: (value) => set({ least: value }), onTyped: (text) => set({ least: text }) });
-    const kind = menu("kind", setup.kinds.map((name) => [name, name]), (value) => set({ kind: value }));
-    const select = kind.node.querySelector("select"), options = Object.fromEntries([...select.options].map((one) => [one.value, one]));
-    select.dataset.control = "kind";
+    const least = lever("least doubt", "least", linearScale(0, 1, 2));
+    const kind = choice("kind", "kind", setup.kinds.map((name) => [name, name]));
+    const options = Object.fromEntries([...kind.node.querySelectorAll("option")].map((one) => [one.value, one]));
     let at = 0, last = 0;
-    const turn = (by) => set({ page: Math.min(last, Math.max(0, at + by)) });
+    const turn = (by) => set({ page: clamp(at + by, 0, last) });
     const before = button("◀ before", () => turn(-1), { "data-control": "before", "aria-label": "labels before" });
     const after = button("next ▶", () => turn(1), { "data-control": "next", "aria-label": "next labels" });
     const where = element("span", { class: "tk-where" }), list = element("ol", { class: "tk-browser-list" });

@@ -43,10 +43,7 @@ class TestChart {
       pen.strokeStyle = pen.fillStyle = one.colour;
       pen.lineWidth = 2;
       pen.setLineDash(one.dash);
-      pen.beginPath();
-      pen.moveTo(x(rates[name]), top);
-      pen.lineTo(x(rates[name]), bottom);
-      pen.stroke();
+      drawLine(pen, x(rates[name]), top, x(rates[name]), bottom);
       drawMarker(pen, one.marker, x(rates[name]), top, size * 0.35);
     }
     for (const [name, one] of Object.entries(LOSSES)) {
@@ -55,9 +52,7 @@ class TestChart {
       pen.strokeStyle = pen.fillStyle = one.colour;
       pen.lineWidth = 2.5;
       pen.setLineDash(one.dash);
-      pen.beginPath();
-      points.forEach((value, place) => pen.lineTo(x(test.lr[place]), y(value)));
-      pen.stroke();
+      drawCurve(pen, test.lr, points, x, y);
       pen.setLineDash([]);
       pen.font = `600 ${size}px system-ui, sans-serif`;
       pen.textAlign = "left";
@@ -70,7 +65,7 @@ class TestChart {
   close() { this.canvas.close(); }
 }
 
-function build({ setup, buffers, page, set, root, ask }) {
+function build({ setup, buffers, page, set, lever, choice, root, ask }) {
   const charts = LOSS_NAMES.map((name) => new Chart({ title: `${LOSSES[name].label} loss, unweighted`, kind: "lines", scale: "log",
     smooth: true, series: Object.fromEntries(Object.entries(LANES).map(([lane, one]) => [lane, { ...one, label: lane }])) }));
   charts.forEach((chart) => chart.node.classList.add("tk-panel"));
@@ -96,12 +91,9 @@ function build({ setup, buffers, page, set, root, ask }) {
   });
   let usual = 0;
   const local = (factor) => captions(factor, { low: usual / factor, usual, high: usual * factor });
-  const factor = slider("Usual rate, divided and multiplied by", logScale(...setup.factors), { name: "factor",
-    onMove: (value) => { local(value); set({ factor: value }); }, onTyped: (text) => set({ factor: text }) });
-  const optimizer = menu("Optimizer", setup.optimizers, (value) => set({ optimizer: value }));
-  const schedule = menu("Schedule", setup.schedules, (value) => set({ schedule: value }));
-  optimizer.node.querySelector("select").dataset.control = "optimizer";
-  schedule.node.querySelector("select").dataset.control = "schedule";
+  const factor = lever("Usual rate, divided and multiplied by", "factor", logScale(...setup.factors),
+    { onMove: (value) => { local(value); set({ factor: value }); } });
+  const optimizer = choice("Optimizer", "optimizer", setup.optimizers), schedule = choice("Schedule", "schedule", setup.schedules);
   page.append(
     element("div", { class: "tk-lead" }, element("div", { class: "tk-bar" }, start, step, probe), factor.node, optimizer.node, schedule.node),
     element("div", { class: "tk-row" }, ...charts.map((chart) => chart.node)),

@@ -1,7 +1,7 @@
 // Three weights over a frozen batch: what is wrong, what is added up, who pulls; each in a panel of its own.
 
 function render(view) {
-  return playground(view, "weights", ({ setup, page, set, root }) => {
+  return playground(view, "weights", ({ setup, page, set, lever, choice, root }) => {
     const names = Object.keys(LOSSES);
     let now = null;
 
@@ -80,15 +80,14 @@ function render(view) {
     });
     const panels = [raw, weighted, share];
 
-    const sliders = Object.fromEntries(names.map((name) => [name, slider(`${LOSSES[name].label} weight`, weightScale(setup.usual[name]), {
-      name, swatch: swatch(LOSSES[name]), onMove: (value) => set({ [name]: value }), onTyped: (text) => set({ [name]: text }) })]));
+    const sliders = Object.fromEntries(names.map((name) =>
+      [name, lever(`${LOSSES[name].label} weight`, name, weightScale(setup.usual[name]), { swatch: swatch(LOSSES[name]) })]));
     const times = (factor) => set(Object.fromEntries(names.map((name) => [name, Number((now.values[name] * factor).toPrecision(6))])));
-    const model = menu("Detector", setup.models.map((name) => [name, name]), (value) => set({ model: value }));
-    model.node.querySelector("select").dataset.control = "model";
+    const model = choice("Detector", "model", setup.models.map((name) => [name, name]));
     const columns = { raw: "raw", weighted: "weighted", of_loss: "of the total", share: "of the gradient" };
     const cells = {};
     const table = element("table", { class: "tk-numbers-table" },
-      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "loss"), ...Object.values(columns).map((text) => element("th", { scope: "col" }, text)))),
+      element("thead", {}, heads("loss", ...Object.values(columns))),
       element("tbody", {}, ...names.map((name) => element("tr", {}, element("th", { scope: "row" }, LOSSES[name].label),
         ...Object.keys(columns).map((column) => (cells[`${name}-${column}`] = element("td", { "data-number": `${name}-${column}` })))))));
     const said = element("p", { class: "tk-said" });

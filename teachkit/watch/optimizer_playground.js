@@ -1,7 +1,7 @@
 // Update rules on a surface of two weights: the start is put down by hand, the paths follow.
 
 function render(view) {
-  return playground(view, "optimizer", ({ setup, buffers, page, set, root }) => {
+  return playground(view, "optimizer", ({ setup, buffers, page, set, lever, choice, root }) => {
     const series = {
       sgd: { colour: COLOURS.blue, dash: [], marker: "circle" },
       momentum: { colour: COLOURS.orange, dash: [10, 5], marker: "square" },
@@ -17,7 +17,6 @@ function render(view) {
     const hidden = new Set();
     const now = { x: 0, y: 0, surface: setup.surfaces[0][0], rules: {} };
     let plot = { x: () => 0, y: () => 0, left: 0, right: 1, top: 0, bottom: 1 };
-    const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
 
     const canvas = new Canvas("Paths of the update rules", (pen, width, height, size) => {
       const surface = surfaces[now.surface];
@@ -41,9 +40,7 @@ function render(view) {
         pen.strokeStyle = pen.fillStyle = style.colour;
         pen.lineWidth = 2.6;
         pen.setLineDash(style.dash);
-        pen.beginPath();
-        points.forEach(([a, b], place) => (place ? pen.lineTo(x(a), y(b)) : pen.moveTo(x(a), y(b))));
-        pen.stroke();
+        drawCurve(pen, points.map(([a]) => a), points.map(([, b]) => b), x, y);
         for (let place = 10; place < points.length; place += 10) drawMarker(pen, style.marker, x(points[place][0]), y(points[place][1]), size * 0.26);
         const [a, b] = points.at(-1);
         ends.push([name, clamp(x(a), left + size, right - size), clamp(y(b), top + size, bottom - size)]);
@@ -105,18 +102,10 @@ function render(view) {
       canvas.paint();
       set({ x: now.x, y: now.y });
     };
-    const drag = (event) => {
+    held(grip, (event) => {
       const box = grip.getBoundingClientRect(), { x, y } = surfaces[now.surface];
       put(x[0] + ((event.clientX - box.left) / box.width) * (x[1] - x[0]), y[1] - ((event.clientY - box.top) / box.height) * (y[1] - y[0]));
-    };
-    grip.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      grip.focus({ preventScroll: true });
-      grip.setPointerCapture(event.pointerId);
-      event.preventDefault();
-      drag(event);
     });
-    grip.addEventListener("pointermove", (event) => { if (grip.hasPointerCapture(event.pointerId)) drag(event); });
     grip.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
       if (!way) return;
@@ -125,26 +114,20 @@ function render(view) {
       put(now.x + way[0] * step, now.y + way[1] * step);
     });
 
-    const straight = (low, high, digits) => ({
-      toPlace: (value) => (value - low) / (high - low),
-      toValue: (place) => Number((low + place * (high - low)).toFixed(digits)),
-    });
     // Toward 1, where it counts: .9, .99, .999 stand at equal distances.
     const towardOne = (decades, digits) => ({
       toPlace: (value) => -Math.log10(1 - value) / decades,
       toValue: (place) => Number((1 - 10 ** (-place * decades)).toFixed(digits)),
     });
-    const lever = (label, name, scale) => slider(label, scale, { name, onMove: (value) => set({ [name]: value }), onTyped: (text) => set({ [name]: text }) });
     const levers = {
       lr: lever("learning rate", "lr", logScale(0.001, 1)),
       momentum: lever("momentum", "momentum", towardOne(2, 3)),
       beta1: lever("Adam's β₁", "beta1", towardOne(2, 3)),
       beta2: lever("Adam's β₂", "beta2", towardOne(4, 4)),
-      decay: lever("AdamW's decay", "decay", straight(0, 1, 2)),
-      steps: lever("steps", "steps", straight(1, setup.most_steps, 0)),
+      decay: lever("AdamW's decay", "decay", linearScale(0, 1, 2)),
+      steps: lever("steps", "steps", linearScale(1, setup.most_steps, 0)),
     };
-    const surface = menu("Surface", setup.surfaces.map(([name, words]) => [name, words]), (value) => set({ surface: value }));
-    surface.node.querySelector("select").dataset.control = "surface";
+    const surface = choice("Surface", "surface", setup.surfaces.map(([name, words]) => [name, words]));
 
     const cells = {};
     const rows = setup.rules.map(([name, words, letter]) => {

@@ -37,14 +37,7 @@ class Pictures {
       `Validation pictures: ${count(this.found)} objects found, ${count(this.truth)} are there`);
   }
   layout(width, height) {
-    const [tall, wide] = this.imageSize, count = Math.max(1, this.images.length);
-    let best = { scale: 0 };
-    for (let columns = 1; columns <= count; columns += 1) {
-      const rows = Math.ceil(count / columns);
-      const scale = Math.min((width - 6 * (columns - 1)) / columns / wide, (height - 6 * (rows - 1)) / rows / tall);
-      if (scale > best.scale) best = { scale, columns, rows };
-    }
-    return best;
+    return bestGrid(Math.max(1, this.images.length), this.imageSize, [width, height], [6, 6]);
   }
   draw(pen, width, height, size) {
     const [tall, wide] = this.imageSize;
@@ -67,16 +60,8 @@ class Pictures {
     });
   }
   box(pen, [x1, y1, x2, y2], scale, colour, dash, thick, casing) {
-    const sides = [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale];
-    pen.setLineDash([]);
-    pen.strokeStyle = casing;
-    pen.lineWidth = thick + 2;
-    pen.strokeRect(...sides);
-    pen.setLineDash(dash);
-    pen.strokeStyle = colour;
-    pen.lineWidth = thick;
-    pen.strokeRect(...sides);
-    pen.setLineDash([]);
+    drawBox(pen, [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale],
+      { colour, dash, thick, casing: { colour: casing, more: 2 } });
   }
   found_box(pen, box, scale, thick = 3) {
     this.box(pen, box, scale, this.colourOf(box), [], thick, "rgba(0,0,0,.65)");

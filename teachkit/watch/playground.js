@@ -1,6 +1,6 @@
 // What every playground shares: its frame, its message line, and a connection that never lets requests pile up.
 
-// build({setup, buffers, page, set, ask}) puts the parts into `page` and returns {show(numbers, fresh), close?()}; `fresh` is
+// build({setup, buffers, page, set, lever, choice, root, ask}) puts the parts into `page` and returns {show(numbers, fresh), close?()}; `fresh` is
 // false while a newer setting is on its way, so that an old answer does not push a control back under the hand.
 function playground({ model, el }, name, build) {
   const root = element("div", { class: `tk-root tk-playground tk-${name}`, role: "region", tabindex: "-1" });
@@ -22,6 +22,10 @@ function playground({ model, el }, name, build) {
     link.ask("set", { values });
   };
   const set = (values) => { waiting = { ...waiting, ...values }; flush(); };
+  // A slider and a menu of one setting each.
+  const lever = (label, name, scale, more) =>
+    slider(label, scale, { name, onMove: (value) => set({ [name]: value }), onTyped: (text) => set({ [name]: text }), ...more });
+  const choice = (label, name, choices, read = String) => menu(label, choices, (value) => set({ [name]: read(value) }), name);
   const say = (text) => {
     if (!text || performance.now() - told < 1000 || live.textContent === text) return;
     told = performance.now();
@@ -34,7 +38,7 @@ function playground({ model, el }, name, build) {
       title.textContent = setup.title;
       root.setAttribute("aria-label", setup.title);
       frame.replaceChildren(element("header", {}, title, element("div", { class: "tk-bar" }, again)), message, body, live);
-      parts = build({ setup, buffers, page: body, set, root, ask: link.ask });
+      parts = build({ setup, buffers, page: body, set, lever, choice, root, ask: link.ask });
     },
     numbers: (numbers, buffers) => {
       if (!parts) return;
@@ -76,19 +80,13 @@ function axes(pen, width, height, size, { across, up }) {
   pen.textAlign = "right";
   pen.textBaseline = "middle";
   for (const tick of ticksOf(up, Math.max(2, Math.floor((bottom - top) / (size * 2.4))))) {
-    pen.beginPath();
-    pen.moveTo(left, y(tick));
-    pen.lineTo(right, y(tick));
-    pen.stroke();
+    drawLine(pen, left, y(tick), right, y(tick));
     pen.fillText((up.words ?? short)(tick), left - size * 0.4, y(tick));
   }
   pen.textAlign = "center";
   pen.textBaseline = "alphabetic";
   for (const tick of ticksOf(across, Math.max(2, Math.floor((right - left) / (size * 5))))) {
-    pen.beginPath();
-    pen.moveTo(x(tick), top);
-    pen.lineTo(x(tick), bottom);
-    pen.stroke();
+    drawLine(pen, x(tick), top, x(tick), bottom);
     pen.fillText((across.words ?? short)(tick), x(tick), bottom + size * 1.2);
   }
   pen.fillStyle = COLOURS.ink;

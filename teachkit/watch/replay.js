@@ -20,17 +20,14 @@ function lastBefore(rows, step) { // rows: [[step, …], …] in order
 }
 
 function replayCharts(run) {
-  const one = (name, label, colour, marker = "circle") => ({ [name]: { label, colour, dash: [], marker } });
-  const raw = (title, more) => new Chart({ title, kind: "lines", scale: "log", floor: 1e-3, words: true, series: LOSSES, ...more });
+  const { raw, weighted, lr, map, share } = RUN_CHARTS;
   const charts = {
-    steps: raw("Losses, unweighted", { smooth: true }),
-    weighted: new Chart({ title: "Weight × loss, stacked to the total", kind: "stack", scale: "linear", words: true, series: LOSSES }),
-    lr: new Chart({ title: "Learning rate", kind: "lines", scale: "log", words: true, series: one("lr", "rate", COLOURS.purple) }),
-    scores: new Chart({ title: "Validation mAP", kind: "lines", scale: "linear", range: [0, 1], dots: true, series: {
-      map50: { label: "mAP50", colour: COLOURS.ink, dash: [10, 5], marker: "square" },
-      ...one("map", "mAP", COLOURS.blue) } }),
-    validation: raw("Losses on validation", { dots: true }),
-    shares: new Chart({ title: "Share of the gradient", kind: "stack", scale: "linear", unit: "%", range: [0, 1], series: LOSSES }),
+    steps: new Chart(raw),
+    weighted: new Chart(weighted),
+    lr: new Chart(lr),
+    scores: new Chart(map),
+    validation: new Chart({ ...raw, title: "Losses on validation", smooth: false, dots: true }),
+    shares: new Chart(share),
   };
   for (const name of ["scores", "validation", "shares"]) {
     if (!run[name].step.length) { charts[name].close(); delete charts[name]; }
@@ -55,7 +52,7 @@ function nowTable() {
   const node = element("section", { class: "tk-now", "aria-label": "Numbers of this step" },
     element("h3", {}, "Numbers of this step"),
     element("table", {},
-      element("tr", {}, ...["", "box", "class", "DFL"].map((word) => element("th", { scope: "col" }, word))),
+      heads("", "box", "class", "DFL"),
       row("loss", "box", "cls", "dfl"), row("weight", "w_box", "w_cls", "w_dfl"),
       wide("total", "total"), wide("learning rate", "lr"), wide("schedule", "schedule"), wide("optimizer", "optimizer"),
       wide("mAP50", "map50"), wide("mAP", "map")));

@@ -34,10 +34,7 @@ class RunsPanel {
       { across: { range: [0, Math.max(10, this.last)], label: "step" }, up: { range, log: this.log } });
     pen.strokeStyle = COLOURS.purple;
     pen.lineWidth = 3;
-    pen.beginPath();
-    pen.moveTo(x(this.cursor), top);
-    pen.lineTo(x(this.cursor), bottom);
-    pen.stroke();
+    drawLine(pen, x(this.cursor), top, x(this.cursor), bottom);
     curves.forEach(({ step, values }, place) => {
       const style = RUN_STYLES[place], lines = this.smooth ? [[values, 0.3, 1], [smoothed(values), 1, 2.5]] : [[values, 1, 2.5]];
       pen.strokeStyle = pen.fillStyle = style.colour;
@@ -45,15 +42,7 @@ class RunsPanel {
         pen.globalAlpha = alpha;
         pen.lineWidth = thick;
         pen.setLineDash(alpha < 1 ? [] : style.dash);
-        pen.beginPath();
-        let up = true;
-        row.forEach((value, at) => {
-          if (value == null || (this.log && value <= 0)) { up = true; return; }
-          if (up) pen.moveTo(x(step[at]), y(value));
-          else pen.lineTo(x(step[at]), y(value));
-          up = false;
-        });
-        pen.stroke();
+        drawCurve(pen, step, row, x, y, this.log);
       }
       pen.globalAlpha = 1;
       const spread = Math.max(1, Math.ceil(values.length / 12));
@@ -69,7 +58,7 @@ class RunsPanel {
 }
 
 function render(view) {
-  return playground(view, "runs", ({ setup, buffers, page, set, root }) => {
+  return playground(view, "runs", ({ setup, buffers, page, set, lever, root }) => {
     const { runs, last } = setup;
     const panels = { steps: new RunsPanel("training", "steps", { log: true, smooth: true }),
       validation: new RunsPanel("validation", "validation", { log: true, dots: true }),
@@ -85,16 +74,12 @@ function render(view) {
       Object.assign(root.dataset, now);
     };
     const moved = (values) => { now = { ...now, ...values }; paint(); set(values); };
-    const scale = { toPlace: (value) => value / Math.max(1, last), toValue: (place) => Math.round(place * last) };
-    const step = slider("Step", scale, { name: "step", onMove: (value) => moved({ step: value }), onTyped: (text) => set({ step: text }) });
-    const loss = menu("Loss", setup.losses, (value) => moved({ loss: value }));
-    const score = menu("Score", setup.scores, (value) => moved({ score: value }));
-    loss.node.querySelector("select").dataset.control = "loss";
-    score.node.querySelector("select").dataset.control = "score";
+    const step = lever("Step", "step", linearScale(0, last, 0), { onMove: (value) => moved({ step: value }) });
+    const loss = menu("Loss", setup.losses, (value) => moved({ loss: value }), "loss");
+    const score = menu("Score", setup.scores, (value) => moved({ score: value }), "score");
 
     const named = (run, place) => element("span", { class: "tk-run-name" }, swatch(RUN_STYLES[place]), run.name);
     const cells = runs.map(() => Object.fromEntries(["training", "validation", "score", "lr"].map((name) => [name, element("td", { "data-number": name })])));
-    const heads = (...names) => element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)));
     const values = element("table", { class: "tk-numbers-table" }, element("caption", {}, "At this step"),
       heads("run", "training", "validation", "score", "rate"),
       ...runs.map((run, place) => element("tr", { "data-run": place }, element("th", { scope: "row" }, named(run, place)), ...Object.values(cells[place]))));

@@ -10,39 +10,31 @@ class Answers extends Pictures {
 }
 
 function render(view) {
-  return playground(view, "threshold", ({ setup, buffers, page, set, root }) => {
+  return playground(view, "threshold", ({ setup, buffers, page, set, lever, choice, root }) => {
     const pictures = new Answers(setup.classes, setup.image_size);
     pictures.truth = setup.truth;
     pictures.load(buffers);
     pictures.node.querySelector("figcaption").replaceChildren("What it answers",
       element("span", { class: "tk-note" }, "solid: answer, with class and confidence · dashed white: truth"));
-    const share = { toPlace: (value) => value, toValue: (place) => Number(place.toFixed(3)) };
     const drawn = (boxes) => {
       pictures.crowded = boxes.some((one) => one.length > 12);
       pictures.show(boxes, []);
       pictures.tell();
     };
     let last = { threshold: 0, boxes: [] };
-    const threshold = slider("Score threshold", share, {
-      name: "threshold",
+    const threshold = lever("Score threshold", "threshold", linearScale(0, 1, 3), {
       onMove: (value) => { // upwards the boxes are known already: they go before Python has counted them
         if (value > last.threshold) drawn(last.boxes.map((one) => one.filter((box) => box[5] > value)));
         set({ threshold: value });
       },
-      onTyped: (text) => set({ threshold: text }),
     });
-    const overlap = slider("NMS overlap", share, {
-      name: "overlap", onMove: (value) => set({ overlap: value }), onTyped: (text) => set({ overlap: text }) });
+    const overlap = lever("NMS overlap", "overlap", linearScale(0, 1, 3));
     overlap.node.hidden = !setup.nms;
-    const model = menu("Detector", setup.models.map((name) => [name, name]), (value) => set({ model: value }));
-    model.node.querySelector("select").dataset.control = "model";
+    const model = choice("Detector", "model", setup.models.map((name) => [name, name]));
     model.node.hidden = setup.models.length < 2;
-    const rows = { all: "all scores", answers: "above threshold", shown: "left by NMS", found: "objects found", extra: "boxes too many" };
-    const cells = Object.fromEntries(Object.keys(rows).map((name) => [name, element("td", { "data-number": name })]));
-    const table = element("table", { class: "tk-numbers-table" }, element("tbody", {},
-      ...Object.entries(rows).map(([name, text]) => element("tr", {}, element("th", { scope: "row" }, text), cells[name]))));
+    const table = numbersTable({ all: "all scores", answers: "above threshold", shown: "left by NMS", found: "objects found", extra: "boxes too many" });
     const note = element("span", { class: "tk-note" });
-    page.append(pictures.node, element("div", { class: "tk-controls" }, threshold.node, overlap.node, model.node, table, note));
+    page.append(pictures.node, element("div", { class: "tk-controls" }, threshold.node, overlap.node, model.node, table.node, note));
     return {
       show: (numbers, fresh) => {
         if (fresh) {
@@ -52,7 +44,7 @@ function render(view) {
           last = { threshold: numbers.values.threshold, boxes: numbers.boxes };
           drawn(numbers.boxes);
         }
-        for (const [name, cell] of Object.entries(cells)) {
+        for (const [name, cell] of Object.entries(table.cells)) {
           cell.textContent = name === "found" ? `${numbers.found} of ${numbers.of}` : String(numbers[name]);
         }
         const hidden = numbers.shown - numbers.boxes.reduce((sum, one) => sum + one.length, 0);
