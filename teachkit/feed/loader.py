@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -216,7 +217,8 @@ def _canvas_for(examples: Examples, longest: int | None) -> tuple[int, int]:
 
 def _height_and_width(image_size: object) -> tuple[int, int]:
     pair = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
-    match pair:
-        case (int(height), int(width)) if 16 <= height <= 4096 and 16 <= width <= 4096:
+    with suppress(ValueError):  # another length than two, or no whole numbers
+        height, width = (whole("a side", side, 16) for side in pair)
+        if max(height, width) <= 4096:
             return height, width
     raise UserError(f"image_size must be a side, or (height, width), of 16 … 4096 px, not {image_size!r}")

@@ -4,6 +4,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -335,6 +336,19 @@ def test_a_mistake_is_told_in_one_line(arguments, message):
     with pytest.raises(UserError, match=message) as caught:
         load_data(**{"source": "shapes", "count": 2, "device": "cpu", **arguments})
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_as_good_as_others():
+    eight, sides = np.int64(8), (np.int32(64), np.int64(96))
+    loader = load_data("shapes", batch_size=eight, image_size=sides, seed=eight, limit=eight, device="cpu")
+    assert next(iter(loader)).images.shape == (8, 3, 64, 96)
+    assert load_data("shapes", image_size=np.int64(64), limit=2, device="cpu").image_size == (64, 64)
+
+
+@pytest.mark.parametrize("senseless", [True, np.True_, 8.0, np.float64(8), "8", None, [8]])
+def test_what_is_no_whole_number_is_no_batch_size(senseless):
+    with pytest.raises(UserError, match="batch_size must be"):
+        load_data("shapes", batch_size=senseless, limit=2, device="cpu")
 
 
 def test_a_wrong_split_of_a_folder_is_told_with_those_there_are(tmp_path):
