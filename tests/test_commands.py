@@ -22,9 +22,10 @@ from teachkit.feed import scenes
 from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
-from teachkit.learn.checkpoint import load_run
+from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.defaults import Settings, detector_for, vertical_flip_for, weight_decay_for
-from teachkit.learn.log import read_log
+from teachkit.learn.files import write_whole
+from teachkit.learn.log import LogWriter, read_log
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1"]
@@ -350,6 +351,61 @@ def test_a_finished_run_asks_for_more_epochs_and_goes_on_with_them(saved, tmp_pa
     assert typed(capsys, "train", "--resume", folder, "--epochs", 3)[0] == 0
     steps = [record["step"] for record in read_log(folder / "log.jsonl") if record["kind"] == "step"]
     assert steps == list(range(9))
+
+
+def test_a_run_begun_where_another_was_saved_keeps_the_other_one_whole(saved, tiny, tmp_path, monkeypatch, capsys):
+    """Weights, log and pictures go aside together, before the first record of the new one."""
+    folder = shutil.copytree(saved, tmp_path / "run")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    def killed(trainer, **_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("teachkit.learn.trainer.Trainer.fit", killed)
+        assert typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", folder, *SMALL)[0] == 130
+    assert {file.name: file.read_bytes() for file in (folder / "earlier").iterdir()} == before
+    assert_a_mistake(typed(capsys, "train", "--resume", folder), "earlier")
+    assert typed(capsys, "train", "--resume", folder / "earlier", "--epochs", 3)[0] == 0
+    steps = [record["step"] for record in read_log(folder / "earlier" / "log.jsonl") if record["kind"] == "step"]
+    assert steps == list(range(9))
+
+
+def test_at_no_moment_of_taking_up_a_run_its_log_holds_less_than_before(saved, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    before = read_log(folder / "log.jsonl")[:-1]  # without its end
+    lengths, write = [], LogWriter.write
+
+    def look(log, record):
+        lengths.append(len(read_log(folder / "log.jsonl")))
+        write(log, record)
+
+    monkeypatch.setattr(LogWriter, "write", look)
+    options = ["--epochs", 3, "--log", tmp_path / "copy.jsonl"]
+    assert typed(capsys, "train", "--resume", folder, *options)[0] == 0
+    assert min(lengths) == len(before)
+    assert read_log(tmp_path / "copy.jsonl") == read_log(folder / "log.jsonl")
+
+
+def test_a_run_of_a_notebook_is_not_taken_up_here(saved, tmp_path, capsys):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    content = unpack((folder / "last.pt").read_bytes(), folder / "last.pt")
+    content.pop("format")
+    (folder / "last.pt").write_bytes(pack(content | {"settings": {}}))
+    assert_a_mistake(typed(capsys, "train", "--resume", folder, "--epochs", 3), folder, "not begun by `train`")
+
+
+def test_pictures_that_find_no_room_do_not_undo_the_training(tiny, tmp_path, monkeypatch, capsys):
+    def full(file, content):
+        if file.suffix == ".png":
+            raise OSError(28, "No space left on device")
+        return write_whole(file, content)
+
+    monkeypatch.setattr("teachkit.learn.files.write_whole", full)
+    code, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", tmp_path / "run", *SMALL)
+    assert code == 0
+    assert "curves.png could not be written (No space left on device)" in err
+    assert load_run(tmp_path / "run").state["counters"]["step_number"] == 3
 
 
 def test_a_run_goes_on_with_as_many_threads_as_it_had(tiny, tmp_path, capsys):

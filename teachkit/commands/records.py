@@ -23,10 +23,12 @@ class Records:
 
     def __init__(self, files: Sequence[Path], steps: int, epochs: int, resumed: tuple[int, int] | None = None) -> None:
         self.epochs = epochs
-        self.history = _before(files, *resumed) if resumed else []
-        self._logs = [LogWriter(file) for file in files]
-        for record in self.history:
-            self._write(record)
+        self.history, known = _before(files, *resumed) if resumed else ([], None)
+        # what holds the records so far is only gone on with: killed here, we would leave none
+        self._logs = [LogWriter(file, append=file == known) for file in files]
+        for log in self._logs:
+            for record in self.history if log.path != known else ():
+                log.write(record)
         # disable=None: a bar on a terminal only; in a file it would be thousands of lines
         done = resumed[0] if resumed else 0
         self._bar = tqdm(total=steps * epochs, initial=done, unit="step", disable=None, dynamic_ncols=True, leave=False)
@@ -57,13 +59,13 @@ class Records:
             log.close()
 
 
-def _before(files: Sequence[Path], step: int, epoch: int) -> list[Record]:
-    """The records of the run so far, from the first of its logs that is there."""
+def _before(files: Sequence[Path], step: int, epoch: int) -> tuple[list[Record], Path | None]:
+    """The records of the run so far, and the first of its logs that is there, from which they are."""
     for file in files:
         if file.exists():
             cut_log(file, step, epoch)
-            return read_log(file)
-    return []
+            return read_log(file), file
+    return [], None
 
 
 def _score(value: float) -> str:

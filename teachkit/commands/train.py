@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
+    from teachkit.learn.checkpoint import put_aside
 
     folder = given.pop("save", None)
     settings = Settings(**given)
@@ -45,6 +46,9 @@ def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Traine
     settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
     training.batch_size = settings.batch_size
     trainer = _trainer(settings, training, validation, device, folder)
+    if trainer.saver is not None:
+        put_aside(trainer.saver.folder)  # now, for its log is written from the first step on
+        trainer.saver.continues = True
     records = Records(_log_files(log, folder), len(training), settings.epochs)
     trainer.on_record = records.take
     return trainer, records
@@ -61,6 +65,8 @@ def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Train
             f"a run goes on as it began: only --epochs --until --log --device go with --resume, not {refused}"
         )
     saved = load_run(folder)
+    if "data" not in saved.settings:
+        raise UserError(f"{folder}: this training was not begun by `train`: go on with it where its Trainer was made")
     settings = replace(Settings(**saved.settings), threads=saved.state["machine"]["threads"], **given)
     training, validation = _data(settings, device)
     if training.classes != saved.classes:
@@ -160,7 +166,7 @@ def _draw(trainer: "Trainer", history: list[dict[str, Any]], folder: Path) -> No
     """The curves, and what the averaged weights find in the first pictures of the validation split."""
     from teachkit.watch import plots  # brings matplotlib: not before there is something to draw
 
-    (folder / "curves.png").write_bytes(plots.curves(history).png())
+    _write(folder / "curves.png", plots.curves(history).png())
     data = trainer.validation_data
     batch = data.batch(0, 0)
     images = batch.images[:PICTURES_DRAWN]
@@ -171,5 +177,15 @@ def _draw(trainer: "Trainer", history: list[dict[str, Any]], folder: Path) -> No
         print(f"{folder}: weights, log.jsonl, curves.png")
         return
     grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
-    (folder / "detections.png").write_bytes(grid.png())
+    _write(folder / "detections.png", grid.png())
     print(f"{folder}: weights, log.jsonl, curves.png, detections.png")
+
+
+def _write(file: Path, content: bytes) -> None:
+    """A picture that finds no room does not undo the training."""
+    from teachkit.learn.files import write_whole
+
+    try:
+        write_whole(file, content)
+    except OSError as error:
+        print(f"warning: {file} could not be written ({error.strerror}); the training is not harmed", file=sys.stderr)

@@ -22,6 +22,7 @@ from teachkit.learn.files import clean_stale, flush_folder, write_whole
 LAST, NEW, BEFORE_LAST, BEST = "last.pt", "new_last.pt", "before_last.pt", "best.pt"
 EARLIER = "earlier"
 TO_RESUME = (LAST, NEW, BEFORE_LAST)
+OF_A_RUN = (*TO_RESUME, BEST, "log.jsonl", "curves.png", "detections.png")
 MARK = b"sha256:"
 TRAILER = len(MARK) + 64
 FORMAT = 1
@@ -87,11 +88,12 @@ def save_best(folder: Path, packed: bytes) -> None:
 def put_aside(folder: Path) -> None:
     """A run that was saved here before goes to `earlier/`, where it replaces the one before that."""
     clean_stale(folder)
-    old = [folder / name for name in (BEST, *TO_RESUME) if (folder / name).exists()]
+    old = [folder / name for name in OF_A_RUN if (folder / name).exists()]
     if old:
         (folder / EARLIER).mkdir(exist_ok=True)
-        for name in (BEST, *TO_RESUME):
-            (folder / EARLIER / name).unlink(missing_ok=True)
+        if old[0].name == LAST:  # it goes first: without it a process that was killed has been here before
+            for name in OF_A_RUN:
+                (folder / EARLIER / name).unlink(missing_ok=True)
         for file in old:
             os.replace(file, folder / EARLIER / file.name)
 

@@ -274,6 +274,27 @@ def test_a_new_run_in_the_same_folder_puts_the_earlier_one_aside(make_trainer, s
     assert same(dict(load_model(folder / "earlier", "last", device="cpu")[0].state_dict()), weights)
 
 
+@pytest.mark.parametrize("moved", [1, 2])
+def test_a_kill_while_a_run_is_put_aside_loses_none_of_it(saved, monkeypatch, moved):
+    _, folder = saved
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    calls = []
+
+    def killed(source, target):
+        calls.append(1)
+        if len(calls) > moved:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    real = os.replace
+    with monkeypatch.context() as patch:
+        patch.setattr("teachkit.learn.checkpoint.os.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            put_aside(folder)
+    put_aside(folder)
+    assert {file.name: file.read_bytes() for file in (folder / "earlier").iterdir()} == before
+
+
 def test_a_run_that_is_gone_on_with_keeps_its_files_in_place(make_trainer, saved):
     _, folder = saved
     again = make_trainer(make_batches(2), save_dir=folder)
