@@ -5,6 +5,7 @@ import time
 import weakref
 
 import psutil
+import pynvml
 import pytest
 import torch
 
@@ -41,9 +42,13 @@ def test_on_a_gpu_its_memory_and_load_are_told():
     assert 0 <= found["gpu_percent"] <= 100
 
 
-def test_a_machine_without_nvml_has_a_figure_less(monkeypatch):
+NOT_SUPPORTED = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)  # on a part of a GPU (MIG), for instance
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("pynvml"), RuntimeError("no driver"), NOT_SUPPORTED])
+def test_a_machine_without_nvml_has_a_figure_less(monkeypatch, error):
     def missing(device):
-        raise ModuleNotFoundError("pynvml")
+        raise error
 
     monkeypatch.setattr(torch.cuda, "utilization", missing)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 2**20)
