@@ -123,7 +123,7 @@ def progress_picture(lesson: str, counts: dict[str, tuple[int, int]]) -> Picture
         axes.bar(
             at, one / all_of if all_of else 0, width=0.8, color=PALETTE[0], hatch="//", edgecolor="white", linewidth=0
         )
-        axes.text(at, 1.08, f"{one}/{all_of}" if all_of else "–", ha="center", fontsize=8)
+        axes.text(at, 1.08, f"{one}/{all_of}" if all_of else "–", ha="center", fontsize=9)
     axes.set(
         xticks=range(len(counts)), xticklabels=list(counts), yticks=[], ylim=(0, 1.35), xlim=(-0.6, len(counts) - 0.4)
     )

@@ -155,6 +155,6 @@ class AssignerPlayground(Playground):
                 [one[0] for one in mine], [one[1] for one in mine], [10 + 120 * one[3] for one in mine],
                 color=colour, marker="os^Dv"[place % 5], edgecolors="black",
             )  # fmt: skip
-        write_names(axes, [(box, name, "white") for box, name in zip(boxes, self.objects, strict=True)], 8)
+        write_names(axes, [(box, name, "white") for box, name in zip(boxes, self.objects, strict=True)])
         axes.set_title(f"top-k {self.values['topk']}, alpha {self.values['alpha']:g}, beta {self.values['beta']:g}")
         return picture

@@ -26,9 +26,7 @@ def boxes_with_loss(images: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tens
             draw_box(axes, true_box, "white", dashed=True)
             draw_box(axes, box, PALETTE[5])
         losses = (1 - ciou(predicted, target)).tolist()
-        write_names(
-            axes, [(one, f"{loss:.2f}", "white") for one, loss in zip(predicted.tolist(), losses, strict=True)], 8
-        )
+        write_names(axes, [(one, f"{loss:.2f}", "white") for one, loss in zip(predicted.tolist(), losses, strict=True)])
     return picture
 
 
@@ -56,7 +54,7 @@ def _curves(axes: Axes, truth: Sequence[float], box: Sequence[float], slide: str
             label=f"{name} loss",
         )
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=9)
 
 
 def paths(trails: dict[str, Tensor], truth: Tensor, every: int = 50, size: tuple[int, int] = (128, 128)) -> Picture:
@@ -76,8 +74,8 @@ def paths(trails: dict[str, Tensor], truth: Tensor, every: int = 50, size: tuple
         draw_box(axes, truth.tolist(), "white", dashed=True)
         moved = bool((trail[-1] != trail[0]).any())
         for box, word in ((trail[0], "start" if moved else "start and end"), (trail[-1], "end" if moved else "")):
-            axes.text(box[0].item() + 3, box[3].item() - 3, word, fontsize=8)
-        axes.text(truth[0].item(), truth[1].item() - 3, "truth", fontsize=8)
+            axes.text(box[0].item() + 3, box[3].item() - 3, word, fontsize=9)
+        axes.text(truth[0].item(), truth[1].item() - 3, "truth", fontsize=9)
     return picture
 
 

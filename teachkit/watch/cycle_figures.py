@@ -56,7 +56,7 @@ def training_and_validation(runs: Mapping[str, Sequence[Record]], name: str = "t
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
     handles, labels = losses.get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=len(runs), fontsize=8, frameon=False)
+    picture.legend(handles, labels, loc="outside lower center", ncols=len(runs), fontsize=9, frameon=False)
     return picture
 
 
@@ -117,5 +117,5 @@ def precision_recall(curve: PrecisionRecall, title: str = "", threshold: float |
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05))
     axes.set_title(title, parse_math=False)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower left")
+    axes.legend(fontsize=9, loc="lower left")
     return picture

@@ -153,7 +153,7 @@ class DFLPlayground(Playground):
         axes.bar([one + 0.2 for one in bins], now["shares"], 0.4, color=PALETTE[0])
         axes.axvline(self.values["place"], color=PALETTE[1], linestyle="--")
         axes.plot([now["expected"]], [-0.035], marker="^", color=PALETTE[0], clip_on=False, zorder=5)
-        axes.legend(["true edge", "expected edge", "target (hatched)", "predicted (solid)"], fontsize=8)
+        axes.legend(["true edge", "expected edge", "target (hatched)", "predicted (solid)"], fontsize=9)
         axes.set(
             xlim=(LOW, HIGH), ylim=(0, 1), xticks=list(bins), ylabel="share", xlabel="bin = distance in strides",
             title=f"DFL {now['loss']:.2f} = floor {now['floor']:.2f} + {now['above']:.2f} that can still be learned",

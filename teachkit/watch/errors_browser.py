@@ -181,7 +181,7 @@ class ErrorsBrowser(Gallery):
             curve.plot(line["recall"], line["precision"], color=colour, linestyle=dash, label=label)
             curve.plot(*points[name], color=colour, marker="o", markersize=7, clip_on=False)
         curve.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-        curve.legend(fontsize=8, loc="lower left")
+        curve.legend(fontsize=9, loc="lower left")
         curve.grid(alpha=0.3)
         draw_matrix(table, self.confusion(), self.classes)
         return picture
@@ -195,6 +195,6 @@ def draw_matrix(axes: Any, matrix: np.ndarray, classes: list[str]) -> None:
         if (row, column) != (len(classes), len(classes)):
             axes.text(column, row, str(count), ha="center", va="center", fontsize=9)
     ticks = range(len(classes) + 1)
-    axes.set_xticks(ticks, [*classes, "missed"], fontsize=8, parse_math=False)
-    axes.set_yticks(ticks, [*classes, "nothing"], fontsize=8, parse_math=False)
+    axes.set_xticks(ticks, [*classes, "missed"], fontsize=9, parse_math=False)
+    axes.set_yticks(ticks, [*classes, "nothing"], fontsize=9, parse_math=False)
     axes.set(xlabel="taken for", ylabel="really is")

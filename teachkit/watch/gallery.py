@@ -113,11 +113,11 @@ def draw_tiles(picture: Any, tiles: Sequence[Tile], styles: dict[str, Style], co
         height, width = tile.image.shape[1:]
         axes.imshow(tile.image.permute(1, 2, 0).numpy(), extent=(0, width, height, 0), interpolation="nearest")
         axes.set(xlim=(0, width), ylim=(height, 0))
-        axes.set_title(tile.caption, fontsize=8, parse_math=False)
+        axes.set_title(tile.caption, fontsize=9, parse_math=False)
         for one in sorted(tile.outlines, key=lambda one: one.strong):
             _outline(axes, one, styles[one.style])
         named = [one for one in tile.outlines if one.strong and one.label]
-        write_names(axes, [(one.box, one.label, styles[one.style].colour) for one in named], 7, edge="black")
+        write_names(axes, [(one.box, one.label, styles[one.style].colour) for one in named], edge="black")
 
 
 def _outline(axes: Axes, one: Outline, style: Style) -> None:

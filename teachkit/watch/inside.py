@@ -51,7 +51,7 @@ def decoded(image: Tensor, predictions: Predictions, point: int, title: str = ""
     for (name, end), strides in zip(ends.items(), ((x - x1), (y - y1), (x2 - x), (y2 - y)), strict=True):
         axes.annotate("", end, (x, y), arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.8})
         axes.text(
-            *end, f"{name} {strides / stride:.1f}", fontsize=8, ha="center", va="center",
+            *end, f"{name} {strides / stride:.1f}", fontsize=9, ha="center", va="center",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85},
         )  # fmt: skip
     axes.plot([x], [y], "o", color="white", markeredgecolor="black", markersize=7)
@@ -116,7 +116,7 @@ def threshold_curve(thresholds: Sequence[float], found: Sequence[int], extra: Se
     axes.axhline(objects, color="#55606e", linestyle=":", label=f"objects there are: {objects}")
     axes.set(xlabel="score threshold", ylabel="count", xlim=(0, 1), ylim=(0, 1.25 * objects))
     axes.grid(alpha=0.3)
-    picture.legend(fontsize=8, loc="outside upper center", ncols=3)
+    picture.legend(fontsize=9, loc="outside upper center", ncols=3)
     return picture
 
 
@@ -131,5 +131,5 @@ def floor_bars(moments: Mapping[str, tuple[float, float]]) -> Picture:
     for at, whole in enumerate(wholes):
         axes.text(at, whole + 0.03, f"{whole:.2f}", ha="center", fontsize=9)
     axes.set(ylabel="DFL, nats", ylim=(0, 1.18 * max(wholes)))
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=9)
     return picture

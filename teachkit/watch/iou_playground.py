@@ -221,7 +221,7 @@ class IoUPlayground(Playground):
             ylabel="loss",
             title=f"{MEASURES[key][0]} loss {now['measures'][key]['loss']:.3f}",
         )
-        chart.legend(fontsize=8)
+        chart.legend(fontsize=9)
         return picture
 
     def along(self) -> float:

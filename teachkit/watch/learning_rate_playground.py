@@ -222,13 +222,13 @@ class LearningRatePlayground(Playground):
             if any(value > 0 for line in axes.lines for value in line.get_ydata()):
                 axes.set_yscale("log")
             axes.grid(alpha=0.3)
-        grid[0].legend(title="rate", fontsize=8)
+        grid[0].legend(title="rate", fontsize=9)
         if self.points:
             for name, (colour, dash, _) in LOSSES.items():
                 rates = [point.lr for point in self.points]
                 grid[3].plot(rates, test.curve(name), color=colour, linestyle=dash, label=name)
             grid[3].set(title="range test", xlabel="learning rate", xscale="log", yscale="log")
-            grid[3].legend(fontsize=8)
+            grid[3].legend(fontsize=9)
             grid[3].grid(alpha=0.3)
         return picture
 

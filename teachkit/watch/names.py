@@ -10,13 +10,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-PAD = 1  # points around a name
+SIZE = 9  # points of a name: on a projector, too, 12 px at the least
+PAD = 1  # points around it
 SCORE = re.compile(r" \d?\.\d.*$")  # what goes first where there is no room
 
 
-def write_names(
-    axes: Axes, names: Iterable[tuple[Sequence[float], str, str]], size: float = 7.5, edge: str = "none"
-) -> None:
+def write_names(axes: Axes, names: Iterable[tuple[Sequence[float], str, str]], edge: str = "none") -> None:
     """names: box, xyxy px of the picture; text; colour behind it. The first have the first choice of a place.
 
     The box's colour still tells of what its name has no room for.
@@ -25,7 +24,7 @@ def write_names(
     for box, name, colour in names:
         frame = {"facecolor": colour, "edgecolor": edge, "linewidth": 0.5, "pad": PAD}
         text = axes.text(
-            box[0], box[1], name, fontsize=size, color=_ink_on(colour), bbox=frame, verticalalignment="bottom",
+            box[0], box[1], name, fontsize=SIZE, color=_ink_on(colour), bbox=frame, verticalalignment="bottom",
             clip_on=True, parse_math=False,  # a class may be called "$5"
         )  # fmt: skip
         written.append((text, name, tuple(box)))

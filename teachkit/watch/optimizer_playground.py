@@ -115,7 +115,7 @@ class OptimizerPlayground(Playground):
         axes.plot(*zip(*self.surface.minima, strict=True), "k*", markersize=12, linestyle="none", label="lowest")
         axes.set(xlim=self.surface.x, ylim=self.surface.y, xlabel="weight 1", ylabel="weight 2",
                  title=f"{self.surface.name}, rate {self.values['lr']:g}, {self.values['steps']} steps")  # fmt: skip
-        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
         return picture
 
 

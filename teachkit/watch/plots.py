@@ -95,8 +95,8 @@ def curves(records: Sequence[dict[str, Any]]) -> Picture:
     for axes in (losses, rate):  # a logarithm shows progress that a linear axis squeezes into the floor
         if any(value > 0 for line in axes.lines for value in line.get_ydata()):
             axes.set_yscale("log", nonpositive="mask")  # a loss of 0 has no place there
-    losses.legend(loc="upper right", fontsize=8)
-    scores.legend(loc="lower right", fontsize=8)
+    losses.legend(loc="upper right", fontsize=9)
+    scores.legend(loc="lower right", fontsize=9)
     return picture
 
 

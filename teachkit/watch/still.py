@@ -52,4 +52,4 @@ def _draw_picture(axes: "Axes", lab: Lab, index: int) -> None:
     found = lab.gauges.found[index]
     for x1, y1, x2, y2, *_ in found:
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="#E69F00", linewidth=2))
-    write_names(axes, [(box, f"{lab.classes[int(one)]} {score:.2f}", "#E69F00") for *box, one, score in found], 8)
+    write_names(axes, [(box, f"{lab.classes[int(one)]} {score:.2f}", "#E69F00") for *box, one, score in found])

@@ -63,10 +63,10 @@ def test_the_surest_name_stands_above_its_box_and_one_without_room_is_left_out()
 
 
 def test_a_score_goes_before_a_name_does():
-    picture = Picture(figsize=(0.75, 0.14), alt="", layout=None)
+    picture = Picture(figsize=(1, 0.18), alt="", layout=None)
     axes = picture.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 75), ylim=(14, 0))
-    write_names(axes, [((0, 0, 40, 14), "ball 0.90", "white"), ((50, 0, 75, 14), "ball 0.80", "white")])
+    axes.set(xlim=(0, 100), ylim=(18, 0))
+    write_names(axes, [((0, 0, 40, 18), "ball 0.90", "white"), ((70, 0, 100, 18), "ball 0.80", "white")])
     assert [name for name, _ in places(picture)] == ["ball 0.90", "ball"]
 
 
