@@ -7,7 +7,7 @@ from torch import Tensor
 
 from teachkit.errors import UserError
 from teachkit.learn.guard import NotFiniteError
-from teachkit.learn.parts import give_memory_back, is_out_of_memory
+from teachkit.learn.parts import TOO_SMALL, give_memory_back, is_out_of_memory
 from teachkit.structures import Batch
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _skip(trainer: "Trainer", batch: Batch, error: NotFiniteError) -> None:
 
 def _halve(trainer: "Trainer", batch: Batch) -> None:
     if trainer.parts >= len(batch):
-        raise UserError("out of memory with one picture at a time: choose a smaller image size or a narrower detector")
+        raise UserError(TOO_SMALL)
     trainer.parts *= 2
     size = -(-len(batch) // trainer.parts)
     trainer.tell(

@@ -1,15 +1,19 @@
 """How good the detector is on pictures that it does not train on."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
+from teachkit.errors import UserError
 from teachkit.feed.decode import decode, eval_mode
 from teachkit.learn.guard import LOSSES, NotFiniteError
-from teachkit.structures import Batch, Losses
+from teachkit.learn.parts import TOO_SMALL, give_memory_back, is_out_of_memory, split
+from teachkit.structures import Batch, Detections, Losses
 
 if TYPE_CHECKING:
     from teachkit.scoring import Scores
@@ -28,23 +32,58 @@ def evaluate(
     """Scores, and box, cls, dfl and total as means over the images (none without a criterion); the mode is restored.
 
     None if `stopped` came true between two batches. NotFiniteError if the model's answers are not numbers any more.
+    A batch with NaN in it is left out, one too large for the memory is looked at in parts; a warning tells of both.
     """
     from teachkit.scoring import score  # not before the first epoch has ended
 
-    detections, truths, sums, images = [], [], dict.fromkeys(LOSSES, 0.0), 0
+    detections, truths, sums, images, parts = [], [], dict.fromkeys(LOSSES, 0.0), 0, 1
     with eval_mode(model):
         for batch in data:
             if stopped():
                 return None
-            predictions = model(batch.images)
-            if not (predictions.cls_logits.isfinite().all() and predictions.box_logits.isfinite().all()):
-                raise NotFiniteError({"predictions": math.nan})
-            height, width = batch.images.shape[-2:]
-            detections.append(decode(predictions, (height, width), SCORE_THRESHOLD, IOU_THRESHOLD, LIMIT))
-            truths.append(batch.ground_truth)
-            images += len(batch)
-            if criterion is not None:
-                for name, value in criterion(predictions, batch.ground_truth).items():
-                    sums[name] += value * len(batch)
+            if not is_finite(batch):
+                names = ", ".join(batch.names)
+                warnings.warn(f"pictures or boxes are not finite, left out of the validation: {names}", stacklevel=2)
+                continue
+            looks, parts = in_parts(batch, parts, partial(look, model, criterion))
+            for part, found, losses in looks:
+                detections.append(found)
+                truths.append(part.ground_truth)
+                images += len(part)
+                for name, value in losses.items():
+                    sums[name] += value * len(part)
     means = {name: value / max(1, images) for name, value in sums.items()}
     return score(detections, truths, getattr(data, "classes", None)), means if criterion is not None else {}
+
+
+Look = tuple[Batch, list[Detections], dict[str, float]]
+
+
+def look(model: nn.Module, criterion: Callable[..., Losses] | None, batch: Batch) -> Look:
+    """The batch, what is found on it, and its losses."""
+    predictions = model(batch.images)
+    if not (predictions.cls_logits.isfinite().all() and predictions.box_logits.isfinite().all()):
+        raise NotFiniteError({"predictions": math.nan})
+    height, width = batch.images.shape[-2:]
+    found = decode(predictions, (height, width), SCORE_THRESHOLD, IOU_THRESHOLD, LIMIT)
+    return batch, found, {} if criterion is None else dict(criterion(predictions, batch.ground_truth).items())
+
+
+def in_parts(batch: Batch, parts: int, look_at: Callable[[Batch], Look]) -> tuple[list[Look], int]:
+    """The looks at so many parts of the batch, or at more where the memory is too small; and how many they were."""
+    while True:
+        try:
+            return [look_at(part) for _, part in split(batch, parts)], parts
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            give_memory_back(error)
+        if parts >= len(batch):
+            raise UserError(TOO_SMALL)
+        parts *= 2
+        warnings.warn(f"out of memory: {len(batch)} pictures are now validated in {parts} parts", stacklevel=3)
+
+
+def is_finite(batch: Batch) -> bool:
+    truth = batch.ground_truth
+    return bool(batch.images.isfinite().all() and truth.boxes[truth.mask].isfinite().all())

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from teachkit.errors import UserError
 from teachkit.learn.guard import NotFiniteError
 from teachkit.learn.validation import evaluate
 from teachkit.punish.criterion import Criterion
@@ -62,3 +63,44 @@ def test_a_set_without_pictures_or_objects_has_undefined_scores():
     for data in ([], empty):
         scores, _ = evaluate(tiny_detector(), data)
         assert math.isnan(scores.map)
+
+
+def fails_above(model, room, error):
+    forward = model.forward
+
+    def cramped(images):
+        if len(images) > room:
+            raise error("CUDA out of memory")
+        return forward(images)
+
+    model.forward = cramped
+    return model
+
+
+@pytest.mark.parametrize(("room", "error"), [(4, torch.OutOfMemoryError), (2, MemoryError), (1, RuntimeError)])
+def test_batches_too_large_for_the_memory_are_looked_at_in_parts_with_the_same_scores(room, error):
+    batches = make_batches(2, size=8)
+    expected, _ = evaluate(tiny_detector(), batches, Criterion())
+    with pytest.warns(UserWarning, match=f"8 pictures are now validated in {8 // room} parts"):
+        scores, losses = evaluate(fails_above(tiny_detector(), room, error), batches, Criterion())
+    assert scores.values() == pytest.approx(expected.values(), nan_ok=True)
+    assert all(map(math.isfinite, losses.values()))
+
+
+def test_one_picture_too_large_is_a_clear_error_and_other_errors_stay_what_they_are():
+    with pytest.warns(UserWarning, match="in 2 parts"), pytest.raises(UserError, match="choose a smaller image size"):
+        evaluate(fails_above(tiny_detector(), 0, MemoryError), make_batches(1))
+    with pytest.raises(KeyError):
+        evaluate(fails_above(tiny_detector(), 0, KeyError), make_batches(1))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("part", ["images", "boxes"])
+def test_a_batch_with_nan_in_it_is_named_and_left_out(part, value):
+    batches = make_batches(2)
+    spoilt = batches[0].images if part == "images" else batches[0].ground_truth.boxes
+    spoilt[0, 0, 0] = value
+    expected, sums = evaluate(tiny_detector(), batches[1:], Criterion())
+    with pytest.warns(UserWarning, match="not finite, left out of the validation: picture-0-0.png"):
+        scores, losses = evaluate(tiny_detector(), batches, Criterion())
+    assert (repr(scores), losses) == (repr(expected), sums)
