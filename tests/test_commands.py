@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tqdm import tqdm
 
 from teachkit.__main__ import main
 from teachkit.commands import records
 from teachkit.feed import scenes
+from teachkit.feed.formats import folder as folders
 from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
@@ -470,7 +472,9 @@ def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
 # evaluate and detect
 
 
-def test_evaluate_prints_nothing_but_json(saved, tiny, capsys):
+def test_evaluate_prints_nothing_but_json(saved, tiny, capsys, monkeypatch):
+    # a set so large that reading it takes longer than a bar is held back
+    monkeypatch.setattr(folders, "tqdm", lambda entries, **settings: tqdm(entries, **settings | {"delay": 0}))
     code, out, err = typed(capsys, "evaluate", "--data", tiny, "--split", "val", "--weights", saved, "--json")
 
     def not_json(name):

@@ -132,7 +132,7 @@ def _usable(
 ) -> Iterator[tuple[Entry, Tensor | Path, Tensor, Tensor]]:
     """Entry, picture, boxes, labels of what can be used; adds to problems. kept_bytes: None decodes all pictures."""
     used = 0
-    for entry in tqdm(entries, desc="reading pictures", delay=2, leave=False):
+    for entry in tqdm(entries, desc="reading pictures", delay=2, leave=False, disable=None):
         if not entry.readable:
             problems += entry.problems
             continue

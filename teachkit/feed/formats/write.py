@@ -78,7 +78,9 @@ def _unique_names(examples_by_split: Mapping[str, Examples]) -> dict[str, list[s
 def _write_pictures(examples: Examples, home: Path, names: list[str], split: str) -> list[tuple[int, int]]:
     home.mkdir(parents=True, exist_ok=True)
     sizes = []
-    for index in tqdm(range(len(examples)), desc=f"writing {split}", unit=" pictures", delay=2, leave=False):
+    for index in tqdm(
+        range(len(examples)), desc=f"writing {split}", unit=" pictures", delay=2, leave=False, disable=None
+    ):
         image = examples.image(index)
         sizes.append((image.shape[1], image.shape[2]))
         Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(home / f"{names[index]}.png")
