@@ -1,0 +1,72 @@
+"""What is trained, scored and drawn on a GPU never meets what lies on the processor, and comes out the same."""
+
+import math
+
+import pytest
+import torch
+
+import teachkit as tk
+from teachkit.feed.augment import AugmentSettings
+from teachkit.punish.edges import edges_of
+from teachkit.watch import plots
+from tests import pretended_gpu
+
+pytestmark = pytest.mark.skipif(not pretended_gpu.POSSIBLE, reason="this torch knows no device written in Python")
+STRONG = AugmentSettings(vertical_flip=0.5)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    device = pretended_gpu.register()
+    monkeypatch.setattr(torch, "tensor", pretended_gpu.tensor)
+    with pretended_gpu.Everything():
+        yield device
+
+
+def trained(device, folder, optimizer="adamw", **more):
+    settings = {"batch_size": 4, "image_size": 64, "device": device}
+    training = tk.load_data("shapes", count=16, augment=STRONG, **settings)
+    exam = tk.load_data("shapes", "val", count=8, **settings)
+    records = []
+    model = tk.Detector(4, device=device, widths=(8, 16, 16), neck=16)
+    criterion = tk.Criterion(class_weights=[1, 1, 2, 1])
+    trainer = tk.Trainer(
+        model, criterion, training, exam, optimizer, records.append, save_dir=folder, threads=1, **more
+    )
+    trainer.fit(2)
+    return trainer, exam, records
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_run_on_a_gpu_is_the_one_on_the_processor(gpu, tmp_path, optimizer):
+    there, exam, records = trained(gpu, tmp_path / "there", optimizer)
+    _, _, expected = trained("cpu", tmp_path / "here", optimizer)
+    assert {one.device for one in there.model.parameters()} == {exam.device} == {gpu}
+    totals, same = ([one["total"] for one in run if one["kind"] == "step"] for run in (records, expected))
+    assert totals == pytest.approx(same, rel=1e-4)
+    scores, same = ([one["map50"] for one in run if one["kind"] == "epoch"] for run in (records, expected))
+    assert scores == pytest.approx(same, abs=1e-3)
+    again, _, _ = trained(gpu, None, optimizer)
+    again.load_state_dict(there.state_dict())
+    again.step()
+
+
+def test_what_it_finds_there_is_scored_and_drawn(gpu, tmp_path):
+    trainer, exam, _ = trained(gpu, tmp_path)
+    batch = next(iter(exam))
+    found = trainer.model.detect(batch.images, score_threshold=0)
+    assert found[0].boxes.device == gpu
+    assert 0 <= tk.score(found, batch.ground_truth).map <= 1
+    plots.detection_grid(batch.images, found, exam.classes, batch.ground_truth)
+    with torch.no_grad():
+        assert math.isfinite(edges_of(trainer.model(batch.images), batch.ground_truth).dfl())
+    for browser in (tk.ErrorsBrowser(trainer.model, exam), tk.LabelBrowser(exam, trainer.model)):
+        browser.close()
+
+
+def test_devices_that_meet_would_be_noticed(gpu):
+    there, here = torch.ones(3, device=gpu), torch.ones(3)
+    for mix in (lambda: there + here, lambda: here[there.long()], lambda: torch.cat([there, here]), there.numpy):
+        with pytest.raises((RuntimeError, TypeError), match=r"same device|numpy"):
+            mix()
+    assert (there + here.to(gpu)).sum().item() == 6
