@@ -66,6 +66,12 @@ def area(boxes: Tensor) -> Tensor:
     return _Edges.of(boxes).area
 
 
+def cut(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """What of each box lies in a picture. boxes: [..., 4] xyxy px; size: (height, width) px → [..., 4] px."""
+    height, width = size
+    return boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
+
+
 def _hull_sides(a: _Edges, b: _Edges) -> tuple[Tensor, Tensor]:
     """Width and height of the smallest box around both, [...] px."""
     width = torch.maximum(a.x2, b.x2) - torch.minimum(a.x1, b.x1)

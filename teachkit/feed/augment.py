@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
-from teachkit.boxes import area, sides
+from teachkit.boxes import area, cut, sides
 from teachkit.errors import UserError, whole
 from teachkit.feed.letterbox import GREY
 from teachkit.structures import Batch, GroundTruth
@@ -100,9 +100,8 @@ def colour(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Ten
 
 def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: float) -> GroundTruth:
     """Boxes cut at the frame; objects of which too little is left are taken out of the mask, and their rows are 0."""
-    height, width = image_size
     boxes = ground_truth.boxes
-    clipped = torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height, width, height]))
+    clipped = cut(boxes, image_size)
     across, down = sides(clipped)
     kept = ground_truth.mask & (area(clipped) >= min_visible * area(boxes)) & (torch.minimum(across, down) >= NARROWEST)
     return GroundTruth(clipped * kept[..., None], ground_truth.labels * kept, kept)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
+from teachkit.boxes import cut
+
 GREY = 128
 
 
@@ -41,9 +43,7 @@ class Letterbox:
 
     def undo(self, boxes: Tensor) -> Tensor:
         """[..., 4] px of the canvas → px of the picture, clipped to it."""
-        height, width = self.picture
-        ends = boxes.new_tensor([width, height, width, height])
-        return ((boxes - self._shifts(boxes)) / self._scales(boxes)).clamp(min=0).minimum(ends)
+        return cut((boxes - self._shifts(boxes)) / self._scales(boxes), self.picture)
 
     def _scales(self, like: Tensor) -> Tensor:
         down, across = self.scaled[0] / self.picture[0], self.scaled[1] / self.picture[1]

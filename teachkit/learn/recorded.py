@@ -40,3 +40,9 @@ def detector(name: str = "shapes", device: str = "cpu") -> tuple[Detector, list[
     copy = Detector(**model.settings(), device=device)
     copy.load_state_dict(model.state_dict())
     return copy.eval(), list(classes)
+
+
+def trained_and_untrained() -> tuple[dict[str, Detector], list[str]]:
+    """Two detectors of the built-in shapes by these names, in eval mode, and their classes."""
+    trained, classes = detector("shapes")
+    return {"trained": trained, "untrained": Detector(len(classes), device="cpu").eval()}, classes

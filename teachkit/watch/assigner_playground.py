@@ -1,6 +1,6 @@
 """Who is punished: the anchor points that answer for each object, as top-k, alpha and beta move."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,14 +9,13 @@ from torch import nn
 
 from teachkit.boxes import ciou
 from teachkit.errors import UserError
-from teachkit.feed.detector import Detector
 from teachkit.feed.scenes import make_scenes
-from teachkit.learn.recorded import detector
+from teachkit.learn.recorded import trained_and_untrained
 from teachkit.punish.assigner import TaskAlignedAssigner, candidates
 from teachkit.structures import Assignment, Batch, GroundTruth, Predictions
 from teachkit.watch.frames import png
 from teachkit.watch.names import write_names
-from teachkit.watch.playground import Playground, between, one_of
+from teachkit.watch.playground import Playground, between, one_of, whole
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.widget import front_end
 
@@ -29,12 +28,6 @@ def first_scene() -> tuple[Batch, list[str]]:
     place = next(place for place, boxes in enumerate(scenes.boxes) if len(boxes) >= 3)
     truth = GroundTruth.from_lists([scenes.boxes[place]], [scenes.labels[place]])
     return Batch(scenes.image(place)[None].float() / 255, truth, [scenes.names[place]]), scenes.classes
-
-
-def whole(name: str, low: int, high: int) -> Callable[[Any], int]:
-    """A lever that takes a number and rounds it."""
-    check = between(name, low, high)
-    return lambda value: round(check(value))
 
 
 class AssignerPlayground(Playground):
@@ -60,8 +53,7 @@ class AssignerPlayground(Playground):
         beta: float = 6.0,
     ) -> None:
         if models is None:
-            trained, names = detector("shapes")
-            models = {"trained": trained, "untrained": Detector(len(names), device="cpu").eval()}
+            models, names = trained_and_untrained()
             classes = names if classes is None else classes
         scene, names = first_scene() if batch is None else (batch, list(classes or []))
         boxes, labels = scene.ground_truth.image(0)
@@ -72,7 +64,7 @@ class AssignerPlayground(Playground):
         with torch.no_grad():  # asked once: the levers change who is punished, not what was predicted
             self.predictions: dict[str, Predictions] = {name: one(self.images) for name, one in models.items()}
         self.objects = [f"{place + 1}: {self.classes[int(label)]}" for place, label in enumerate(labels)]
-        self.levers: Mapping[str, Callable[[Any], Any]] = {
+        self.levers = {
             "topk": whole("top-k", 1, 30),
             "alpha": between("alpha", 0, 3),
             "beta": between("beta", 0, 10),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from teachkit.boxes import cut
 from teachkit.errors import UserError
 from teachkit.feed.augment import clip, colour, flip, zoom
 from teachkit.scoring.matching import overlaps
@@ -100,16 +101,13 @@ class AugmentPlayground(Gallery):
         _, boxes, kept = self.changed()
         if self.values["follow"] == "no":
             return self.boxes, torch.ones(len(self.boxes), dtype=torch.bool)
-        height, width = self._size()
-        return torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height, width, height])), kept
+        return cut(boxes, self._size()), kept
 
     def fit(self) -> float:
         """Mean IoU of the labels with where their objects are now, those out of sight left out; NaN if all are."""
         _, true, kept = self.changed()
-        height, width = self._size()
-        inside = torch.minimum(true.clamp(min=0), true.new_tensor([width, height, width, height]))
         given, _ = self.labels_now()
-        pairs = overlaps(given[kept].double().numpy(), inside[kept].double().numpy())
+        pairs = overlaps(given[kept].double().numpy(), cut(true, self._size())[kept].double().numpy())
         return float(pairs.mean()) if len(pairs) else float("nan")
 
     def tiles(self) -> list[Tile]:

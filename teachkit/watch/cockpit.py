@@ -15,7 +15,6 @@ from teachkit.watch.notebook import replace_widget_of_this_cell, stop_on_interru
 from teachkit.watch.painter import Painter
 from teachkit.watch.presets import PRESETS
 from teachkit.watch.start_up import build_lab
-from teachkit.watch.still import still_of
 from teachkit.watch.widget import Widget, front_end
 from teachkit.watch.worker import Worker, stop_running
 
@@ -205,6 +204,8 @@ class Cockpit(Widget):
         return (self.lab.trouble, "warn") if self.lab.trouble else (self.lab.news, "info")
 
     def still(self) -> bytes:
+        from teachkit.watch.still import still_of  # brings matplotlib: half a second, and only a shown widget needs it
+
         return still_of(self.lab)
 
 

@@ -1,6 +1,5 @@
 """Pictures side by side with boxes outlined on them: what the browsers of errors and of labels, and others, share."""
 
-import io
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,6 @@ from typing import Any, ClassVar
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from PIL import Image
 from torch import Tensor
 
 from teachkit.watch.names import write_names
@@ -86,11 +84,7 @@ class Gallery(Playground):
         self.post("numbers", self.numbers() | shown | {"tiles": [_told(tile) for tile in tiles]}, pictures)
 
     def still(self) -> bytes:
-        """A palette of 256 colours keeps a page of photographs a third as large."""
-        buffer = io.BytesIO()
-        with Image.open(io.BytesIO(self.figure().png())) as picture:
-            picture.convert("RGB").quantize(256).save(buffer, format="png", optimize=True)
-        return buffer.getvalue()
+        return self.figure().few_colours(256)
 
     def close(self) -> None:
         self._sent = None

@@ -1,7 +1,7 @@
 """One predicted box over one true box: the IoU family, its losses, and what each loss would do to every edge."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -108,7 +108,7 @@ class IoUPlayground(Playground):
         self.picture = None if picture is None else picture.detach().cpu().clamp(0, 1)
         self.size = CANVAS if picture is None else (picture.shape[1], picture.shape[2])
         self.truth = torch.tensor(box_within(self.size)(truth), dtype=torch.float64)
-        self.levers: Mapping[str, Callable[[Any], Any]] = {
+        self.levers = {
             "predicted": box_within(self.size),
             "measure": one_of("measure", MEASURES),
             "slide": one_of("slide", SLIDES),

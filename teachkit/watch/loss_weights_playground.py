@@ -1,7 +1,7 @@
 """A frozen batch and three loss weights: the raw losses stay, what is added up moves, and so does who pulls."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import load_data
 from teachkit.learn.gradient_share import GradientShare, gradient_share, statistics_kept
-from teachkit.learn.recorded import detector
+from teachkit.learn.recorded import trained_and_untrained
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import LOSS_NAMES, Batch, Losses, LossWeights
 from teachkit.watch.playground import Playground, between, one_of
@@ -60,8 +60,7 @@ class LossWeightsPlayground(Playground):
         **values: Any,
     ) -> None:
         if models is None:
-            trained, names = detector("shapes")
-            models = {"trained": trained, "untrained": Detector(len(names), device="cpu").eval()}
+            models, _ = trained_and_untrained()
         if not models:
             raise UserError("give at least one detector")
         if batch is None:
@@ -69,7 +68,7 @@ class LossWeightsPlayground(Playground):
         self.batch, self.criterion = batch, Criterion() if criterion is None else criterion
         self.measured = {name: measure(one, self.criterion, batch) for name, one in models.items()}
         weights = {name: between(name, 0, LARGEST) for name in LOSS_NAMES}
-        self.levers: Mapping[str, Callable[[Any], Any]] = {**weights, "model": one_of("model", list(models))}
+        self.levers = {**weights, "model": one_of("model", list(models))}
         super().__init__(**(USUAL.as_dict() | {"model": next(iter(models))} | values))
 
     @property

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from teachkit.learn.surfaces import RULES, SURFACES, Point, Surface, path
-from teachkit.watch.playground import Playground, between, one_of
+from teachkit.watch.playground import Playground, between, one_of, whole
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.widget import front_end
 
@@ -21,10 +21,6 @@ STYLES = {
     "uncorrected": (PALETTE[3], ":", "o", "U"),
     "adamw": (PALETTE[7], (0, (8, 3, 2, 3)), "s", "W"),
 }
-
-
-def whole_steps(value: Any) -> int:
-    return round(between("steps", 1, MOST_STEPS)(value))
 
 
 class OptimizerPlayground(Playground):
@@ -47,7 +43,7 @@ class OptimizerPlayground(Playground):
         "beta1": between("beta1", 0, 0.99),
         "beta2": between("beta2", 0, 0.9999),
         "decay": between("decay", 0, 1),
-        "steps": whole_steps,
+        "steps": whole("steps", 1, MOST_STEPS),
     }
 
     def __init__(self, surface: str = "bowl", **values: Any) -> None:

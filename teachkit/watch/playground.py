@@ -92,6 +92,12 @@ def between(name: str, low: float, high: float) -> Callable[[Any], float]:
     return check
 
 
+def whole(name: str, low: int, high: int) -> Callable[[Any], int]:
+    """A lever that takes a number as `between` does, and rounds it."""
+    check = between(name, low, high)
+    return lambda value: round(check(value))
+
+
 def one_of(name: str, choices: Mapping[str, Any] | list[str]) -> Callable[[Any], str]:
     """A lever that takes one of the named choices."""
 

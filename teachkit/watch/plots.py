@@ -36,9 +36,9 @@ class Picture(Figure):
         super().__init__(*args, layout=layout, **settings)
         self.alt, self.photo = alt, photo
 
-    def png(self, dpi: float | str = "figure") -> bytes:
+    def png(self) -> bytes:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=dpi)
+        self.savefig(buffer, format="png")
         return buffer.getvalue()
 
     def jpeg(self) -> bytes:
@@ -46,14 +46,16 @@ class Picture(Figure):
         self.savefig(buffer, format="jpeg", pil_kwargs={"quality": 85})
         return buffer.getvalue()
 
-    def stored(self) -> bytes:
-        """The PNG that a notebook keeps. A chart needs no more than 128 colours, which take a quarter of the room."""
-        if any(axes.images for axes in self.axes):
-            return self.png()
+    def few_colours(self, count: int) -> bytes:
+        """A PNG with a palette, which takes a third or a quarter of the room."""
         buffer = io.BytesIO()
         with Image.open(io.BytesIO(self.png())) as image:
-            image.convert("RGB").quantize(128).save(buffer, format="png", optimize=True)
+            image.convert("RGB").quantize(count).save(buffer, format="png", optimize=True)
         return buffer.getvalue()
+
+    def stored(self) -> bytes:
+        """The PNG that a notebook keeps. A chart needs no more than 128 colours."""
+        return self.png() if any(axes.images for axes in self.axes) else self.few_colours(128)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         """The picture, and the same words on every machine for a page that cannot show it."""

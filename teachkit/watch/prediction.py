@@ -1,5 +1,6 @@
 """A question before the answer: what will happen? The result stays hidden until the student has committed to one."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -90,8 +91,6 @@ class Prediction(Playground):
             )
 
     def figure(self) -> Picture:
-        import textwrap
-
         lines = textwrap.wrap(self.question, 88)
         for letter, choice in zip(LETTERS, self.choices, strict=False):
             lines += textwrap.wrap(choice, 84, initial_indent=f"○  {letter})  ", subsequent_indent="        ")

@@ -8,12 +8,13 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.learn.files import write_whole
+from teachkit.learn.log import as_json
 from teachkit.structures import Batch
 from teachkit.watch.frames import png
 from teachkit.watch.lab import Lab
 from teachkit.watch.recording import VALIDATION, Recording, endless_story, find_pictures, open_run
 from teachkit.watch.story import Curve
-from teachkit.watch.widget import front_end, jsonable
+from teachkit.watch.widget import front_end
 
 LARGEST = 5 * 10**6  # bytes of the file
 DIGITS = 6  # of the numbers, where all of theirs would make the file too large
@@ -113,7 +114,7 @@ def content_of(told: Recording) -> dict[str, Any]:
 
 
 def _page(told: Recording, digits: int | None) -> bytes:
-    content = jsonable(content_of(told))
+    content = as_json(content_of(told))
     if digits is not None:
         content = _rounded(content, digits)
     # No "<" stays in the data: a class called "</script>" must not end it. In JSON the escape means the same letter.

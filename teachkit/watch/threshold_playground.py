@@ -1,6 +1,6 @@
 """How sure must a detector be before its answer counts? The score threshold on real pictures, with a real detector."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,9 +8,8 @@ from torch import nn
 
 from teachkit.errors import UserError
 from teachkit.feed.decode import decode
-from teachkit.feed.detector import Detector
 from teachkit.feed.loader import load_data
-from teachkit.learn.recorded import detector
+from teachkit.learn.recorded import trained_and_untrained
 from teachkit.scoring import objects_found
 from teachkit.structures import Batch, Detections, Predictions
 from teachkit.watch.frames import png
@@ -48,8 +47,7 @@ class ThresholdPlayground(Playground):
         nms: bool = False,
     ) -> None:
         if models is None:
-            trained, names = detector("shapes")
-            models = {"trained": trained, "untrained": Detector(len(names), device="cpu").eval()}
+            models, names = trained_and_untrained()
             classes = names if classes is None else classes
         if not models:
             raise UserError("give at least one detector")
@@ -59,7 +57,7 @@ class ThresholdPlayground(Playground):
         count = next(iter(self.predictions.values())).scores.shape[-1]
         self.classes = [str(one) for one in classes] if classes is not None else [f"class {n}" for n in range(count)]
         self.nms = nms
-        self.levers: Mapping[str, Callable[[Any], Any]] = {
+        self.levers = {
             "threshold": between("threshold", 0, 1),
             "overlap": between("overlap", 0, 1),
             "model": one_of("model", list(models)),

@@ -1,7 +1,6 @@
 """The base of every widget: a front end of plain JavaScript files, messages both ways, and a still twin."""
 
 import base64
-import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import anywidget
 
 from teachkit.errors import UserError
+from teachkit.learn.log import as_json
 
 HERE = Path(__file__).parent
 
@@ -18,17 +18,6 @@ HERE = Path(__file__).parent
 def front_end(*names: str) -> str:
     """The files one after another: one ES module or one style sheet, so that nothing is fetched by the browser."""
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
-
-
-def jsonable(value: Any) -> Any:
-    """The same value with NaN and infinities as None: JSON has no word for them."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: jsonable(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(one) for one in value]
-    return value
 
 
 class Widget(anywidget.AnyWidget):
@@ -59,7 +48,7 @@ class Widget(anywidget.AnyWidget):
     def post(self, kind: str, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         """Sends one message to every view, from any thread."""
         if self.comm is not None:
-            self.send(jsonable({"kind": kind, "ack": self.asked, **content}), buffers)
+            self.send(as_json({"kind": kind, "ack": self.asked, **content}), buffers)
 
     def refuse(self, message: str) -> None:
         """A value was refused; the old one stays."""

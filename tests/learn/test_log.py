@@ -11,7 +11,7 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_run
-from teachkit.learn.log import LogWriter, cut_log, read_log
+from teachkit.learn.log import LogWriter, as_json, cut_log, read_log
 from tests.learn.tiny import make_batches, without_times
 
 RECORDS = [
@@ -40,6 +40,12 @@ def test_what_is_no_number_becomes_null_and_valid_json(tmp_path, value):
 
     line = json.loads((tmp_path / "log").read_text(), parse_constant=refuse)
     assert line == {"kind": "step", "box": None, "weights": {"box": None}, "list": [None, 1.5]}
+
+
+def test_not_a_number_becomes_none_at_any_depth():
+    assert as_json({"a": [1.0, float("nan")], "b": (float("inf"), {"c": -float("inf")}), "d": "nan"}) == {
+        "a": [1.0, None], "b": [None, {"c": None}], "d": "nan",
+    }  # fmt: skip
 
 
 def test_a_record_comes_back_as_it_was(tmp_path):
