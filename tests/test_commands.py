@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from teachkit.__main__ import main
 from teachkit.commands import records
 from teachkit.feed import scenes
-from teachkit.feed.formats import folder as folders
-from teachkit.feed.formats import write_folder
+from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.defaults import Settings, detector_for, vertical_flip_for, weight_decay_for
 from teachkit.learn.files import write_whole
 from teachkit.learn.log import LogWriter, read_log
+from teachkit.structures import Detections
+from tests.feed.folders import FORMS, json_lines, write, xml
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1"]
@@ -474,7 +474,8 @@ def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
 
 def test_evaluate_prints_nothing_but_json(saved, tiny, capsys, monkeypatch):
     # a set so large that reading it takes longer than a bar is held back
-    monkeypatch.setattr(folders, "tqdm", lambda entries, **settings: tqdm(entries, **settings | {"delay": 0}))
+    monkeypatch.setattr(progress, "DELAY", 0)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # loaded by neighbouring tests
     code, out, err = typed(capsys, "evaluate", "--data", tiny, "--split", "val", "--weights", saved, "--json")
 
     def not_json(name):
@@ -498,6 +499,47 @@ def test_evaluate_prints_a_row_for_each_class(saved, tiny, capsys):
     assert code == 0
     rows = [line.split()[0] for line in out.splitlines()[2:]]
     assert rows == ["all", *load_data(tiny, "test").classes]
+
+
+NASTY = ["\x1b[31mred\x1b]0;mine\x07", "two\nlines", "left\u202eright", "$\\frac$ <b>"]
+
+
+def test_a_name_that_would_move_the_cursor_is_spelt_out(tiny, tmp_path, monkeypatch, capsys):
+    data = shutil.copytree(tiny, tmp_path / "data")
+    (data / "data.yaml").write_text(
+        f"train: images/train\nval: images/val\nnames: {json.dumps([*NASTY, *map(str, range(9))])}\n"
+    )
+    assert typed(capsys, "train", "--data", data, "--epochs", 1, "--save", tmp_path / "run", *SMALL)[0] == 0
+    out = typed(capsys, "evaluate", "--data", data, "--split", "val", "--weights", tmp_path / "run")[1]
+    assert "\\x1b[31mred" in out
+    monkeypatch.setattr("teachkit.commands.detect._find", lambda *_: Detections(*found))
+    found = torch.tensor([[1.0, 1, 9, 9]] * 4), torch.ones(4), torch.arange(4)
+    picture = next((data / "images" / "val").iterdir())
+    told = typed(capsys, "detect", picture, "--weights", tmp_path / "run", "--out", tmp_path / "out")[1]
+    for line in [*out.splitlines(), *told.splitlines()]:
+        assert line.isprintable()
+    assert len(told.splitlines()) == 1
+    result = typed(capsys, "data", "check", "no\x1b[31mfolder")
+    assert_a_mistake(result, "no\\x1b[31mfolder")
+
+
+@pytest.mark.parametrize("form", ["voc", "coco"])
+def test_a_set_without_classes_is_a_mistake_that_names_it(form, tmp_path, capsys):
+    data = FORMS[form](tmp_path / "data")
+    for file in data.rglob("*.xml"):
+        write(file, xml([]))
+    for file in data.rglob("*.json"):
+        write(file, json_lines(json.loads(file.read_text()) | {"categories": [], "annotations": []}))
+    assert_a_mistake(typed(capsys, "train", "--data", data, *SMALL), data, "has no classes")
+
+
+def test_an_export_that_finds_no_room_names_the_folder(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")  # as Pillow raises it: without the name of the file
+
+    monkeypatch.setattr("teachkit.feed.formats.write._write_pictures", full)
+    monkeypatch.setattr(scenes, "COUNTS", {"train": 2})
+    assert_a_mistake(typed(capsys, "data", "export", "shapes", tmp_path / "out", "--format", "yolo"), tmp_path, "room")
 
 
 def test_evaluate_refuses_a_set_of_other_classes(saved, tmp_path, capsys):

@@ -1,7 +1,7 @@
 """COCO: one JSON a split with images, annotations and categories; boxes x y width height in pixels.
 
 The split is named by the file (annotations/instances_val2017.json) or by its folder (valid/_annotations.coco.json).
-Category ids become labels 0 … C − 1 in order of id. Lin et al. 2014, arXiv 1405.0312.
+Category ids become labels 0 … C − 1 in order of id. cocodataset.org, "Data format".
 """
 
 import posixpath

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor
-from tqdm import tqdm
 
 from teachkit.errors import UserError
 from teachkit.feed.examples import Examples, Problem
 from teachkit.feed.formats import coco, voc, yolo
 from teachkit.feed.formats.entry import BrokenFileError, Contents, Entry, files_in, same_split
 from teachkit.feed.formats.objects import objects_of
+from teachkit.feed.formats.progress import watched
 from teachkit.feed.pictures import PictureError, picture_size, read_picture
 
 READERS = (coco, voc, yolo)  # the clearest mark first: a JSON with the three lists is COCO, whatever lies beside it
@@ -132,7 +132,7 @@ def _usable(
 ) -> Iterator[tuple[Entry, Tensor | Path, Tensor, Tensor]]:
     """Entry, picture, boxes, labels of what can be used; adds to problems. kept_bytes: None decodes all pictures."""
     used = 0
-    for entry in tqdm(entries, desc="reading pictures", delay=2, leave=False, disable=None):
+    for entry in watched(entries, "reading"):
         if not entry.readable:
             problems += entry.problems
             continue

@@ -1,7 +1,7 @@
 """Pascal VOC: one XML a picture, boxes xmin ymin xmax ymax in pixels, taken as they stand.
 
 Annotations/*.xml with JPEGImages/ and ImageSets/Main/<split>.txt; or XML and pictures side by side, in one folder or in
-one for each split. Everingham et al. 2010, The Pascal Visual Object Classes Challenge.
+one for each split. Everingham and Winn 2010, VOC2010 Development Kit.
 """
 
 import re

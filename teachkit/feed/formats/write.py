@@ -11,10 +11,10 @@ import torch
 import yaml
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from teachkit.errors import UserError
 from teachkit.feed.examples import Examples
+from teachkit.feed.formats.progress import watched
 
 PICTURES = {"voc": "JPEGImages", "coco": "images/{split}", "yolo": "images/{split}"}
 
@@ -78,9 +78,7 @@ def _unique_names(examples_by_split: Mapping[str, Examples]) -> dict[str, list[s
 def _write_pictures(examples: Examples, home: Path, names: list[str], split: str) -> list[tuple[int, int]]:
     home.mkdir(parents=True, exist_ok=True)
     sizes = []
-    for index in tqdm(
-        range(len(examples)), desc=f"writing {split}", unit=" pictures", delay=2, leave=False, disable=None
-    ):
+    for index in watched(range(len(examples)), f"writing {split}"):
         image = examples.image(index)
         sizes.append((image.shape[1], image.shape[2]))
         Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(home / f"{names[index]}.png")

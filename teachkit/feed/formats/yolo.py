@@ -1,7 +1,7 @@
 """YOLO: one text file a picture, a line `class cx cy width height` for each object, in fractions of the sides.
 
 data.yaml names the classes and the pictures of each split; or images/ stands beside labels/, split by folders in or
-above them; or pictures and text files lie side by side. Darknet's form: Redmon et al. 2016, arXiv 1506.02640.
+above them; or pictures and text files lie side by side. Darknet's form: its scripts/voc_label.py.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,0 +1,17 @@
+"""A bar for what may take longer than two seconds: where somebody looks, that is on a terminal and in a notebook."""
+
+import sys
+from collections.abc import Iterable
+from typing import TypeVar
+
+from tqdm.auto import tqdm
+
+Item = TypeVar("Item")
+DELAY = 2.0  # s
+
+
+def watched(items: Iterable[Item], what: str) -> Iterable[Item]:
+    """The same items. Where a program or a file takes what is printed, it gets nothing more than that."""
+    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        return items
+    return tqdm(items, desc=what, unit=" pictures", delay=DELAY, leave=False)
