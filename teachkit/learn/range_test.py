@@ -1,6 +1,7 @@
 """The learning-rate range test: the rate grows from step to step until the losses blow up, on a copy of the training.
 
-Smith 2017, arXiv 1506.01186, section 3.3. What he draws is accuracy; here each of the three losses has its curve.
+Smith 2017, arXiv 1506.01186, section 3.3. He raises the rate evenly and draws the accuracy; here the
+rate grows by the same factor each time, and each of the three losses has its curve.
 """
 
 import copy

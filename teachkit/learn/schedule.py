@@ -48,7 +48,7 @@ def steps(step: int, total: int | None, warmup: int) -> float:
 
 
 def one_cycle(step: int, total: int | None, warmup: int) -> float:
-    """Up for three tenths of the run, then down to almost nothing. Smith and Topin 2017, arXiv 1708.07120.
+    """Up for three tenths of the run, then down to almost nothing. After Smith and Topin 2017, arXiv 1708.07120.
 
     Its rise is its warm-up; where no end is known it rises over `warmup` steps and stays up.
     """

@@ -28,8 +28,8 @@ def search(
     {"kind": "trial", "number", "lr", "box", "cls", "dfl", "marks" (objects found after each pass of 16 steps),
     "found", "objects", "state": "complete" | "pruned" | "diverged"}. weights: False searches the rate alone.
     Optuna (Akiba et al. 2019, arXiv 1907.10902) proposes by TPE (Bergstra et al. 2011), and prunes what is below the
-    median of earlier trials after the same pass (Golovin et al. 2017). Ctrl-C ends it. UserError if a number is out of
-    range.
+    median of earlier trials after the same pass (after Golovin et al. 2017). Ctrl-C ends it. UserError if a number
+    is out of range.
     """
     for name, value, least in (("trials", trials, 1), ("steps", steps, 1), ("seed", seed, 0)):
         whole(f"{name} of a search", value, least)

@@ -65,6 +65,6 @@ def adamw_step(
 ) -> tuple[T, T, T]:
     """→ w, m, v. Adam on a weight that first shrinks by the share lr · decay, past both averages.
 
-    Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2.
+    Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2; there lr has no part in the decay, in torch it has.
     """
     return adam_step(w - lr * decay * w, g, m, v, t, lr, beta1, beta2, eps)

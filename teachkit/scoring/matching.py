@@ -1,7 +1,7 @@
 """Which detection has found which true object.
 
 Best score first, each detection claims one true object of its class that is still free: the one it overlaps most, if by
-enough. As COCO does it (Lin et al. 2014, arXiv 1405.0312). N detections, G true objects, T overlap thresholds.
+enough. As pycocotools does it, COCO's own code. N detections, G true objects, T overlap thresholds.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Precision, recall and what is made of them: AP for a class, mAP for all.
 
-Read at 101 recalls as COCO does (Lin et al. 2014, arXiv 1405.0312). N detections of a class; G true objects.
+Read at 101 recalls, as COCO does: cocodataset.org, "Detection evaluation", and its code, pycocotools. N detections of a
+class; G true objects.
 """
 
 import math
@@ -16,6 +17,7 @@ from teachkit.scoring.matching import Floats, Objects, PerImage, Truths, best_fi
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 MOST_PER_CLASS_AND_IMAGE = 100
+MOST_NAMELESS = 10_000  # classes; with more, the scores of those that no object has would fill the memory
 
 
 class PrecisionRecall(NamedTuple):
@@ -119,6 +121,8 @@ def _class_names(found: Objects, truths: Objects, classes: Sequence[str] | None)
     count = int(labels.max(initial=-1)) + 1 if classes is None else len(classes)
     if len(labels) and not 0 <= labels.min() <= labels.max() < count:
         raise ValueError(f"labels {labels.min()} … {labels.max()}, but there are {count} classes: 0 … {count - 1}")
+    if classes is None and count > MOST_NAMELESS:
+        raise ValueError(f"a label of {count - 1} is hardly meant: hand over the names of the classes")
     return [str(label) for label in range(count)] if classes is None else list(classes)
 
 
