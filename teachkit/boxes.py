@@ -131,7 +131,7 @@ def shape_gap(a: Tensor, b: Tensor) -> Tensor:
 def ciou(a: Tensor, b: Tensor) -> Tensor:
     """Complete IoU. a, b: [..., 4] xyxy px → [...] in −1.5…1. Zheng et al. 2020, arXiv 1911.08287, eq. 10.
 
-    The trade-off alpha is a constant for the gradient, as in the paper (section "CIoU loss").
+    The trade-off alpha is a constant for the gradient, as in torchvision; the paper gives the slope of v alone, eq. 12.
     """
     edges_a, edges_b = _Edges.of(a), _Edges.of(b)
     overlap = _iou(edges_a, edges_b)
