@@ -182,6 +182,26 @@ def test_a_split_asked_for_by_its_own_name_is_that_one(tmp_path: Path) -> None:
     assert_holds(read_folder(tmp_path, "val"), SPLITS["val"])
 
 
+def test_voc_lists_may_lie_in_imagesets_itself(tmp_path: Path) -> None:
+    lists = voc(tmp_path) / "ImageSets"
+    for file in (lists / "Main").iterdir():
+        file.rename(lists / file.name)
+    (lists / "Main").rmdir()
+    for split, stems in SPLITS.items():
+        assert_holds(read_folder(tmp_path, split), stems)
+
+
+def test_a_voc_list_of_what_was_not_divided_is_divided(tmp_path: Path) -> None:
+    lists = voc(tmp_path) / "ImageSets" / "Main"
+    stems = [stem for split in SPLITS.values() for stem in split]
+    for file in lists.iterdir():
+        file.unlink()
+    write(lists / "default.txt", "\n".join(stems) + "\n")
+    assert split_names(tmp_path) == ["train", "val"]
+    assert len(read_folder(tmp_path, "train")) + len(read_folder(tmp_path, "val")) == len(stems)
+    assert check(tmp_path) == []
+
+
 def test_lists_of_one_class_are_no_splits(tmp_path: Path) -> None:
     voc(tmp_path)
     write(tmp_path / "ImageSets" / "Main" / "cat_train.txt", "a  1\nb -1\nc  0\n")

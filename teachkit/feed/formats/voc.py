@@ -13,7 +13,7 @@ from teachkit.feed.formats.entry import SPLITS, Contents, Entry, class_list, is_
 from teachkit.feed.formats.voc_xml import read_xml
 
 PICTURE_FOLDERS = ("JPEGImages", "images", "Images")
-LISTS = PurePosixPath("ImageSets/Main")
+LISTS = (PurePosixPath("ImageSets/Main"), PurePosixPath("ImageSets"))  # some leave Main out
 
 
 def read(folder: Path, files: Mapping[PurePosixPath, Path]) -> Contents | None:
@@ -71,7 +71,7 @@ def _read_devkit(folder: Path, files: Mapping[PurePosixPath, Path], contents: Co
     )
     listed: set[str] = set()
     for name, path in files.items():
-        if name.parent == LISTS and name.suffix == ".txt" and not _is_list_of_one_class(path, pairs):
+        if name.parent in LISTS and name.suffix == ".txt" and not _is_list_of_one_class(path, pairs):
             stems, problems = _listed(path, pairs)
             listed.update(stems)
             contents.splits[name.stem], more = pairs.entries(stems)
@@ -80,6 +80,9 @@ def _read_devkit(folder: Path, files: Mapping[PurePosixPath, Path], contents: Co
     contents.problems[""] += problems
     if not contents.splits:
         contents.splits[""] = rest
+    if list(contents.splits) == ["default"]:  # CVAT's name for what was not divided
+        contents.splits = {"": contents.splits["default"]}
+        contents.problems[""] += contents.problems.pop("default")
 
 
 def _by_stem(pictures: Mapping[PurePosixPath, Path], problems: list[Problem]) -> dict[str, Path]:
