@@ -1,7 +1,8 @@
 """Other views of the same scenes: flipped, shifted and zoomed, in another light. Boxes follow.
 
-Whole batches at once, on whatever device they are: torchvision's transforms.v2 draws once for all images of
-a call; called for each of 16 of 128 × 128 px it takes four times as long to zoom. Random numbers are drawn on the processor: every device sees the same.
+Whole batches at once, on whatever device they are: torchvision's transforms.v2 draws once for all images of a call, and
+called for each of 16 of 128 × 128 px it zooms four times as long. Random numbers are drawn on the processor: every
+device sees the same.
 """
 
 from dataclasses import dataclass, replace
