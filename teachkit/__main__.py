@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, one_line
 
 METRICS = ("map", "map50", "map75")
 NEED_TORCH = ("train", "evaluate", "detect")
@@ -181,11 +181,11 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """One line, past a progress bar and without the line of our code that Python would add."""
     from tqdm import tqdm
 
-    tqdm.write(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    tqdm.write(one_line(f"warning: {' '.join(str(message).split())}"), file=sys.stderr)
 
 
 def _mistake(command: str, message: str) -> int:
-    print(f"python -m teachkit {command}: {' '.join(message.split())}", file=sys.stderr)
+    print(one_line(f"python -m teachkit {command}: {' '.join(message.split())}"), file=sys.stderr)
     return 2
 
 

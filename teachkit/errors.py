@@ -7,6 +7,11 @@ class UserError(ValueError):
     """Printed as one line on stderr by the command line, which then exits with 2."""
 
 
+def one_line(text: object) -> str:
+    """What would break the line, or move the cursor of a terminal, is spelt out: a file or a class may be called so."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
+
+
 def whole(name: str, value: object, least: int) -> int:
     """The value, if it is a whole number from `least` on, NumPy's too; else UserError."""
     try:

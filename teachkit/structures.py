@@ -42,6 +42,8 @@ class GroundTruth:
             count = len(its_boxes)
             if len(its_labels) != count:  # one label would be spread over all the boxes
                 raise ValueError(f"image {image} has {count} boxes but {len(its_labels)} labels")
+            if its_labels.is_floating_point() and not torch.equal(its_labels, its_labels.long().to(its_labels)):
+                raise ValueError(f"image {image} has labels that are no whole numbers: {its_labels.tolist()}")
             packed.boxes[image, :count] = its_boxes.reshape(-1, 4)
             packed.labels[image, :count] = its_labels
             packed.mask[image, :count] = True

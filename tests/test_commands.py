@@ -504,6 +504,7 @@ def test_evaluate_prints_a_row_for_each_class(saved, tiny, capsys):
 NASTY = ["\x1b[31mred\x1b]0;mine\x07", "two\nlines", "left\u202eright", "$\\frac$ <b>"]
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")  # of no font
 def test_a_name_that_would_move_the_cursor_is_spelt_out(tiny, tmp_path, monkeypatch, capsys):
     data = shutil.copytree(tiny, tmp_path / "data")
     (data / "data.yaml").write_text(

@@ -58,6 +58,13 @@ def test_images_without_objects_have_no_rows(images):
     assert not images or truth.image(0)[0].shape == (0, 4)
 
 
+@pytest.mark.parametrize("labels", [[0.5, 1.0], [1.0, math.nan], [math.inf, 0.0], [2.0, -0.1]])
+def test_labels_are_whole_numbers(labels):
+    with pytest.raises(ValueError, match="image 0 has labels that are no whole numbers"):
+        GroundTruth.from_lists([torch.zeros(2, 4)], [torch.tensor(labels)])
+    assert GroundTruth.from_lists([torch.zeros(2, 4)], [torch.tensor([2.0, 0.0])]).labels.tolist() == [[2, 0]]
+
+
 def test_as_many_boxes_as_labels_are_needed():
     one_label = torch.zeros(1, dtype=torch.int64)
     with pytest.raises(ValueError, match="image 1 has 2 boxes but 1 labels"):

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from teachkit.errors import UserError
+
 
 def run(arguments: argparse.Namespace) -> int:
     return {"check": _check, "export": _export, "get": _get}[arguments.action](arguments)
@@ -25,7 +27,12 @@ def _export(arguments: argparse.Namespace) -> int:
     from teachkit.feed.scenes import COUNTS, make_scenes
 
     splits = {split: make_scenes(split=split) for split in COUNTS}
-    write_folder(splits, arguments.out, arguments.format)
+    try:
+        write_folder(splits, arguments.out, arguments.format)
+    except OSError as error:
+        raise UserError(
+            f"{arguments.out}: cannot be written ({error.strerror}); make room, remove what is there, do it again"
+        ) from None
     pictures = ", ".join(f"{len(examples)} {split}" for split, examples in splits.items())
     print(f"{arguments.out}: {pictures} pictures in {arguments.format.upper()} form")
     return 0

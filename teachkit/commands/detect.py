@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             image = read_picture(source)
         except PictureError as error:
-            print(error, file=sys.stderr)
+            print(one_line(error), file=sys.stderr)
             failed = True
             continue
         found = _find(model, image, size)
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         names = ", ".join(
             f"{classes[label]} {score:.2f}" for label, score in zip(found.labels, found.scores, strict=True)
         )
-        print(f"{target}: {names or 'nothing found'}")
+        print(one_line(f"{target}: {names or 'nothing found'}"))
     return 2 if failed else 0
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, one_line
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,8 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(scores.as_dict(), allow_nan=False, ensure_ascii=False))
         return 0
     print(f"{arguments.data}, split {arguments.split}: {len(data.names)} pictures")
-    width = max(map(len, ["all", *classes]))
+    rows = {"all": scores, **{one_line(name): row for name, row in scores.per_class.items()}}
+    width = max(map(len, rows))
     print(f"{'':{width}}  {'map':>6} {'map50':>6} {'map75':>6}")
-    for name, row in {"all": scores, **scores.per_class}.items():
+    for name, row in rows.items():
         print(f"{name:{width}}  " + " ".join(f"{value:6.3f}" for value in (row.map, row.map50, row.map75)))
     return 0

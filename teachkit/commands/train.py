@@ -113,6 +113,8 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
         augment=False,
         shuffle=False,
     )
+    if not training.classes:
+        raise UserError(f"{settings.data}: has no classes: there is no object in it, and no list of their names")
     problems = list(dict.fromkeys([*training.problems, *validation.problems]))
     for problem in problems[:PROBLEMS_SHOWN]:
         print(problem, file=sys.stderr)

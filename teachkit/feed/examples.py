@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from teachkit.errors import one_line
 from teachkit.feed.pictures import read_picture
 
 
@@ -18,9 +19,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}: {self.what}"
-        # One line a problem, whatever a file or a class is called; control characters would also move the cursor.
-        return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+        return one_line(f"{self.file}:{self.line}: {self.what}")
 
 
 @dataclass

@@ -89,6 +89,13 @@ def test_without_a_listener_an_unsaved_state_is_a_warning(make_trainer, tmp_path
         trainer.fit(1)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="rights as on Unix")
+def test_what_is_saved_has_the_rights_of_any_other_file(make_trainer, tmp_path):
+    (tmp_path / "any").touch()
+    make_trainer(make_batches(1), save_dir=tmp_path / "run").fit(1)
+    assert {file.stat().st_mode for file in (tmp_path / "run").iterdir()} == {(tmp_path / "any").stat().st_mode}
+
+
 def test_the_best_weights_are_those_of_the_best_epoch(make_trainer, tmp_path, monkeypatch):
     scores = iter([0.2, 0.6, 0.4])
     monkeypatch.setattr("teachkit.learn.loop.validate", lambda trainer: {"map50": next(scores)})

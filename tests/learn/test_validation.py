@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import pytest
 import torch
@@ -81,9 +82,12 @@ def fails_above(model, room, error):
 def test_batches_too_large_for_the_memory_are_looked_at_in_parts_with_the_same_scores(room, error):
     batches = make_batches(2, size=8)
     expected, _ = evaluate(tiny_detector(), batches, Criterion())
-    with pytest.warns(UserWarning, match=f"8 pictures are now validated in {8 // room} parts"):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         scores, losses = evaluate(fails_above(tiny_detector(), room, error), batches, Criterion())
     assert scores.values() == pytest.approx(expected.values(), nan_ok=True)
+    assert f"8 pictures are now validated in {8 // room} parts" in str(told[-1].message)
+    assert len(told) == {4: 1, 2: 2, 1: 3}[room]
     assert all(map(math.isfinite, losses.values()))
 
 

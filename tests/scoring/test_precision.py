@@ -252,6 +252,13 @@ def test_classes_are_named_by_their_labels_unless_named():
     assert list(score(detections, ground_truth, ["a", "b", "c"]).per_class) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("where", ["detections", "truth"])
+def test_a_label_that_would_make_a_million_classes_is_refused_at_once(where):
+    box, labels = [(0, 0, 9, 9)], ([10**9], [0]) if where == "detections" else ([0], [10**9])
+    with pytest.raises(ValueError, match="a label of 1000000000 is hardly meant"):
+        score([one_image(box, [0.9], labels[0])], truth((box, labels[1])))
+
+
 @pytest.mark.parametrize("label", [-1, 2])
 @pytest.mark.parametrize("where", ["detections", "truth"])
 def test_a_label_without_a_name_is_refused(label, where):
