@@ -1,5 +1,6 @@
 """One chart and a few controls over runs that were recorded: what the page draws, the still twin draws the same."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from teachkit.watch.playground import Playground
 from teachkit.watch.plots import Picture
 from teachkit.watch.widget import front_end
 
+ROOM = 100  # letters of a still twin's title in one line
 MARKERS = {"circle": "o", "square": "s", "triangle": "^"}  # of the page → of matplotlib
 
 
@@ -116,5 +118,6 @@ class ChartPlayground(Playground):
         axes.set(xscale="log" if self.across.log else "linear", yscale="log" if self.up.log else "linear")
         axes.grid(alpha=0.3)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
-        axes.set_title("   ".join(f"{name}: {text}" for name, text in self.told().items()), fontsize=9, loc="left")
+        told = [f"{name}: {text}".replace(" ", "\xa0") for name, text in self.told().items()]  # broken between two only
+        axes.set_title(textwrap.fill("   ".join(told), ROOM), fontsize=9, loc="left")
         return picture

@@ -210,9 +210,12 @@ class LearningRatePlayground(Playground):
         """Three losses at three rates, and the range test if there has been one."""
         test = RangeTest(self.points)
         alt = f"Losses of the same detector at three learning rates after {self.race.steps} steps"
-        picture = Picture(figsize=(11, 3.4), alt=alt)
-        grid = list(picture.subplots(1, 4 if self.points else 3))
-        for axes, name in zip(grid, LOSSES, strict=False):
+        lanes = (
+            list(LOSSES) if self.race.steps or not self.points else []
+        )  # a test alone needs no empty charts beside it
+        picture = Picture(figsize=(11 if lanes else 5, 3.4), alt=alt)
+        grid = list(picture.subplots(1, len(lanes) + bool(self.points), squeeze=False)[0])
+        for axes, name in zip(grid, lanes, strict=False):
             for lane, (colour, dash) in LANE_STYLES.items():
                 values = self.race.losses[lane][name]
                 axes.plot(
@@ -222,14 +225,15 @@ class LearningRatePlayground(Playground):
             if any(value > 0 for line in axes.lines for value in line.get_ydata()):
                 axes.set_yscale("log")
             axes.grid(alpha=0.3)
-        grid[0].legend(title="rate", fontsize=9)
+        if lanes:
+            grid[0].legend(title="rate", fontsize=9)
         if self.points:
             for name, (colour, dash, _) in LOSSES.items():
                 rates = [point.lr for point in self.points]
-                grid[3].plot(rates, test.curve(name), color=colour, linestyle=dash, label=name)
-            grid[3].set(title="range test", xlabel="learning rate", xscale="log", yscale="log")
-            grid[3].legend(fontsize=9)
-            grid[3].grid(alpha=0.3)
+                grid[-1].plot(rates, test.curve(name), color=colour, linestyle=dash, label=name)
+            grid[-1].set(title="range test", xlabel="learning rate", xscale="log", yscale="log")
+            grid[-1].legend(fontsize=9)
+            grid[-1].grid(alpha=0.3)
         return picture
 
 

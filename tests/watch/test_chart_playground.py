@@ -5,6 +5,8 @@ import io
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
 
 from teachkit.errors import UserError
@@ -61,6 +63,17 @@ def test_a_search_tells_of_its_winner_so_far_and_what_it_is_worth_anew():
         assert points(playground, "winner") == [(winner["lr"], winner["found"])]
         assert len(points(playground, "complete")) + len(points(playground, "pruned")) == made
         assert [found for _, found in points(playground, "again")] == winner["again"]
+    playground.close()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_word_of_the_still_twin_is_cut(kind):
+    playground = kind()
+    picture = playground.figure()
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    for text in picture.findobj(Text):
+        assert text.get_window_extent(canvas.get_renderer()).x1 <= picture.bbox.width, text.get_text()
     playground.close()
 
 

@@ -142,6 +142,11 @@ def test_a_page_hears_of_a_refused_value(playground, monkeypatch):
     assert "<b>" in told[-1]["refused"]
 
 
+def test_the_still_of_a_range_test_alone_has_no_empty_charts(playground):
+    playground.test()
+    assert [axes.get_title() for axes in playground.figure().axes] == ["range test"]
+
+
 def test_the_still_shows_curves_and_after_a_test_the_range_test(playground):
     import io
 
