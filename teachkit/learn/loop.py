@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 from teachkit.learn.goal import METRICS
 from teachkit.learn.guard import NotFiniteError
 from teachkit.learn.interrupts import HeldInterrupt
@@ -41,9 +41,9 @@ def plan(trainer: "Trainer", epochs: int | None, total_epochs: int | None) -> No
     if epochs is not None:
         if trainer.last_step is None or trainer.step_number >= trainer.last_step:
             trainer.first_step = trainer.step_number
-        trainer.last_step = (trainer.epoch + epochs) * length
+        trainer.last_step = (trainer.epoch + whole("epochs", epochs, 0)) * length
     elif total_epochs is not None:
-        trainer.last_step = total_epochs * length
+        trainer.last_step = whole("total_epochs", total_epochs, 0) * length
     if trainer.last_step is None:
         raise UserError("how long is the training to be? Say fit(epochs), or Trainer(…, epochs=…)")
 

@@ -130,6 +130,14 @@ def test_more_epochs_go_on_counting_with_a_schedule_of_their_own(make_trainer):
     assert low < 0.05 * max(record["lr"] for record in steps[10:])
 
 
+@pytest.mark.parametrize("epochs", [-1, 1.5, "2", True])
+def test_fit_takes_whole_passes_only(make_trainer, epochs):
+    trainer = make_trainer()
+    for how_long in ({"epochs": epochs}, {"total_epochs": epochs}):
+        with pytest.raises(UserError, match="epochs must be a whole number ≥ 0"):
+            trainer.fit(**how_long)
+
+
 def test_fit_needs_to_know_how_long(make_trainer):
     with pytest.raises(UserError, match="how long"):
         make_trainer().fit()
