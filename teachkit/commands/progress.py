@@ -75,6 +75,8 @@ def _files(sources: list[str]) -> Iterator[Path]:
 def _row(file: Path) -> list[Any]:
     """Name, then solved of how many for each lesson, all solved, all tries. UserError, naming the file, if foreign."""
     try:
+        if not file.is_file():  # a named pipe would keep us waiting for ever
+            raise ValueError("no file")
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["kind"] != KIND:
             raise ValueError("another kind of file")
@@ -82,7 +84,7 @@ def _row(file: Path) -> list[Any]:
         pairs = [content["solved"].get(lesson, [0, 0]) for lesson in progress.LESSONS]
         tries = sum(int(one["tries"]) for lesson in content["done"].values() for one in lesson.values())
         return [name, *(f"{int(one)}/{int(of)}" for one, of in pairs), sum(int(one) for one, _ in pairs), tries]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())[:80]
         raise UserError(f"{file}: not a progress that was handed in ({reason}): left out") from None
 

@@ -53,13 +53,19 @@ def read(path: Path | None = None) -> Record:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UserError(
             f"{path}: your progress cannot be read ({error}): move the file away to begin a new one"
         ) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("done"), dict):
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not _is_done(content.get("done")):
         raise UserError(f"{path}: this is no progress of this course: move the file away to begin a new one")
     return content["done"]
+
+
+def _is_done(done: object) -> bool:
+    lessons = list(done.values()) if isinstance(done, dict) else [None]
+    entries = [entry for lesson in lessons for entry in (lesson.values() if isinstance(lesson, dict) else [None])]
+    return all(isinstance(entry, dict) and isinstance(entry.get("tries"), int) for entry in entries)
 
 
 def record(lesson: str, name: str, right: bool) -> None:

@@ -11,6 +11,7 @@ from teachkit.errors import UserError
 from teachkit.learn.files import why_not_written, write_whole
 
 Record = dict[str, Any]
+NEEDED = {"step": ("step",), "epoch": ("epoch",), "event": ("what",), "look": ("step", "found")}
 
 
 def as_json(value: Any) -> Any:
@@ -87,12 +88,23 @@ def read_log(path: str | Path) -> list[Record]:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
-        if not isinstance(record, dict) or "kind" not in record:
+        if not _is_record(record):
             raise UserError(f"{path}:{number}: not a record of a training log: remove this line")
         records.append(record)
     return records
+
+
+def _is_record(record: Any) -> bool:
+    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+        return False
+    places = (record.get(name, 0) for name in ("step", "epoch"))
+    return (
+        all(name in record for name in NEEDED.get(record["kind"], ()))
+        and all(isinstance(place, int) for place in places)
+        and isinstance(record.get("settings", {}), dict)
+    )
 
 
 def cut_log(path: str | Path, step: int, epoch: int) -> None:

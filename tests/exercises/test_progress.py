@@ -62,7 +62,11 @@ def test_two_notebooks_at_once_lose_no_try(tmp_path):
     assert progress.read(path)["03"]["nms"]["tries"] == 40
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 2, "done": {}}', '{"format": 1, "done": 3}', "\udcff"])
+DAMAGED = ["", "{", "[]", '{"format": 2, "done": {}}', '{"format": 1, "done": 3}', "\udcff", "[" * 100_000]
+DAMAGED += [f'{{"format": 1, "done": {{"00": {lesson}}}}}' for lesson in ("3", '{"sum": 5}', '{"sum": {"tries": "a"}}')]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: content[:40])
 def test_a_damaged_file_is_told_of_and_never_overwritten(content):
     path = progress.place()
     path.write_bytes(content.encode(errors="surrogateescape"))
@@ -140,3 +144,23 @@ def test_a_foreign_file_is_named_and_left_out(tmp_path, content, capsys):
 def test_show_names_each_lesson(capsys):
     assert main(["progress", "show"]) == 0
     assert "11  Blood cells" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        '{"kind": "teachkit progress", "name": "A", "solved": {}, "done": {"00": {"a": {"tries": 1e999}}}}',
+    ],
+    ids=["nested", "infinite"],
+)
+def test_a_hostile_file_is_named_and_does_not_cost_the_others(tmp_path, capsys, content):
+    assert main(["progress", "export", str(tmp_path / "sound.json"), "--name", "Ada"]) == 0
+    (tmp_path / "hostile.json").write_text(content)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.json")
+    assert main(["progress", "collect", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert "Ada" in out
+    assert all("not a progress that was handed in" in line for line in err.splitlines())
+    assert "hostile.json" in err

@@ -23,6 +23,18 @@ RECORDS = [
 ]
 
 
+UNFIT = [
+    "[" * 100_000,
+    '{"kind": "step", "epoch": 0}',
+    '{"kind": "step", "step": "a"}',
+    '{"kind": "epoch", "epoch": null}',
+    '{"kind": "event", "step": 3}',
+    '{"kind": "start", "settings": 3}',
+    '{"kind": "look", "step": 3}',
+    '{"kind": ["step"]}',
+]
+
+
 def test_each_record_is_a_line_that_can_be_read_at_once(tmp_path):
     with LogWriter(tmp_path / "deep" / "log.jsonl") as log:
         for count, record in enumerate(RECORDS, start=1):
@@ -75,7 +87,7 @@ def test_a_last_line_that_a_crash_cut_off_is_left_out(tmp_path, cut):
     assert read_log(tmp_path / "log") == RECORDS[:3]
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", "null", '{"step": 3}', "step 3"])
+@pytest.mark.parametrize("line", ["{", "[1]", "null", '{"step": 3}', "step 3", *UNFIT])
 def test_a_line_that_is_no_record_is_named_with_its_number(tmp_path, line):
     (tmp_path / "log").write_text(f'{{"kind": "start"}}\n{line}\n{{"kind": "end"}}\n')
     with pytest.raises(UserError, match="log:2: not a record"):
