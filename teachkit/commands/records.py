@@ -4,14 +4,11 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from teachkit.learn.log import LogWriter, cut_log, read_log
+from teachkit.learn.log import LogWriter, Record, cut_log, read_log
 from teachkit.structures import LOSS_NAMES
-
-Record = dict[str, Any]
 
 
 class Records:

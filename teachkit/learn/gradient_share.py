@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from teachkit.feed.detector import Detector
+from teachkit.learn.recovery import put_back
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import LOSS_NAMES, Batch, LossWeights
 
@@ -39,13 +40,12 @@ class GradientShare:
 @contextmanager
 def statistics_kept(model: torch.nn.Module) -> Iterator[None]:
     """A forward pass in training mode moves the batch norms' running statistics: they are put back."""
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    buffers = list(model.buffers())
+    before = [buffer.clone() for buffer in buffers]
     try:
         yield
     finally:
-        with torch.no_grad():
-            for buffer, value in before:
-                buffer.copy_(value)
+        put_back(buffers, before)
 
 
 def loss_gradients(model: Detector, criterion: Criterion, batch: Batch) -> dict[str, Tensor]:

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from teachkit.errors import UserError
-from teachkit.learn.checkpoint import pack, put_aside, save_best, save_last
+from teachkit.learn.checkpoint import Content, pack, put_aside, save_best, save_last
 from teachkit.learn.files import clean_stale, why_not_written
-
-Content = dict[str, Any]
 
 
 class Saver:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from teachkit.errors import UserError
+from teachkit.feed.decode import eval_mode
 from teachkit.feed.examples import Examples
 from teachkit.feed.loader import Loader
 from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
@@ -81,8 +82,6 @@ def last_values(runs: Sequence[Record], fault: str, name: str) -> list[float]:
 
 def _mark(trainer: Trainer, marks: Batch) -> dict[str, float]:
     """The three losses on the exam, of the weights as they are now."""
-    trainer.model.eval()
-    with torch.no_grad():
+    with eval_mode(trainer.model), torch.no_grad():
         losses = Criterion()(trainer.model(marks.images), marks.ground_truth)
-    trainer.model.train()
     return {name: value for name, value in losses.items() if name in LOSS_NAMES}

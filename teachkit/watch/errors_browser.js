@@ -10,11 +10,8 @@ function render(view) {
     const pairs = (names) => names.map((name) => [name, name]);
     const kind = choice("kind", "kind", pairs(setup.kinds));
     const cls = menu("class", pairs(["all classes", ...setup.classes]), (value) => set({ cls: value }), "class");
-    let at = 0, last = 0, points = {};
-    const turn = (by) => set({ page: clamp(at + by, 0, last) });
-    const before = button("◀ before", () => turn(-1), { "data-control": "before", "aria-label": "pictures before" });
-    const after = button("next ▶", () => turn(1), { "data-control": "next", "aria-label": "next pictures" });
-    const where = element("span", { class: "tk-where" });
+    const pages = pager("pictures", setup.page, set);
+    let points = {};
     const counts = Object.fromEntries(Object.keys(setup.styles).map((name) => [name, element("b", {}, "–")]));
     const list = element("ul", { class: "tk-counts" }, ...Object.entries(setup.styles).map(([name, style]) =>
       element("li", {}, swatchOf(style), element("span", {}, name), counts[name])));
@@ -39,7 +36,7 @@ function render(view) {
       element("tbody", {}, ...[...setup.classes, "nothing there"].map((name, row) => element("tr", {}, element("th", { scope: "row" }, name), ...cells[row]))));
     page.append(gallery.node,
       element("div", { class: "tk-browser-side" }, threshold.node, element("div", { class: "tk-menus" }, kind.node, cls.node),
-        list, element("div", { class: "tk-pager" }, before, after, where)),
+        list, pages.node),
       element("div", { class: "tk-panel tk-chart" }, element("figcaption", {}, "a point for each threshold, a mark at yours"), curve.node, legend),
       element("div", { class: "tk-tables" }, matrix));
     return {
@@ -54,11 +51,7 @@ function render(view) {
           cls.show(values.cls);
         }
         for (const [name, node] of Object.entries(counts)) node.textContent = numbers.counts[name];
-        at = numbers.shown_page;
-        last = Math.max(0, Math.ceil(numbers.pictures / setup.page) - 1);
-        before.disabled = at === 0;
-        after.disabled = at >= last;
-        where.textContent = numbers.pictures ? `pictures ${at * setup.page + 1}–${Math.min(numbers.pictures, (at + 1) * setup.page)} of ${numbers.pictures}` : "no pictures";
+        pages.show(numbers.shown_page, numbers.pictures);
         numbers.matrix.forEach((row, down) => {
           const sum = Math.max(1, row.reduce((total, one) => total + one, 0));
           row.forEach((count, across) => {
@@ -70,7 +63,7 @@ function render(view) {
         });
         curve.node.setAttribute("aria-label", `Precision and recall: ${setup.classes.map((name) => `${name} ${short(points[name][1])} and ${short(points[name][0])}`).join("; ")}`);
         curve.paint();
-        Object.assign(root.dataset, { threshold: values.threshold, kind: values.kind, pictures: numbers.pictures, page: at });
+        Object.assign(root.dataset, { threshold: values.threshold, kind: values.kind, pictures: numbers.pictures, page: numbers.shown_page });
       },
       close: () => { gallery.close(); curve.close(); },
     };

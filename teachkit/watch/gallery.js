@@ -86,6 +86,23 @@ class Gallery {
   }
 }
 
+// Turns the pages of `size` pictures or labels, `things`: show(page from 0, how many in all).
+function pager(things, size, set) {
+  let at = 0, last = 0;
+  const turn = (by) => set({ page: clamp(at + by, 0, last) });
+  const before = button("◀ before", () => turn(-1), { "data-control": "before", "aria-label": `${things} before` });
+  const after = button("next ▶", () => turn(1), { "data-control": "next", "aria-label": `next ${things}` });
+  const where = element("span", { class: "tk-where" });
+  const show = (page, total) => {
+    at = page;
+    last = Math.max(0, Math.ceil(total / size) - 1);
+    before.disabled = at === 0;
+    after.disabled = at >= last;
+    where.textContent = total ? `${things} ${at * size + 1}–${Math.min(total, (at + 1) * size)} of ${total}` : `no ${things}`;
+  };
+  return { node: element("div", { class: "tk-pager" }, before, after, where), show };
+}
+
 // What the outlines mean: a line of each style beside its name.
 function styleKey(styles) {
   const rows = Object.entries(styles).map(([name, style]) => element("li", {}, swatchOf(style), element("span", {}, name)));

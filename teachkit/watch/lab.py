@@ -237,11 +237,7 @@ class Lab:
             self._take_step(record)
         elif record["kind"] == "event":
             self._take_event(record)
-        self.tell(record)
-
-    def tell(self, record: dict[str, Any]) -> None:
-        """Hands a record on to whoever listened to the trainer before."""
-        if self._pass_on is not None:
+        if self._pass_on is not None:  # whoever listened to the trainer before
             self._pass_on(record)
 
     def _take_step(self, record: dict[str, Any]) -> None:
