@@ -93,4 +93,5 @@ def _upper_eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("32-bit pictures have no agreed white; save it with 8 or 16 bits")
-    return Image.fromarray((values >> 8).astype(np.uint8))
+    upper = (values >> 8).astype(np.uint8)
+    return Image.fromarray(np.where(values == image.info.get("transparency", -1), np.uint8(255), upper))

@@ -234,6 +234,10 @@ def test_what_is_transparent_shows_white(tmp_path: Path) -> None:
     assert_pixels(tmp_path, packed(grey_alpha, "PNG"), over_white(colours[..., :1], alpha), tolerance=1)
 
 
+def test_a_grey_of_sixteen_bits_that_stands_for_transparent_shows_white(tmp_path: Path) -> None:
+    assert_pixels(tmp_path, packed(Image.fromarray(GREY16), "PNG", transparency=257), np.where(STEPS == 1, 255, STEPS))
+
+
 def test_a_colour_that_stands_for_transparent_shows_white(tmp_path: Path) -> None:
     pixels = np.full((4, 4, 3), (10, 200, 30), np.uint8)
     pixels[1:3] = (255, 0, 255)
