@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from teachkit.errors import UserError, one_line
@@ -145,6 +146,9 @@ def _progress(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # Windows' code page, which a pipe or file gets there, has no → and no ≥
+            stream.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
     warnings.showwarning = _warn
     try:

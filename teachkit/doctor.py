@@ -87,12 +87,12 @@ def _ranges() -> list[str]:
     try:
         return metadata.requires("teachkit") or []
     except metadata.PackageNotFoundError:  # run from a checkout that was never installed
-        return list(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+        return list(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"])
 
 
 def _pins() -> list[str]:
     file = ROOT / "requirements.txt"
-    lines = file.read_text().splitlines() if file.exists() else []  # a plain install has none
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []  # a plain install has none
     return [line for line in (line.partition("#")[0].strip() for line in lines) if line and not line.startswith("-")]
 
 
@@ -181,12 +181,12 @@ def _open_configs() -> Iterator[str]:
 def _settings(file: Path) -> Iterator[tuple[str, Any]]:
     """Last part of the name and value of each setting. A .py file is read, never run."""
     if file.suffix == ".json":
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_bytes())
         for section in content.values() if isinstance(content, dict) else ():
             if isinstance(section, dict):
                 yield from section.items()
         return
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             for target in node.targets:
                 if isinstance(target, ast.Attribute):

@@ -125,6 +125,13 @@ def test_nothing_runs_code_from_data_and_weights_are_loaded_as_weights_only(path
             assert settings.get("weights_only") == "True", f"line {node.lineno}: torch.load without weights_only=True"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_text_is_read_and_written_as_utf_8_on_windows_too(path):
+    for call in (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("read_text", "write_text"):
+            assert "encoding" in {word.arg for word in call.keywords}, f"{path}:{call.lineno} names no encoding"
+
+
 def test_no_import_hides_names_behind_a_star():
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text())):

@@ -176,6 +176,15 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert process.returncode == 0
 
 
+def test_what_a_code_page_lacks_is_a_question_mark_and_no_error(tmp_path):
+    """On Windows a pipe, and so a notebook's `!python …`, is in cp1252, which has no →."""
+    command = [sys.executable, "-m", "teachkit", "doctor"]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "TEACHKIT_DATA": str(tmp_path)}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert b"? for real pictures" in run.stdout
+    assert run.stderr == b""
+
+
 def test_a_typing_mistake_is_found_before_torch_is_loaded():
     program = "import sys; from teachkit.__main__ import build_parser; build_parser(); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)

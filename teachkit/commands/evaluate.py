@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     assert measured is not None  # nothing stops it half-way here
     scores = measured[0]
     if arguments.json:
-        print(json.dumps(scores.as_dict(), allow_nan=False, ensure_ascii=False))
+        print(json.dumps(scores.as_dict(), allow_nan=False))
         return 0
     print(f"{arguments.data}, split {arguments.split}: {len(data.names)} pictures")
     rows = {"all": scores, **{one_line(name): row for name, row in scores.per_class.items()}}

@@ -48,14 +48,14 @@ def _stand_in() -> tempfile.TemporaryDirectory[str]:
     folder = Path(temporary.name) / "shapes"
     write_folder({split: make_scenes(count, split=split) for split, count in STAND_IN.items()}, folder, "voc")
     lists = folder / "ImageSets" / "Main"
-    names = {split: (lists / f"{split}.txt").read_text().split() for split in ("train", "val")}
-    (lists / "trainval.txt").write_text("\n".join(names["train"] + names["val"]) + "\n")
+    names = {split: (lists / f"{split}.txt").read_text(encoding="utf-8").split() for split in ("train", "val")}
+    (lists / "trainval.txt").write_text("\n".join(names["train"] + names["val"]) + "\n", encoding="utf-8")
     for split in ("train", "val"):
         label = folder / "Annotations" / f"{names[split][7]}.xml"
-        text = label.read_text()
+        text = label.read_text(encoding="utf-8")
         broken = text.partition("<xmin>")[2].partition("<")[0]
         whole = text.partition("<xmax>")[2].partition("<")[0]
-        label.write_text(text.replace(f"<xmax>{whole}<", f"<xmax>{broken}<", 1))
+        label.write_text(text.replace(f"<xmax>{whole}<", f"<xmax>{broken}<", 1), encoding="utf-8")
     return temporary
 
 
