@@ -20,9 +20,12 @@ myst_heading_anchors = 4
 myst_heading_slug_func = "lesson_pages.heading_anchor"
 suppress_warnings = ["myst.header"]  # a lesson of two parts has two first-level headings
 
-# A widget's page has no kernel: its still twin goes first, and text only where there is no picture.
+# A widget's page has no kernel: its still twin goes first, and text where there is no picture.
 nb_execution_mode = "off"
-nb_mime_priority_overrides = [("html", kind, 1) for kind in ("image/png", "image/jpeg")]
+nb_mime_priority_overrides = [
+    *(("html", kind, 1) for kind in ("image/png", "image/jpeg")),
+    ("html", "application/vnd.jupyter.widget-view+json", None),
+]
 
 html_theme = "alabaster"
 html_theme_options = {"description": "Feed, punish, learn", "page_width": "62rem", "sidebar_width": "15rem"}
