@@ -4,6 +4,7 @@ data/runs/ holds logs (`name.jsonl`, as `--log` writes them, shortened to what l
 (a folder as `--save` writes it, its best weights only). What makes them stands in data/runs/recipes.py.
 """
 
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -26,20 +27,18 @@ def records(name: str) -> list[Record]:
 
 
 @cache
-def _loaded(name: str, device: str) -> tuple[Detector, tuple[str, ...]]:
+def _loaded(name: str) -> tuple[Detector, tuple[str, ...]]:
     if not (RUNS / name).is_dir():
         there = ", ".join(sorted(one.parent.name for one in RUNS.glob("*/best.pt"))) or "none"
         raise UserError(f"there is no saved detector {name!r}; there are: {there}; `make recordings` makes them")
-    model, classes, _ = load_model(RUNS / name, device=device)
+    model, classes, _ = load_model(RUNS / name, device="cpu")
     return model, tuple(classes)
 
 
-def detector(name: str = "shapes", device: str = "cpu") -> tuple[Detector, list[str]]:
-    """A trained detector, a copy of its own each time, and its classes: "shapes" or "bccd"."""
-    model, classes = _loaded(name, device)
-    copy = Detector(**model.settings(), device=device)
-    copy.load_state_dict(model.state_dict())
-    return copy.eval(), list(classes)
+def detector(name: str = "shapes") -> tuple[Detector, list[str]]:
+    """A trained detector on the CPU, a copy of its own each time, and its classes: "shapes" or "bccd"."""
+    model, classes = _loaded(name)
+    return deepcopy(model), list(classes)
 
 
 def trained_and_untrained() -> tuple[dict[str, Detector], list[str]]:

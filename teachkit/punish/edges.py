@@ -3,7 +3,6 @@
 N answering anchor points of a batch, R bins; sides are left, top, right, bottom.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from teachkit.boxes import boxes_to_distances, expected_bin
 from teachkit.punish.assigner import TaskAlignedAssigner
 from teachkit.punish.losses import dfl_loss, dfl_target
-from teachkit.structures import Assignment, GroundTruth, Predictions
+from teachkit.structures import GroundTruth, Predictions
 
 
 @dataclass
@@ -60,13 +59,9 @@ class Edges:
 
 
 @torch.no_grad()
-def edges_of(
-    predictions: Predictions,
-    ground_truth: GroundTruth,
-    assigner: Callable[[Predictions, GroundTruth], Assignment] | None = None,
-) -> Edges:
+def edges_of(predictions: Predictions, ground_truth: GroundTruth) -> Edges:
     """Of every anchor point that answers for an object and counts. N = 0 where there are no objects."""
-    assignment = (assigner or TaskAlignedAssigner())(predictions, ground_truth)
+    assignment = TaskAlignedAssigner()(predictions, ground_truth)
     weights = assignment.target_scores.sum(-1) * assignment.positive  # [B, A]
     image, point = (weights > 0).nonzero(as_tuple=True)  # [N], [N]
     boxes = ground_truth.boxes[image, assignment.object[image, point]]  # [N, 4] px

@@ -57,15 +57,15 @@ def _curves(axes: Axes, truth: Sequence[float], box: Sequence[float], slide: str
     axes.legend(fontsize=9)
 
 
-def paths(trails: dict[str, Tensor], truth: Tensor, every: int = 50, size: tuple[int, int] = (128, 128)) -> Picture:
+def paths(trails: dict[str, Tensor], truth: Tensor, every: int = 50) -> Picture:
     """How each loss moved the same box: where it began, every so many steps, where it ended.
 
-    trails: name of the loss → [steps + 1, 4] px; truth: [4] px; size: height and width of the picture in px.
+    trails: name of the loss → [steps + 1, 4] px of a picture of 128 × 128; truth: [4] px.
     """
     alt = f"How the same box moves under {', '.join(trails)}, from its start to its end; the true box is dashed"
     picture = Picture(figsize=(2.8 * len(trails), 2.9), alt=alt)
     for axes, (name, trail) in zip(picture.subplots(1, len(trails), squeeze=False)[0], trails.items(), strict=True):
-        axes.set(xlim=(0, size[1]), ylim=(size[0], 0), xticks=[], yticks=[], aspect="equal", facecolor="#dfe6ee")
+        axes.set(xlim=(0, 128), ylim=(128, 0), xticks=[], yticks=[], aspect="equal", facecolor="#dfe6ee")
         axes.set_title(f"{name} loss", fontsize=10)
         for x1, y1, x2, y2 in trail[every:-1:every].tolist():
             axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="#8a96a5", linewidth=0.8))

@@ -24,34 +24,34 @@ def of_epochs(records: Sequence[Record], name: str) -> list[float]:
     return [record[name] for record in records if record["kind"] == "epoch"]
 
 
-def after_the_best(records: Sequence[Record], more: float = 0.08) -> tuple[float, list[str]]:
+def after_the_best(records: Sequence[Record]) -> tuple[float, list[str]]:
     """What happens after the exam's total loss was lowest.
 
     → (the share by which the training loss goes on to fall, the losses that end higher on the exam than at their own
-    lowest, by the share `more`).
+    lowest, by 8 % or more).
     """
     training, exam = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
     of_loss = {name: of_epochs(records, f"val_{name}") for name in LOSS_NAMES}
-    worse = [name for name, values in of_loss.items() if values[-1] > (1 + more) * min(values)]
+    worse = [name for name, values in of_loss.items() if values[-1] > 1.08 * min(values)]
     return 1 - training[-1] / training[int(np.argmin(exam))], worse
 
 
-def training_and_validation(runs: Mapping[str, Sequence[Record]], name: str = "total") -> Picture:
-    """For each run its loss on what it practises and on the exam, and its mAP50, over epochs. name: of the loss."""
+def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> Picture:
+    """For each run its total loss on what it practises and on the exam, and its mAP50, over epochs."""
     picture = Picture(
-        figsize=(11, 3.7), alt=f"Training and validation {name} loss of {len(runs)} runs, and their mAP50, by epoch"
+        figsize=(11, 3.7), alt=f"Training and validation total loss of {len(runs)} runs, and their mAP50, by epoch"
     )
     losses, scores = picture.subplots(1, 2, width_ratios=[1.6, 1])
     for place, (label, records) in enumerate(runs.items()):
         colour = PALETTE[place]
-        training, validation = mean_of_epochs(records, name), of_epochs(records, f"val_{name}")
+        training, validation = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
         epochs = np.arange(1, len(training) + 1)
         losses.plot(epochs, training, color=colour, linewidth=1.2, label=f"{label}: training")
         losses.plot(epochs, validation, color=colour, linestyle="--", linewidth=2.2, label=f"{label}: validation")
         lowest = int(np.argmin(validation))
         losses.plot(epochs[lowest], validation[lowest], color=colour, marker="v", markersize=9, linestyle="none")
         scores.plot(epochs, of_epochs(records, "map50"), color=colour, linestyle="--", linewidth=2)
-    losses.set(title=f"{name} loss (triangle: the lowest on validation)", xlabel="epoch", ylabel="loss", yscale="log")
+    losses.set(title="total loss (triangle: the lowest on validation)", xlabel="epoch", ylabel="loss", yscale="log")
     scores.set(title="mAP50 on validation", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, scores):
         axes.grid(alpha=0.3)

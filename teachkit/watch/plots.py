@@ -201,10 +201,9 @@ def _finite(at: Sequence[float], values: Sequence[float | None]) -> tuple[list[f
     return [x for x, _ in pairs], [y for _, y in pairs]
 
 
-def _smooth(values: Sequence[float], span: int = 9) -> list[float]:
-    """Running mean with exponentially fading memory of about `span` steps."""
-    mean, result = 0.0, []
-    keep = 1 - 2 / (span + 1)
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Running mean with exponentially fading memory of about nine steps."""
+    mean, result, keep = 0.0, [], 0.8
     for count, value in enumerate(values, start=1):
         mean = keep * mean + (1 - keep) * value
         result.append(mean / (1 - keep**count))  # else it starts at 0

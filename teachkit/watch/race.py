@@ -21,10 +21,10 @@ def lane_rates(optimizer: str, factor: float) -> dict[str, float]:
 
 
 class Race:
-    """`step` takes one step in each lane that has not diverged. picture: of the exam, whose boxes are kept."""
+    """`step` takes one step in each lane that has not diverged; found: boxes on the first picture of the exam."""
 
-    def __init__(self, optimizer: str, factor: float, schedule: str, seed: int = 0, picture: int = 0) -> None:
-        self.rates, self.picture = lane_rates(optimizer, factor), picture
+    def __init__(self, optimizer: str, factor: float, schedule: str, seed: int = 0) -> None:
+        self.rates = lane_rates(optimizer, factor)
         self.trainers = {
             lane: small_trainer(rate, optimizer, schedule, seed, epochs=STEPS // EPOCH)
             for lane, rate in self.rates.items()
@@ -65,7 +65,7 @@ class Race:
             except UserError:  # weights that are no numbers any more find nothing
                 self.found[lane], self.score[lane] = [], 0
                 continue
-            self.found[lane] = rows_of(detections[self.picture])
+            self.found[lane] = rows_of(detections[0])
             self.score[lane], _ = objects_found([detections], [exam.ground_truth])
 
 

@@ -125,9 +125,9 @@ def open_run(source: Any, name: str = "") -> Recording:
     raise UserError(f"{path}: there is no such run: give a folder that `train --save` wrote, or a log")
 
 
-def look_at(model: Detector, pictures: Batch, score_threshold: float = 0.25) -> Found:
+def look_at(model: Detector, pictures: Batch) -> Found:
     """What it finds on each picture."""
-    return [rows_of(one) for one in model.detect(pictures.images, score_threshold, limit=20)]
+    return [rows_of(one) for one in model.detect(pictures.images, limit=20)]
 
 
 def find_pictures(told: Recording) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.learn.files import write_whole
 from teachkit.learn.log import as_json
-from teachkit.structures import Batch
 from teachkit.watch.frames import png
 from teachkit.watch.lab import Lab
 from teachkit.watch.recording import VALIDATION, Recording, endless_story, find_pictures, open_run
@@ -23,17 +22,14 @@ LOOKS_SHOWN = 200
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
-def export(run: Any, path: str | Path, *, pictures: Batch | None = None, classes: list[str] | None = None) -> Path:
+def export(run: Any, path: str | Path) -> Path:
     """Writes the replay of a run → its path.
 
     run: a Cockpit, its lab, a folder that `train --save` wrote, a log, the name of a recorded run, or a list of
-    records; pictures, classes: what the looks in these records were at, where the run cannot tell. UserError if there
-    is no such run, or if its replay would be larger than 5 MB.
+    records. UserError if there is no such run, or if its replay would be larger than 5 MB.
     """
     told = recording_of(run)
-    if pictures is not None:
-        told.pictures, told.classes = pictures, classes or told.classes
-    elif told.pictures is None:
+    if told.pictures is None:
         find_pictures(told)
     page = page_of(told)
     path = Path(path)
