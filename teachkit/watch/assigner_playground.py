@@ -100,8 +100,7 @@ class AssignerPlayground(Playground):
         chosen = self.values["object"] - 1
         score = predictions.scores[0, :, int(self.truth.labels[0, chosen])]  # [A]
         mine = (positive & (owner == chosen)).nonzero()[:, 0]
-        mine = mine.index_select(0, target.index_select(0, mine).argsort(descending=True))
-        places = mine.tolist()
+        places = mine[target[mine].argsort(descending=True)].tolist()
         rows: list[dict[str, Any]] = [
             {
                 "score": float(score[one]),
@@ -114,13 +113,12 @@ class AssignerPlayground(Playground):
             for one in places[:MOST_ROWS]
         ]
         order = {one: row for row, one in enumerate(places)}
-        points = [
-            [*predictions.anchor_points[one].tolist(), int(owner[one]), float(target[one]), order.get(one, -1)]
-            for one in positive.nonzero()[:, 0].tolist()
-        ]
         best = max((row["overlap"] for row in rows), default=0.0)
         return {
-            "points": points,
+            "points": [
+                [*predictions.anchor_points[one].tolist(), int(owner[one]), float(target[one]), order.get(one, -1)]
+                for one in positive.nonzero()[:, 0].tolist()
+            ],
             "rows": rows,
             "more": max(0, len(places) - MOST_ROWS),
             "inside": int(inside[chosen].sum()),
