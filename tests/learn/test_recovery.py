@@ -137,12 +137,21 @@ def test_a_batch_too_large_is_halved_until_it_fits_and_that_is_said(make_trainer
     ("error", "on_the_way_back"),
     [(torch.OutOfMemoryError, False), (torch.OutOfMemoryError, True), (MemoryError, False), (RuntimeError, True)],
 )
-def test_memory_is_given_back_whatever_raised(make_trainer, error, on_the_way_back):
+def test_memory_is_given_back_whatever_raised(make_trainer, monkeypatch, error, on_the_way_back):
     model = Cramped(4, error, on_the_way_back)
     trainer = make_trainer(make_batches(2, size=8), model=model)
-    trainer.step()
+    held_when_handed_back = []
+
+    def is_available():  # asked when the traceback has been let go of, and before the cache is emptied
+        held_when_handed_back.append([reference() is not None for reference in model.held])
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr("teachkit.learn.parts.torch.cuda.is_available", is_available)
+        trainer.step()
     gc.collect()
     assert trainer.parts == 2
+    assert held_when_handed_back[0] == [False]
     assert not any(reference() is not None for reference in model.held)
 
 
