@@ -27,23 +27,24 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def number(kind: type[int] | type[float], least: float, wording: str) -> Callable[[str], float]:
-    """For argparse: text → a finite number of that kind and not below `least`."""
+def number(kind: type[int] | type[float], least: float, wording: str, most: float = math.inf) -> Callable[[str], float]:
+    """For argparse: text → a finite number of that kind, `least` … `most`."""
 
     def read(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and value >= least):
+        if not (least <= value <= most and math.isfinite(value)):
             raise argparse.ArgumentTypeError(f"{text!r} is not {wording}")
         return value
 
     return read
 
 
-COUNT = number(int, 1, "a whole number from 1")
-WHOLE = number(int, 0, "a whole number from 0")
+COUNT = number(int, 1, "a whole number from 1 to a million", 10**6)
+THREADS = number(int, 1, "a whole number from 1 to 1024", 1024)
+SEED = number(int, 0, "a whole number from 0 to 2^63 - 1", 2**63 - 1)
 WEIGHT = number(float, 0, "a number from 0")
 
 
@@ -96,8 +97,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train-split", metavar="SPLIT", help="train, unless given")
     parser.add_argument("--val-split", metavar="SPLIT", help="val, unless given")
     parser.add_argument("--device", metavar="auto|cpu|cuda|mps")
-    parser.add_argument("--threads", type=COUNT, metavar="N", help="of the processor, for the arithmetic")
-    parser.add_argument("--seed", type=WHOLE, metavar="N", help="0, unless given; the same seed gives the same run")
+    parser.add_argument("--threads", type=THREADS, metavar="N", help="of the processor, for the arithmetic")
+    parser.add_argument("--seed", type=SEED, metavar="N", help="0, unless given; the same seed gives the same run")
     parser.add_argument("--log", metavar="FILE", help="one JSON object a line: every step, epoch and event")
     parser.add_argument("--save", metavar="DIR", help="weights, log, curves.png and detections.png")
 
@@ -160,6 +161,8 @@ def main(argv: list[str] | None = None) -> int:
         return code
     except UserError as error:
         return _mistake(arguments.command, str(error))
+    except ModuleNotFoundError as error:
+        return _mistake(arguments.command, f"{error.name} is not installed: see python -m teachkit doctor")
     except BrokenPipeError:  # `… | head`: the reader has seen enough, and Python would try once more at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -101,7 +101,10 @@ def pixels(file):
         ("train --data shapes --box inf", "--box"),
         ("train --data shapes --cls many", "--cls"),
         ("train --data shapes --threads 0", "--threads"),
+        ("train --data shapes --threads 100000", "--threads"),
         ("train --data shapes --seed -1", "--seed"),
+        (f"train --data shapes --seed {2**63}", "--seed"),
+        (f"train --data shapes --epochs {10**400}", "--epochs"),
         ("evaluate --data shapes", "--weights"),
         ("detect --weights x --out y", "IMAGE"),
         ("data export shapes out", "--format"),
@@ -258,6 +261,19 @@ def test_ctrl_c_while_torch_is_loaded_ends_the_command_and_aborts_nothing(tmp_pa
     words = [sys.executable, "-m", "teachkit", "evaluate", "--data", "shapes", "--weights", "none"]
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
+def test_a_library_that_is_missing_is_told_in_one_line(tmp_path, capsys, monkeypatch):
+    def not_there(*_):
+        raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
+
+    monkeypatch.setattr("teachkit.commands.data.run", not_there)
+    assert_a_mistake(typed(capsys, "data", "check", tmp_path), "yaml is not installed", "doctor")
+
+
+def test_pictures_too_few_to_normalise_are_told_in_one_line(capsys):
+    words = ["train", "--data", "shapes", "--image-size", 16, "--batch-size", 1, "--epochs", 1]
+    assert_a_mistake(typed(capsys, *words), "16 × 16 px", "larger pictures")
 
 
 def test_splits_that_overlap_are_warned_of(tiny, capsys):

@@ -211,6 +211,11 @@ class Detector(nn.Module):
         if images.shape[2] % coarsest or images.shape[3] % coarsest:
             height, width = images.shape[2:]
             raise UserError(f"pictures of {height} × {width} px: both sides must be multiples of {coarsest}")
+        if self.training and images[:, 0].numel() == coarsest**2:
+            raise UserError(
+                f"one picture of {coarsest} × {coarsest} px is one number per channel at stride {coarsest}, too few "
+                "to normalise while training: take larger pictures, or more of them at once"
+            )
 
     def _anchor_points(self, height: int, width: int) -> tuple[Tensor, Tensor]:
         with torch.inference_mode(False):  # kept for later calls, which may want a gradient

@@ -72,6 +72,15 @@ class Scores(ClassScores):
         return {**_defined(self), "per_class": {name: _defined(one) for name, one in self.per_class.items()}}
 
 
+class PerClass(dict[str, ClassScores]):
+    """By the names of the classes; by their labels too."""
+
+    def __missing__(self, label: int) -> ClassScores:
+        if label in range(len(self)):
+            return list(self.values())[label]
+        raise KeyError(label)
+
+
 def _defined(scores: ClassScores) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in scores.values().items()}
 
@@ -110,7 +119,7 @@ def score(detections: PerImage, ground_truth: Truths, classes: Sequence[str] | N
     names = _class_names(found, truths, classes)
     rankings = {name: _rank(found, truths, label) for label, name in enumerate(names)}
     table = np.array([average_precision(one.hits, one.truths) for one in rankings.values()]).reshape(-1, len(OVERLAPS))
-    per_class = {name: _three(row) for name, row in zip(names, table, strict=True)}
+    per_class = PerClass((name, _three(row)) for name, row in zip(names, table, strict=True))
     with_truth = table[~np.isnan(table[:, 0])]
     mean = with_truth.mean(0) if len(with_truth) else np.full(len(OVERLAPS), np.nan)
     return Scores(**_three(mean).values(), per_class=per_class, rankings=rankings)

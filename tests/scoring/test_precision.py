@@ -249,7 +249,12 @@ def test_a_class_score_reads_by_attribute_and_by_name():
 def test_classes_are_named_by_their_labels_unless_named():
     detections, ground_truth = [one_image([(0, 0, 9, 9)], [0.9], [2])], truth(([(0, 0, 9, 9)], [1]))
     assert list(score(detections, ground_truth).per_class) == ["0", "1", "2"]
-    assert list(score(detections, ground_truth, ["a", "b", "c"]).per_class) == ["a", "b", "c"]
+    per_class = score(detections, ground_truth, ["a", "b", "c"]).per_class
+    assert list(per_class) == ["a", "b", "c"]
+    assert [per_class[label] for label in range(3)] == list(per_class.values())
+    for missing in (3, -1, "d"):
+        with pytest.raises(KeyError):
+            per_class[missing]
 
 
 @pytest.mark.parametrize("where", ["detections", "truth"])
