@@ -99,6 +99,8 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "teachkit needs Python 3.11 or later: install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv here: on Debian and Ubuntu, 'apt install python3-venv' mends it" >&2; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	@# JupyterLab would greet with a question about its own news, over the first lesson.
+	@$(BIN)/jupyter labextension disable --level=sys_prefix --log-level=ERROR @jupyterlab/apputils-extension:announcements
 	@touch $@
 
 clean:
