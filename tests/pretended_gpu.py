@@ -19,7 +19,7 @@ _tensor = torch.tensor
 
 
 def register() -> torch.device:
-    """Once in a process."""
+    """Once in a process, and before its first backward pass, at which torch counts its devices."""
     if not hasattr(torch, NAME):
         backend_registration._setup_privateuseone_for_python_backend(NAME)
         module = getattr(torch, NAME)

@@ -259,7 +259,15 @@ def test_ctrl_c_while_torch_is_loaded_ends_the_command_and_aborts_nothing(tmp_pa
     )
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     words = [sys.executable, "-m", "teachkit", "evaluate", "--data", "shapes", "--weights", "none"]
-    ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        words,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts with & ignores Ctrl-C
+    )
     assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
 
 

@@ -1,6 +1,8 @@
 """What is trained, scored and drawn on a GPU never meets what lies on the processor, and comes out the same."""
 
 import math
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -15,30 +17,37 @@ pytestmark = pytest.mark.skipif(not pretended_gpu.POSSIBLE, reason="this torch k
 STRONG = AugmentSettings(vertical_flip=0.5)
 
 
-@pytest.fixture
-def gpu(monkeypatch):
-    device = pretended_gpu.register()
-    monkeypatch.setattr(torch, "tensor", pretended_gpu.tensor)
+def in_a_process_of_its_own(scenario, *arguments):
+    """Torch counts its devices at the first backward pass of a process: this one must be known before."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(with_a_gpu, scenario, *arguments).result(timeout=120)
+
+
+def with_a_gpu(scenario, *arguments):
+    torch.set_num_threads(1)
+    device, torch.tensor = pretended_gpu.register(), pretended_gpu.tensor
     with pretended_gpu.Everything():
-        yield device
+        scenario(device, *arguments)
 
 
-def trained(device, folder, optimizer="adamw", **more):
+def trained(device, folder, optimizer="adamw"):
     settings = {"batch_size": 4, "image_size": 64, "device": device}
     training = tk.load_data("shapes", count=16, augment=STRONG, **settings)
     exam = tk.load_data("shapes", "val", count=8, **settings)
     records = []
     model = tk.Detector(4, device=device, widths=(8, 16, 16), neck=16)
     criterion = tk.Criterion(class_weights=[1, 1, 2, 1])
-    trainer = tk.Trainer(
-        model, criterion, training, exam, optimizer, records.append, save_dir=folder, threads=1, **more
-    )
+    trainer = tk.Trainer(model, criterion, training, exam, optimizer, records.append, save_dir=folder, threads=1)
     trainer.fit(2)
     return trainer, exam, records
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_run_on_a_gpu_is_the_one_on_the_processor(gpu, tmp_path, optimizer):
+def test_a_run_on_a_gpu_is_the_one_on_the_processor(tmp_path, optimizer):
+    in_a_process_of_its_own(run_on_both, tmp_path, optimizer)
+
+
+def run_on_both(gpu, tmp_path, optimizer):
     there, exam, records = trained(gpu, tmp_path / "there", optimizer)
     _, _, expected = trained("cpu", tmp_path / "here", optimizer)
     assert {one.device for one in there.model.parameters()} == {exam.device} == {gpu}
@@ -51,7 +60,11 @@ def test_a_run_on_a_gpu_is_the_one_on_the_processor(gpu, tmp_path, optimizer):
     again.step()
 
 
-def test_what_it_finds_there_is_scored_and_drawn(gpu, tmp_path):
+def test_what_it_finds_there_is_scored_and_drawn(tmp_path):
+    in_a_process_of_its_own(score_and_draw, tmp_path)
+
+
+def score_and_draw(gpu, tmp_path):
     trainer, exam, _ = trained(gpu, tmp_path)
     batch = next(iter(exam))
     found = trainer.model.detect(batch.images, score_threshold=0)
@@ -64,7 +77,11 @@ def test_what_it_finds_there_is_scored_and_drawn(gpu, tmp_path):
         browser.close()
 
 
-def test_devices_that_meet_would_be_noticed(gpu):
+def test_devices_that_meet_would_be_noticed():
+    in_a_process_of_its_own(mix_devices)
+
+
+def mix_devices(gpu):
     there, here = torch.ones(3, device=gpu), torch.ones(3)
     for mix in (lambda: there + here, lambda: here[there.long()], lambda: torch.cat([there, here]), there.numpy):
         with pytest.raises((RuntimeError, TypeError), match=r"same device|numpy"):
