@@ -14,6 +14,7 @@ from teachkit.learn.gradient_share import GradientShare, gradient_share, statist
 from teachkit.learn.recorded import trained_and_untrained
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import LOSS_NAMES, Batch, Losses, LossWeights
+from teachkit.watch.marks import word
 from teachkit.watch.playground import Playground, between, one_of
 from teachkit.watch.plots import LOSSES, Picture
 from teachkit.watch.start_up import first_images
@@ -21,7 +22,6 @@ from teachkit.watch.widget import front_end
 
 USUAL = LossWeights()
 LARGEST = 1000.0
-LABELS = {"box": "box", "cls": "class", "dfl": "DFL"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class LossWeightsPlayground(Playground):
         total = raw.pop("total")
         weighted = {name: self.values[name] * raw[name] for name in LOSS_NAMES}
         share = pulls.shares(self.weights)
-        told = ", ".join(f"{LABELS[name]} {_percent(share[name])}" for name in LOSS_NAMES)
+        told = ", ".join(f"{word(name)} {_percent(share[name])}" for name in LOSS_NAMES)
         return {
             "raw": raw,
             "weighted": weighted,
@@ -99,7 +99,7 @@ class LossWeightsPlayground(Playground):
             "of_loss": {name: weighted[name] / total if total else math.nan for name in LOSS_NAMES},
             "share": share,
             "norm": whole_norm(pulls, self.weights),
-            "angles": [[LABELS[a], LABELS[b], degrees] for (a, b), degrees in pulls.angles().items()],
+            "angles": [[word(a), word(b), degrees] for (a, b), degrees in pulls.angles().items()],
             "words": f"Total {total:.2f}. The raw losses have not moved. Shares of the gradient: {told}.",
         }
 
@@ -121,7 +121,7 @@ class LossWeightsPlayground(Playground):
                 axes.barh(at, value if math.isfinite(value) else 0, color=colour, hatch=hatch, edgecolor="white")
                 axes.text(0.98, at, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=9,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
-            axes.set(yticks=range(3), yticklabels=[LABELS[name] for name in LOSS_NAMES], title=title)
+            axes.set(yticks=range(3), yticklabels=[word(name) for name in LOSS_NAMES], title=title)
             axes.invert_yaxis()
             if what == "share":
                 axes.set_xlim(0, 1)

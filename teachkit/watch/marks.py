@@ -17,10 +17,14 @@ class Mark:
     pending: bool = False
 
 
+def word(name: str) -> str:
+    """What a control or a loss is called on a page."""
+    return {"lr": "rate", "cls": "class", "dfl": "DFL"}.get(name, name)
+
+
 def labelled(name: str, value: float | str) -> str:
     """The few words of a mark on a curve, its first one the control's name."""
-    shown = {"lr": "rate", "cls": "class", "dfl": "DFL"}.get(name, name)
-    return f"{shown} {value}" if isinstance(value, str) else f"{shown} {value:.3g}"
+    return f"{word(name)} {value}" if isinstance(value, str) else f"{word(name)} {value:.3g}"
 
 
 def controls_named(label: str) -> list[str]:

@@ -5,6 +5,7 @@ import math
 from matplotlib.axes import Axes
 
 from teachkit.watch.lab import Lab
+from teachkit.watch.marks import word
 from teachkit.watch.names import write_names
 from teachkit.watch.plots import LOSSES, PALETTE, Picture, draw_box, show_image
 
@@ -25,8 +26,7 @@ def _draw_losses(axes: Axes, lab: Lab) -> None:
     steps = [float(step or 0) for step in rows["step"]]
     for name, (colour, dash, _) in LOSSES.items():
         losses = [math.nan if loss is None else loss for loss in rows[name]]
-        label = {"box": "box", "cls": "class", "dfl": "DFL"}[name]
-        axes.plot(steps, losses, color=colour, linestyle=dash, linewidth=2, label=label)
+        axes.plot(steps, losses, color=colour, linestyle=dash, linewidth=2, label=word(name))
     if steps:
         axes.set_yscale("log")
     axes.set(title="losses, unweighted", xlabel="step", ylabel="loss")
