@@ -15,7 +15,7 @@ from teachkit.punish.assigner import TaskAlignedAssigner, candidates
 from teachkit.structures import Assignment, Batch, GroundTruth, Predictions
 from teachkit.watch.frames import png
 from teachkit.watch.names import write_names
-from teachkit.watch.playground import Playground, between, one_of, whole
+from teachkit.watch.playground import Playground, between, one_of, rounded
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.widget import front_end
 
@@ -65,11 +65,11 @@ class AssignerPlayground(Playground):
             self.predictions: dict[str, Predictions] = {name: one(self.images) for name, one in models.items()}
         self.objects = [f"{place + 1}: {self.classes[int(label)]}" for place, label in enumerate(labels)]
         self.levers = {
-            "topk": whole("top-k", 1, 30),
+            "topk": rounded("top-k", 1, 30),
             "alpha": between("alpha", 0, 3),
             "beta": between("beta", 0, 10),
             "model": one_of("model", list(models)),
-            "object": whole("object", 1, len(labels)),
+            "object": rounded("object", 1, len(labels)),
         }
         super().__init__(topk=topk, alpha=alpha, beta=beta, model=next(iter(models)), object=1)
 

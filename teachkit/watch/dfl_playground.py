@@ -11,7 +11,7 @@ from teachkit.boxes import expected_bin
 from teachkit.errors import UserError
 from teachkit.feed.detector import FIRST_SLOPE
 from teachkit.punish.losses import LAST_BIN_MARGIN, beyond_bins, dfl_loss, dfl_target
-from teachkit.watch.playground import Playground, between, one_of, whole
+from teachkit.watch.playground import Playground, between, one_of, rounded
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.widget import front_end
 
@@ -68,7 +68,7 @@ class DFLPlayground(Playground):
     levers: Mapping[str, Callable[[Any], Any]] = {
         "place": between("place", LOW, HIGH),
         "shape": one_of("shape", SHAPES),
-        "k": whole("k", 0, BINS - 2),
+        "k": rounded("k", 0, BINS - 2),
         "bars": bars_of,
     }
 

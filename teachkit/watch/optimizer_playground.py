@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from teachkit.learn.surfaces import RULES, SURFACES, Point, Surface, path
-from teachkit.watch.playground import Playground, between, one_of, whole
+from teachkit.watch.playground import Playground, between, one_of, rounded
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.widget import front_end
 
@@ -43,7 +43,7 @@ class OptimizerPlayground(Playground):
         "beta1": between("beta1", 0, 0.99),
         "beta2": between("beta2", 0, 0.9999),
         "decay": between("decay", 0, 1),
-        "steps": whole("steps", 1, MOST_STEPS),
+        "steps": rounded("steps", 1, MOST_STEPS),
     }
 
     def __init__(self, surface: str = "bowl", **values: Any) -> None:

@@ -92,7 +92,7 @@ def between(name: str, low: float, high: float) -> Callable[[Any], float]:
     return check
 
 
-def whole(name: str, low: int, high: int) -> Callable[[Any], int]:
+def rounded(name: str, low: int, high: int) -> Callable[[Any], int]:
     """A lever that takes a number as `between` does, and rounds it."""
     check = between(name, low, high)
     return lambda value: round(check(value))

@@ -6,7 +6,7 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_model
 from teachkit.watch.frames import png
-from teachkit.watch.playground import Playground, one_of, whole
+from teachkit.watch.playground import Playground, one_of, rounded
 from teachkit.watch.plots import PALETTE, Picture
 from teachkit.watch.recording import Recording, find_pictures, look_at, open_run
 from teachkit.watch.story import Curve, Found
@@ -44,7 +44,7 @@ class RunsSideBySide(Playground):
         self.last = max(int(run.story.curves["steps"].rows[-1][0] or 0) for run in self.runs)
         self.shown = _with_pictures(self.runs)
         self.levers = {
-            "step": whole("step", 0, self.last),
+            "step": rounded("step", 0, self.last),
             "loss": one_of("loss", LOSSES),
             "score": one_of("score", SCORES),
         }
