@@ -41,8 +41,6 @@ units notebooks: export OMP_NUM_THREADS := 1
 units: $(INSTALLED)
 	$(BIN)/pytest -n 2 --dist loadfile tests
 
-# Strictly compared: a bar that appears only where reading takes longer than two seconds would be a difference.
-notebooks: export TQDM_DISABLE := 1
 notebooks: $(INSTALLED)
 	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
 
