@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import TypeVar
 
-from tqdm.auto import tqdm
+from tqdm import tqdm  # not tqdm.auto: in a notebook it would not heed TQDM_DISABLE
 
 Item = TypeVar("Item")
 DELAY = 2.0  # s
