@@ -16,11 +16,14 @@ from teachkit.structures import Detections
 
 SUSPICIONS = ("broken", "duplicate", "wrong class", "not labelled", "nothing there", "misplaced", "odd size")
 SAME_BOX = 0.75  # IoU of two labels of one class that are most likely one object labelled twice
-ABOUT = 0.3  # IoU from which a detection is about a label at all
+ABOUT = 0.3  # IoU from which a detection is about a label at all, and score from which it says anything
 FITS = 0.65  # IoU below which a sure detection says that the label lies elsewhere
 SURE = 0.5  # score
 SMALLEST = 3.0  # px: a side below shows nothing
 ODD = 4.0  # spreads from the usual size of the class
+NORMAL = 1.4826  # standard deviations of a normal distribution in its median distance from the median
+LEAST_SPREAD = 0.1  # of the logarithm of the area: a class of equal boxes has no odd one at 1 px more
+TOO_SMALL, UNSEEN = 0.95, 0.7  # doubt about a box too small to see, and about one where the detector sees nothing
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _usual_sizes(boxes: Sequence[Floats], labels: Sequence[Ints]) -> dict[int, t
     for label in np.unique(names):
         mine = areas[names == label]
         middle = float(np.median(mine))
-        sizes[int(label)] = middle, 1.4826 * float(np.median(np.abs(mine - middle))) + 0.1
+        sizes[int(label)] = middle, NORMAL * float(np.median(np.abs(mine - middle))) + LEAST_SPREAD
     return sizes
 
 
@@ -93,7 +96,7 @@ def _by_size(boxes: Floats, labels: Ints, sizes: dict[int, tuple[float, float]],
         far = abs(area - middle) / spread
         shortest = min(box[2] - box[0], box[3] - box[1])
         if shortest < SMALLEST:
-            doubts.append(("odd size", 0.95, f"{classes[label]} of {shortest:.1f} px: too small to be seen"))
+            doubts.append(("odd size", TOO_SMALL, f"{classes[label]} of {shortest:.1f} px: too small to be seen"))
         elif far > ODD:
             times = np.exp(abs(area - middle))
             than = "larger" if area > middle else "smaller"
@@ -127,11 +130,11 @@ def _contradicted(label: int, row: Floats, scores: Floats, seen_labels: Ints, cl
     name = classes[label]
     about = row >= ABOUT
     if not about.any():
-        return "nothing there", 0.7, f"{name} where the detector sees nothing"
+        return "nothing there", UNSEEN, f"{name} where the detector sees nothing"
     same = float(np.max(scores * about * (seen_labels == label), initial=0))
     close = np.where((row >= SURE) & (seen_labels != label), scores, 0)
     other = float(close.max(initial=0))
-    if other > max(same, 0.3):
+    if other > max(same, ABOUT):
         seen = classes[seen_labels[int(close.argmax())]]
         return "wrong class", other * (1 - same), f"{name}, but the detector sees {seen} ({other:.2f})"
     sure = about & (scores >= SURE)
@@ -140,7 +143,8 @@ def _contradicted(label: int, row: Floats, scores: Floats, seen_labels: Ints, cl
         return "misplaced", 1 - fit, f"{name}: the detector's box overlaps it by {fit:.2f} only"
     best = float(np.max(scores * about, initial=0))
     if best < ABOUT:
-        return "nothing there", 0.7 * (1 - best), f"{name} where the detector is hardly sure of anything ({best:.2f})"
+        why = f"{name} where the detector is hardly sure of anything ({best:.2f})"
+        return "nothing there", UNSEEN * (1 - best), why
     return NONE
 
 
