@@ -23,7 +23,7 @@ from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn.checkpoint import load_run, pack, unpack
-from teachkit.learn.defaults import Settings, detector_for, vertical_flip_for, weight_decay_for
+from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.learn.files import write_whole
 from teachkit.learn.log import LogWriter, read_log
 from teachkit.structures import Detections
@@ -332,7 +332,8 @@ def test_large_pictures_get_a_wider_detector_and_few_pictures_more_weight_decay(
     assert detector_for((192, 256))["widths"] == (24, 64, 128)
     assert weight_decay_for("adamw", 292) == 0.3
     assert weight_decay_for("adamw", 1000) is None
-    assert (vertical_flip_for(292), vertical_flip_for(1000)) == (0.5, 0.0)
+    assert augmentation_for(292, 23) == {"vertical_flip": 0.5, "paste": 1.0, "calm_from": 19}
+    assert augmentation_for(1000, 8) == {}
 
 
 # resume

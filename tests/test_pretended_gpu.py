@@ -14,7 +14,7 @@ from teachkit.watch import plots
 from tests import pretended_gpu
 
 pytestmark = pytest.mark.skipif(not pretended_gpu.POSSIBLE, reason="this torch knows no device written in Python")
-STRONG = AugmentSettings(vertical_flip=0.5)
+STRONG = AugmentSettings(vertical_flip=0.5, paste=0.5)
 
 
 def in_a_process_of_its_own(scenario, *arguments):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from teachkit.errors import UserError
-from teachkit.learn.defaults import Settings, detector_for, vertical_flip_for, weight_decay_for
+from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 
 if TYPE_CHECKING:
     from teachkit.commands.records import Records
@@ -101,8 +101,6 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
         shuffle=True,
         longest=settings.image_size,
     )
-    assert training.augment is not None
-    training.augment = replace(training.augment, vertical_flip=vertical_flip_for(len(training.names)))
     validation = load_data(
         settings.data,
         settings.val_split,
@@ -141,6 +139,8 @@ def _trainer(
     from teachkit.punish.criterion import Criterion
     from teachkit.structures import LossWeights
 
+    assert training.augment is not None
+    training.augment = replace(training.augment, **augmentation_for(len(training.names), settings.epochs))
     if model is None:
         model = {"num_classes": len(training.classes), "seed": settings.seed, **detector_for(training.image_size)}
     return Trainer(

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 from teachkit.boxes import area, cut, sides
 from teachkit.errors import UserError, whole
 from teachkit.feed.letterbox import GREY
+from teachkit.feed.paste import DRAWS, paste
 from teachkit.structures import Batch, GroundTruth
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue. ITU-R BT.601
@@ -27,7 +28,9 @@ class AugmentSettings:
     flip, vertical_flip: probability, 0–1; zoom: smallest and largest factor, 0.1 … 10;
     colour: brightness, contrast and saturation are each multiplied by 1 − colour … 1 + colour, 0–1;
     min_visible: an object of which less is left, as a share of its box, is dropped, 0–1;
-    plain_passes: through the data before augmentation begins.
+    paste: probability that an object of the batch is pasted into a picture, 0–1 (see paste.py);
+    plain_passes: through the data before augmentation begins; calm_from: the pass from which on nothing but the flips
+    remains, so that the last pictures learned from are as pictures are.
     """
 
     flip: float = 0.5
@@ -35,7 +38,9 @@ class AugmentSettings:
     zoom: tuple[float, float] = (0.8, 1.25)
     colour: float = 0.2
     min_visible: float = 0.25
+    paste: float = 0.0
     plain_passes: int = 0
+    calm_from: int | None = None
 
     def __post_init__(self) -> None:
         match self.zoom:
@@ -44,10 +49,19 @@ class AugmentSettings:
             case _:
                 raise UserError(f"zoom must be the smallest and the largest factor, 0.1 … 10, not {self.zoom!r}")
         whole("plain_passes", self.plain_passes, 0)
-        for name in ("flip", "vertical_flip", "colour", "min_visible"):
+        if self.calm_from is not None:
+            whole("calm_from", self.calm_from, 0)
+        for name in ("flip", "vertical_flip", "colour", "min_visible", "paste"):
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value <= 1:
                 raise UserError(f"{name} of the augmentation must be a number from 0 to 1, not {value!r}")
+
+    def at(self, epoch: int) -> "AugmentSettings | None":
+        """What is done in this pass, None for nothing."""
+        if epoch < self.plain_passes:
+            return None
+        calm = self.calm_from is not None and epoch >= self.calm_from
+        return replace(self, zoom=(1, 1), colour=0, paste=0) if calm else self
 
 
 def flip(images: Tensor, boxes: Tensor, mirrored: Tensor, vertical: bool = False) -> tuple[Tensor, Tensor]:
@@ -109,8 +123,11 @@ def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: fl
 
 
 def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator) -> Batch:
-    """Each image its own way; the batch given stays as it was. generator: on the processor, 8 numbers an image."""
+    """Each image its own way; the batch given stays as it was. generator: on the processor."""
     images, truth = batch.images, batch.ground_truth
+    if settings.paste:
+        draws = torch.rand(DRAWS, len(images), generator=generator).to(images.device)
+        images, truth = paste(images, truth, settings.paste, draws)
     draws = torch.rand(8, len(images), generator=generator)
     images, boxes = flip(images, truth.boxes, draws[0] < settings.flip)
     if settings.vertical_flip:

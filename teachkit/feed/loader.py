@@ -99,9 +99,8 @@ class Loader:
         taken = self._pictures.take(chosen)
         truth = padded(taken.boxes, taken.labels).to(self.device)
         batch = Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
-        if self.augment is None or epoch < self.augment.plain_passes:
-            return batch
-        return augmented(batch, self.augment, self._generator(epoch, place + 1))
+        augment = None if self.augment is None else self.augment.at(epoch)
+        return batch if augment is None else augmented(batch, augment, self._generator(epoch, place + 1))
 
     def state_dict(self) -> dict[str, int]:
         """Epoch and place of the next batch to come."""

@@ -10,6 +10,7 @@ FEWEST_EPOCHS, MOST_EPOCHS = 8, 300
 FEW_PICTURES = (
     500  # smaller batches where a pass would have few steps; more weight decay, lest they be learned by heart
 )
+CALM = 6  # the last of so many parts of the passes is calm
 FEW_DECAY = {"adamw": 0.3, "sgd": 5e-3}
 LARGE_SIDE = 256  # px: larger pictures have more to tell apart, and get a wider detector
 WIDER = {"widths": (24, 64, 128), "neck": 64}
@@ -51,9 +52,15 @@ def epochs_for(data: str, pictures: int) -> int:
     return max(FEWEST_EPOCHS, min(MOST_EPOCHS, round(PICTURES_SHOWN / max(1, pictures))))
 
 
-def vertical_flip_for(pictures: int) -> float:
-    """Few pictures are shown upside down too, half of the time: what is upright loses less by it than the few gain."""
-    return 0.5 if pictures < FEW_PICTURES else 0.0
+def augmentation_for(pictures: int, epochs: int) -> dict[str, Any]:
+    """Settings of the augmentation for so many training pictures, beside the usual ones.
+
+    Few are shown upside down too, with objects of each other pasted in, and as they are in the last sixth of the
+    training: what is upright loses less by it than the few gain.
+    """
+    if pictures >= FEW_PICTURES:
+        return {}
+    return {"vertical_flip": 0.5, "paste": 1.0, "calm_from": epochs - round(epochs / CALM)}
 
 
 def detector_for(image_size: tuple[int, int]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Augmentation against torchvision, and boxes against the pixels they belong to."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -293,6 +295,13 @@ def test_zooming_in_and_out_are_equally_likely():
     assert widths.max() <= 8
 
 
+def test_first_passes_are_plain_and_the_last_ones_only_flipped():
+    settings = AugmentSettings(vertical_flip=0.5, paste=1, plain_passes=2, calm_from=5)
+    assert [settings.at(epoch) for epoch in range(5)] == [None, None, settings, settings, settings]
+    assert settings.at(5) == settings.at(99) == AugmentSettings(0.5, 0.5, (1, 1), 0, plain_passes=2, calm_from=5)
+    assert replace(settings, calm_from=None).at(99).paste == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -309,6 +318,8 @@ def test_zooming_in_and_out_are_equally_likely():
         ("min_visible", None),
         ("plain_passes", -1),
         ("plain_passes", 1.5),
+        ("paste", 2),
+        ("calm_from", -1),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(name, value):
@@ -318,8 +329,8 @@ def test_settings_out_of_range_are_refused_by_name(name, value):
 
 @pytest.mark.gpu
 def test_a_gpu_sees_the_same_as_the_processor():
-    batch = scenes()
-    here, there = augment(batch, STRONG, seeded()), augment(batch.to("cuda"), STRONG, seeded())
+    batch, settings = scenes(), replace(STRONG, paste=1)
+    here, there = augment(batch, settings, seeded()), augment(batch.to("cuda"), settings, seeded())
     assert there.images.is_cuda
     assert (there.images.cpu() - here.images).abs().max() < 1e-3
     assert torch.equal(there.ground_truth.mask.cpu(), here.ground_truth.mask)

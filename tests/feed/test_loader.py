@@ -124,6 +124,7 @@ def test_training_is_augmented_unless_told_otherwise_and_validation_is_not():
     assert [plain("train", epoch) for epoch in range(5)] == [True, True, True, False, False]
     assert not plain("train", epoch=0, augment=True)
     assert not plain("train", epoch=0, augment=AugmentSettings())
+    assert [plain("train", epoch, augment=AugmentSettings(flip=0, calm_from=2)) for epoch in (1, 2)] == [False, True]
     assert plain("train", augment=False)
     assert plain("val")
     assert plain("test")
