@@ -28,7 +28,7 @@ class AugmentSettings:
     flip, vertical_flip: probability, 0–1; zoom: smallest and largest factor, 0.1 … 10;
     colour: brightness, contrast and saturation are each multiplied by 1 − colour … 1 + colour, 0–1;
     min_visible: an object of which less is left, as a share of its box, is dropped, 0–1;
-    paste: probability that an object of the batch is pasted into a picture, 0–1 (see paste.py);
+    paste: probability that an object of another picture is pasted in, 0–1 (see paste.py);
     plain_passes: through the data before augmentation begins; calm_from: the pass from which on nothing but the flips
     remains, so that the last pictures learned from are as pictures are.
     """
@@ -122,12 +122,15 @@ def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: fl
     return GroundTruth(clipped * kept[..., None], ground_truth.labels * kept, kept)
 
 
-def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator) -> Batch:
-    """Each image its own way; the batch given stays as it was. generator: on the processor."""
-    images, truth = batch.images, batch.ground_truth
+def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator, donors: Batch | None = None) -> Batch:
+    """Each image its own way; the batch given stays as it was.
+
+    generator: on the processor; donors: whose objects may be pasted, None for the batch itself.
+    """
     if settings.paste:
-        draws = torch.rand(DRAWS, len(images), generator=generator).to(images.device)
-        images, truth = paste(images, truth, settings.paste, draws)
+        draws = torch.rand(DRAWS, len(batch), generator=generator).to(batch.images.device)
+        batch = paste(batch, donors or batch, settings.paste, draws)
+    images, truth = batch.images, batch.ground_truth
     draws = torch.rand(8, len(images), generator=generator)
     images, boxes = flip(images, truth.boxes, draws[0] < settings.flip)
     if settings.vertical_flip:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from teachkit.errors import UserError, whole
 from teachkit.feed.augment import AugmentSettings
@@ -15,6 +16,7 @@ from teachkit.feed.device import pick_device
 from teachkit.feed.examples import Examples, Problem
 from teachkit.feed.formats import read_folder
 from teachkit.feed.formats.entry import same_split
+from teachkit.feed.paste import rarity
 from teachkit.feed.pictures import picture_size
 from teachkit.feed.scenes import COUNTS, SceneSettings, make_scenes
 from teachkit.feed.store import InFiles, Resident, padded
@@ -58,6 +60,7 @@ class Loader:
         if not self.names:
             raise UserError(f"the split {split!r} has no pictures that can be used")
         self._order: tuple[int, list[int]] | None = None
+        self._rarity: Tensor | None = None
         self._next, self._resumed = (0, 0), False
 
     @property
@@ -95,12 +98,13 @@ class Loader:
         """Number `place` of pass `epoch`, both from 0. IndexError if a pass has no such place."""
         if not 0 <= place < len(self):
             raise IndexError(f"there is no batch {place}: a pass has {len(self)}")
-        chosen = self._shuffled(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
-        taken = self._pictures.take(chosen)
-        truth = padded(taken.boxes, taken.labels).to(self.device)
-        batch = Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
+        batch = self._taken(self._shuffled(epoch)[place * self.batch_size : (place + 1) * self.batch_size])
         augment = None if self.augment is None else self.augment.at(epoch)
-        return batch if augment is None else augmented(batch, augment, self._generator(epoch, place + 1))
+        if augment is None:
+            return batch
+        generator = self._generator(epoch, place + 1)
+        donors = self._donors(len(batch), generator) if augment.paste else None
+        return augmented(batch, augment, generator, donors)
 
     def state_dict(self) -> dict[str, int]:
         """Epoch and place of the next batch to come."""
@@ -112,6 +116,17 @@ class Loader:
         if epoch < 0 or not 0 <= place < len(self):
             raise ValueError(f"there is no place {place} in epoch {epoch}: a pass has {len(self)} batches")
         self._next, self._resumed = (epoch, place), True
+
+    def _taken(self, indices: list[int]) -> Batch:
+        taken = self._pictures.take(indices)
+        truth = padded(taken.boxes, taken.labels).to(self.device)
+        return Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
+
+    def _donors(self, count: int, generator: torch.Generator) -> Batch:
+        """Pictures to take objects from."""
+        if self._rarity is None:
+            self._rarity = rarity(self._pictures.labels)
+        return self._taken(self._rarity.multinomial(count, replacement=True, generator=generator).tolist())
 
     def _shuffled(self, epoch: int) -> list[int]:
         """Indices of all pictures in the order of this pass."""

@@ -4,53 +4,69 @@ Ghiasi et al. 2021, arXiv 2012.07177, cut along the outlines of objects. Here th
 out around its box, and is as bright there as the place where it comes to lie.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from teachkit.boxes import sides
-from teachkit.structures import GroundTruth
+from teachkit.structures import Batch, GroundTruth
 
 MARGIN = 3  # px around the box within which a patch fades out
 TRIES = 5  # places looked at; if others lie on all of them, nothing is pasted
 DRAWS = 2 + 2 * TRIES  # random numbers for each image
 
 
-def paste(images: Tensor, truth: GroundTruth, chance: float, draws: Tensor) -> tuple[Tensor, GroundTruth]:
-    """Into each image, by chance, one object of the batch where no other lies → M + 1 objects, if M is not 0.
+def paste(batch: Batch, donors: Batch, chance: float, draws: Tensor) -> Batch:
+    """Into each picture, by chance, one of the donors' objects where no other lies: M + 1 objects, if they have any.
 
-    images: [B, 3, H, W] in 0–1; truth: boxes [B, M, 4] px; chance: 0–1; draws: [DRAWS, B] in 0–1: whether, who, where.
-    Only objects that fit into a third of the shorter side; a class is as likely as it has few of them in the batch.
+    batch: images [B, 3, H, W] in 0–1, boxes [B, M, 4] px; donors: the same, any number of pictures; chance: 0–1;
+    draws: [DRAWS, B] in 0–1: whether, who, where. Only objects that fit into a third of the shorter side; a class is
+    as likely as it has few of them among the donors.
     """
-    if not truth.labels.numel():
-        return images, truth
+    images, truth, theirs = batch.images, batch.ground_truth, donors.ground_truth
+    if not theirs.labels.numel():
+        return batch
     height, width = images.shape[2:]
     side = min(height, width) // 3
-    who, known = _chosen(truth, draws[1], height, width, side)  # [B], into B · M
-    box = truth.boxes.flatten(0, 1).index_select(0, who)  # [B, 4]
-    room = images.new_tensor([width, height]) - side
-    source = torch.minimum(((box[:, :2] + box[:, 2:] - side) / 2).floor().clamp(min=0), room)  # [B, 2] upper left
-    places = (draws[2:].T.unflatten(1, (TRIES, 2)) * (room + 1)).floor()  # [B, TRIES, 2] upper left
-    candidates = (box - source.repeat(1, 2))[:, None] + places.repeat(1, 1, 2)  # [B, TRIES, 4] px
-    free = ~_covered(candidates, truth)
-    first = free.int().argmax(1)[:, None, None]  # [B, 1, 1]
-    place, moved = places.gather(1, first.expand(-1, 1, 2))[:, 0], candidates.gather(1, first.expand(-1, 1, 4))
+    who, known = _chosen(theirs, draws[1], height, width, side)  # [B], into all donors' objects
+    box = theirs.boxes.flatten(0, 1).index_select(0, who)  # [B, 4]
+    room = images.new_tensor([width, height]) - 2 * MARGIN - torch.stack(sides(box), -1)  # [B, 2]
+    places = MARGIN + draws[2:].T.unflatten(1, (TRIES, 2)) * room[:, None]  # [B, TRIES, 2] px, upper left
+    shifts = (places - box[:, None, :2]).ceil()  # whole pixels, so that none has to be mixed from its neighbours
+    free = ~_covered(box[:, None] + shifts.repeat(1, 1, 2), truth)
+    shift = shifts.gather(1, free.int().argmax(1)[:, None, None].expand(-1, 1, 2))[:, 0]  # [B, 2]: to the first one
+    moved = box + shift.repeat(1, 2)
     wanted = ((draws[0] < chance) & known & free.any(1))[:, None]  # [B, 1]
-    patches = _cut(images, who // truth.labels.shape[1], _pixels(source, side, width))
-    label = truth.labels.flatten().index_select(0, who)[:, None]
-    return _blend(images, patches, place, moved[:, 0], wanted), GroundTruth(
-        torch.cat([truth.boxes, moved * wanted[..., None]], 1),
+    corner = ((moved[:, :2] + moved[:, 2:] - side) / 2).floor()  # [B, 2] upper left, of the pixels that may change, each once
+    corner = torch.minimum(corner.clamp(min=0), images.new_tensor([width, height]) - side)
+    patches = _cut(donors.images, who // theirs.labels.shape[1], corner - shift, side)
+    label = theirs.labels.flatten().index_select(0, who)[:, None]
+    more = GroundTruth(
+        torch.cat([truth.boxes, (moved * wanted)[:, None]], 1),
         torch.cat([truth.labels, label * wanted], 1),
         torch.cat([truth.mask, wanted], 1),
     )
+    return Batch(_blend(images, patches, corner, moved, wanted), more, batch.names)
+
+
+def rarity(labels: Sequence[Tensor]) -> Tensor:
+    """How much each picture is wanted as a donor, [N]: the more so, the rarer the classes of its objects.
+
+    labels: of each of N pictures, [n] int64.
+    """
+    counts = torch.bincount(torch.cat([*labels, torch.zeros(0, dtype=torch.int64)])).double()
+    wanted = torch.stack([(1 / counts[one] ** 2).sum() for one in labels])
+    return wanted if wanted.any() else torch.ones_like(wanted)
 
 
 def _chosen(truth: GroundTruth, draw: Tensor, height: int, width: int, side: int) -> tuple[Tensor, Tensor]:
-    """An object for each image: its place in B · M, and whether there is one that can be pasted at all."""
+    """An object for each image: its place among all, and whether there is one that can be pasted at all."""
     boxes, labels = truth.boxes.flatten(0, 1), truth.labels.flatten()
     x1, y1, x2, y2 = boxes.unbind(-1)
     inside = torch.stack([x1, y1, width - x2, height - y2]).amin(0) >= MARGIN  # cut off, it would look so elsewhere
     small = torch.stack(sides(boxes)).amax(0) <= side - 2 * MARGIN
-    able = truth.mask.flatten() & inside & small  # [B · M]
+    able = truth.mask.flatten() & inside & small
     alike = ((labels[:, None] == labels) & able).sum(1)  # of each object's class
     sums = (able / alike.clamp(min=1) ** 2).cumsum(0)  # a class as likely as its objects are few
     who = torch.searchsorted(sums, draw * sums[-1], right=True).clamp(max=len(sums) - 1)
@@ -64,25 +80,27 @@ def _covered(boxes: Tensor, truth: GroundTruth) -> Tensor:
     return ((lower_right > upper_left).all(-1) & truth.mask[:, None]).any(-1)
 
 
-def _pixels(corner: Tensor, side: int, width: int) -> Tensor:
-    """Of squares by their upper left corners [B, 2], as places in the rows of an image one after the other: [B, P]."""
+def _pixels(corner: Tensor, side: int, height: int, width: int) -> Tensor:
+    """Of squares by their upper left corners [B, 2], as places in an image's rows one after the other: [B, side²]."""
     steps = torch.arange(side, device=corner.device)
-    columns, rows = (corner.long()[:, axis, None] + steps for axis in (0, 1))  # [B, side]
+    columns, rows = (
+        (corner.long()[:, axis, None] + steps).clamp(0, most - 1) for axis, most in ((0, width), (1, height))
+    )  # [B, side]
     return (rows[:, :, None] * width + columns[:, None]).flatten(1)
 
 
-def _cut(images: Tensor, which: Tensor, pixels: Tensor) -> Tensor:
-    """images: [N, 3, H, W]; which: [B] of them; pixels: [B, P] → [B, 3, P]."""
+def _cut(images: Tensor, which: Tensor, corner: Tensor, side: int) -> Tensor:
+    """images: [N, 3, H, W]; which: [B] of them; corner: [B, 2] px → [B, 3, side²]; beyond the edge as at the edge."""
+    height, width = images.shape[2:]
     channels = 3 * which[:, None] + torch.arange(3, device=which.device)  # [B, 3]
-    places = channels[..., None] * images[0, 0].numel() + pixels[:, None]  # [B, 3, P] into all that there is
+    places = channels[..., None] * height * width + _pixels(corner, side, height, width)[:, None]  # into all there is
     return images.flatten().index_select(0, places.flatten()).view_as(places)
 
 
 def _blend(images: Tensor, patches: Tensor, corner: Tensor, boxes: Tensor, wanted: Tensor) -> Tensor:
     """patches: [B, 3, side²], with their upper left corners at [B, 2]; boxes: [B, 4] px; wanted: [B, 1] bool."""
     side = round(patches.shape[2] ** 0.5)
-    pixels = _pixels(corner, side, images.shape[3])
-    there = _cut(images, torch.arange(len(images), device=images.device), pixels)
+    there = _cut(images, torch.arange(len(images), device=images.device), corner, side)
     steps = torch.arange(side, device=images.device) + 0.5
     across, down = (
         ((corner[:, axis, None] + steps - (boxes[:, axis, None] + boxes[:, axis + 2, None]) / 2).abs())
@@ -94,4 +112,5 @@ def _blend(images: Tensor, patches: Tensor, corner: Tensor, boxes: Tensor, wante
     around = (torch.maximum(across[:, None], down[:, :, None]).flatten(1)[:, None] <= 1) & (share < 1)
     lift = ((there - patches) * around).sum(2, keepdim=True) / around.sum(2, keepdim=True).clamp(min=1)
     mixed = torch.lerp(there, (patches + lift).clamp(0, 1), share * wanted[..., None])
+    pixels = _pixels(corner, side, *images.shape[2:])
     return images.flatten(2).scatter(2, pixels[:, None].expand(-1, 3, -1), mixed).view_as(images)

@@ -42,7 +42,7 @@ class InFiles:
 
     def __init__(self, examples: Examples, image_size: tuple[int, int], device: torch.device, workers: int = 0) -> None:
         self.examples, self.image_size, self.device, self.workers = examples, image_size, device, workers
-        self.names, self.problems = examples.names, list(examples.problems)
+        self.names, self.labels, self.problems = examples.names, examples.labels, list(examples.problems)
 
     def take(self, indices: list[int]) -> Taken:
         """What cannot be decoded is left out, with a warning, and named in .problems. UserError if nothing is left."""

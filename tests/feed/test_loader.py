@@ -142,6 +142,23 @@ def test_any_batch_can_be_had_again_in_any_order():
     assert not same(first[0][0], first[1][0])
 
 
+@pytest.mark.parametrize("resident_bytes", [2**30, 0])
+def test_rare_objects_of_the_whole_set_are_pasted_into_its_pictures(resident_bytes):
+    """Nine pictures are empty; the tenth has the only object, and gives it to nearly all of them."""
+    pictures = [torch.full((3, 64, 64), 90, dtype=torch.uint8) for _ in range(10)]
+    pictures[9][0, 30:40, 20:30] = 200
+    boxes = [torch.zeros(0, 4)] * 9 + [torch.tensor([[20.0, 30, 30, 40]])]
+    labels = [torch.zeros(0, dtype=torch.int64)] * 9 + [torch.tensor([0])]
+    examples = Examples(pictures, boxes, labels, [str(number) for number in range(10)], ["square"])
+    settings = AugmentSettings(flip=0, zoom=(1, 1), colour=0, paste=1)
+    loader = Loader(examples, "train", 2, 64, "cpu", augment=settings, resident_bytes=resident_bytes)
+    batches = list(loader)
+    assert sum(int(batch.ground_truth.mask.sum()) for batch in batches) >= 9
+    for place, batch in enumerate(batches):
+        assert (batch.images[:, 0] > 0.5).sum((1, 2)).gt(50).equal(batch.ground_truth.mask.any(1))
+        assert same(loader.batch(0, place), batch)
+
+
 def test_no_two_batches_are_augmented_alike():
     scenes = make_scenes(1, settings=SMALL)
     same_picture = scenes.subset([0] * 6)
