@@ -38,7 +38,7 @@ def paste(batch: Batch, donors: Batch, chance: float, draws: Tensor) -> Batch:
     shift = shifts.gather(1, free.int().argmax(1)[:, None, None].expand(-1, 1, 2))[:, 0]  # [B, 2]: to the first one
     moved = box + shift.repeat(1, 2)
     wanted = ((draws[0] < chance) & known & free.any(1))[:, None]  # [B, 1]
-    corner = ((moved[:, :2] + moved[:, 2:] - side) / 2).floor()  # [B, 2] upper left, of the pixels that may change, each once
+    corner = ((moved[:, :2] + moved[:, 2:] - side) / 2).floor()  # [B, 2] of the pixels that may change, each once
     corner = torch.minimum(corner.clamp(min=0), images.new_tensor([width, height]) - side)
     patches = _cut(donors.images, who // theirs.labels.shape[1], corner - shift, side)
     label = theirs.labels.flatten().index_select(0, who)[:, None]
