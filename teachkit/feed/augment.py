@@ -29,8 +29,8 @@ class AugmentSettings:
     colour: brightness, contrast and saturation are each multiplied by 1 − colour … 1 + colour, 0–1;
     min_visible: an object of which less is left, as a share of its box, is dropped, 0–1;
     paste: probability that an object of another picture is pasted in, 0–1 (see paste.py);
-    plain_passes: through the data before augmentation begins; calm_from: the pass from which on nothing but the flips
-    remains, so that the last pictures learned from are as pictures are.
+    plain_passes: through the data before augmentation begins; calm_from: the pass from which on pictures are neither
+    zoomed nor coloured, so that the last ones learned from are as pictures are.
     """
 
     flip: float = 0.5
@@ -61,7 +61,7 @@ class AugmentSettings:
         if epoch < self.plain_passes:
             return None
         calm = self.calm_from is not None and epoch >= self.calm_from
-        return replace(self, zoom=(1, 1), colour=0, paste=0) if calm else self
+        return replace(self, zoom=(1, 1), colour=0) if calm else self
 
 
 def flip(images: Tensor, boxes: Tensor, mirrored: Tensor, vertical: bool = False) -> tuple[Tensor, Tensor]:

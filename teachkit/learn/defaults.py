@@ -55,8 +55,8 @@ def epochs_for(data: str, pictures: int) -> int:
 def augmentation_for(pictures: int, epochs: int) -> dict[str, Any]:
     """Settings of the augmentation for so many training pictures, beside the usual ones.
 
-    Few are shown upside down too, with objects of each other pasted in, and as they are in the last sixth of the
-    training: what is upright loses less by it than the few gain.
+    Few are shown upside down too, and with objects of each other pasted in; in the last sixth of the training they are
+    neither zoomed nor coloured. What is upright loses less by it than the few gain.
     """
     if pictures >= FEW_PICTURES:
         return {}
