@@ -192,6 +192,10 @@ function render({ model, el }) {
         [pictures, ...Object.values(charts)].forEach((one) => one.tell());
       }
     },
+  }, (silence) => {
+    if (!parts) return;
+    parts.words.textContent = parts.live.textContent = silence;
+    parts.message.dataset.tone = "warn";
   });
   root.dataset.state = "waiting";
   link.ask("hello");
