@@ -69,8 +69,8 @@ class BatchPlayground(ChartPlayground):
         size = int(self.values["size"])
         runs = _runs(size, self.values["rate"])
         return {
-            f"steps an epoch of {EPOCH:,} pictures": str(-(-EPOCH // size)),
-            "kept for the backward pass": f"{size * _kept_for_one():.0f} MB",
+            f"steps for {EPOCH:,} pictures": str(-(-EPOCH // size)),
+            "kept for backward": f"{size * _kept_for_one():.0f} MB",
             "steps in this chart": str(runs[0]["steps"] * PASSES),
-            "found at the end, three runs": " · ".join(str(run["found"][-1]) for run in runs),
+            "found by three runs": " · ".join(str(run["found"][-1]) for run in runs),
         }

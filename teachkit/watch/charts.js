@@ -79,6 +79,7 @@ class Chart {
     this.canvas.node.setAttribute("aria-label", `${title} at step ${this.view.data.step.at(-1) ?? 0}: ${newest.join(", ")}`);
   }
   names() { return Object.keys(this.settings.series); }
+  bold(values) { return this.settings.smooth ? smoothed(values) : values; }
 
   // Where a share is undefined nothing can be stacked: such rows are left out.
   complete(data) {
@@ -120,7 +121,8 @@ class Chart {
     const { data, ghosts, marks, cursor, last } = this.view;
     pen.font = `600 ${size}px system-ui, sans-serif`;
     const words = this.names().length > 1 ? Object.values(this.settings.series).map((one) => pen.measureText(one.label).width) : [0];
-    const left = size * 3.7, right = width - Math.max(...words) - size * 1.2, top = size * (this.settings.words ? 2.6 : 1), bottom = height - size * 1.6;
+    const told = this.settings.words && height > 7.5 * size; // in a low chart the curve needs the marks' room
+    const left = size * 4, right = width - Math.max(...words) - size * 1.2, top = size * (told ? 2.6 : 1), bottom = height - size * 1.6;
     const [low, high] = this.limits(data, ghosts);
     const log = this.settings.scale === "log";
     const x = (step) => left + ((right - left) * step) / Math.max(last, 10);
@@ -136,7 +138,7 @@ class Chart {
     if (this.settings.kind === "stack") this.areas(pen, data, x, y);
     else this.lines(pen, data, x, y, log, size);
     pen.restore();
-    this.marks(pen, marks, { x, top, bottom, size, edge: width });
+    this.marks(pen, marks, { x, top, bottom, size, edge: width, told });
     if (cursor != null) this.cursor(pen, x(cursor), top, bottom, size);
     this.ends(pen, data, { x, y, right, size, top, bottom, log });
   }
@@ -175,7 +177,7 @@ class Chart {
       }
       pen.lineWidth = Math.max(2.5, size / 6);
       pen.setLineDash(one.dash);
-      drawCurve(pen, data.step, this.settings.smooth ? smoothed(values) : values, x, y, log);
+      drawCurve(pen, data.step, this.bold(values), x, y, log);
       if (this.settings.dots) {
         pen.fillStyle = one.colour;
         values.forEach((value, place) => { if (value != null) drawMarker(pen, one.marker, x(data.step[place]), y(value), size / 5); });
@@ -193,7 +195,7 @@ class Chart {
       for (const [name, one] of Object.entries(this.settings.series)) {
         pen.setLineDash(one.dash);
         const values = data[name] ?? [];
-        drawCurve(pen, data.step, this.settings.smooth ? smoothed(values) : values, x, y, log);
+        drawCurve(pen, data.step, this.bold(values), x, y, log);
       }
     }
     pen.globalAlpha = 1;
@@ -227,7 +229,7 @@ class Chart {
     const layers = this.settings.kind === "stack" ? this.stacked(data) : null;
     const labels = [];
     for (const [name, one] of Object.entries(this.settings.series)) {
-      const values = layers ? layers[name].top.map((value, place) => (value + layers[name].floor[place]) / 2) : smoothed(data[name] ?? []);
+      const values = layers ? layers[name].top.map((value, place) => (value + layers[name].floor[place]) / 2) : this.bold(data[name] ?? []);
       const place = values.findLastIndex((value) => value != null && (!log || value > 0));
       if (place < 0) continue;
       labels.push({ one, at: y(values[place]), from: y(values[place]), end: x(data.step[place]) });
@@ -251,7 +253,7 @@ class Chart {
   }
 
   // Words newest first in two rows: where both are taken the older mark keeps only its line.
-  marks(pen, marks, { x, top, bottom, size, edge }) {
+  marks(pen, marks, { x, top, bottom, size, edge, told }) {
     pen.font = `${size * 0.86}px system-ui, sans-serif`;
     pen.textBaseline = "alphabetic";
     pen.textAlign = "left";
@@ -265,7 +267,7 @@ class Chart {
       drawLine(pen, at, top - size * 0.2, at, bottom);
       drawMarker(pen, mark.alarm ? "triangle" : "circle", at, top - size * 0.2, size * (mark.alarm ? 0.32 : 0.22));
       const start = Math.min(at, edge - 1 - width), row = free.findIndex((end) => start + width <= end);
-      if (this.settings.words && row >= 0) {
+      if (told && row >= 0) {
         pen.fillText(mark.label, start, top - size * (0.7 + 0.95 * row));
         free[row] = start - size * 0.6;
       }

@@ -1,6 +1,6 @@
 // The cockpit: controls on the left, what they do on the right. All numbers come from Python; here they are only drawn.
 
-const PRESETS_HINT = "Presets set the rate and the weights of the run as it goes";
+const PRESETS_HINT = "Presets of the rate and the weights: the last four leave the rate as it is";
 
 // The step at the right end of the axes: it moves on now and then only, and the curves stand still between.
 function roomFor(step) {
@@ -146,7 +146,7 @@ function render({ model, el }) {
     if (root.dataset.state !== now.state) parts.state.textContent = STATES[now.state] ?? now.state;
     Object.assign(root.dataset, { state: now.state, step: now.step });
     parts.start.textContent = now.state === "running" ? "Pause" : "Start";
-    const speed = now.speed ? ` · ${now.speed.toFixed(now.speed < 10 ? 1 : 0)} steps/s` : "";
+    const speed = now.speed ? ` · ${now.speed.toFixed(now.speed < 10 ? 1 : 0)}\u00a0steps/s` : "";
     parts.numbers.textContent = `step ${now.step} · epoch ${now.epoch}${speed}`;
     parts.message.dataset.tone = now.tone;
     if (parts.words.textContent !== now.message) {
@@ -192,6 +192,10 @@ function render({ model, el }) {
         [pictures, ...Object.values(charts)].forEach((one) => one.tell());
       }
     },
+  }, (silence) => {
+    if (!parts) return;
+    parts.words.textContent = parts.live.textContent = silence;
+    parts.message.dataset.tone = "warn";
   });
   root.dataset.state = "waiting";
   link.ask("hello");

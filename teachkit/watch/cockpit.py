@@ -81,7 +81,7 @@ class Cockpit(Widget):
         self.painter.refresh()
 
     def preset(self, name: str) -> None:
-        """Sets rate and weights to one of `PRESETS`."""
+        """Sets the weights, and the rate where it says so, to one of `PRESETS`."""
         if name not in PRESETS:
             raise UserError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}")
         self.set(**self.lab.preset_settings(PRESETS[name]))

@@ -24,7 +24,8 @@ def word(name: str) -> str:
 
 def labelled(name: str, value: float | str) -> str:
     """The few words of a mark on a curve, its first one the control's name."""
-    return f"{word(name)} {value}" if isinstance(value, str) else f"{word(name)} {value:.3g}"
+    told = value if isinstance(value, str) else f"{value:.3g}".replace("e-0", "e-")  # as the page writes numbers
+    return f"{word(name)} {told}"
 
 
 def controls_named(label: str) -> list[str]:

@@ -52,6 +52,10 @@ function playground({ model, el }, name, build) {
       root.dataset.ack = link.answered();
       flush();
     },
+  }, (silence) => {
+    message.hidden = false;
+    message.dataset.tone = "warn";
+    message.textContent = live.textContent = silence;
   });
   link.ask("hello");
   return () => {

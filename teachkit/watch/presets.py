@@ -8,20 +8,20 @@ from teachkit.structures import LossWeights
 
 @dataclass(frozen=True)
 class Preset:
-    """rate: times the optimizer's usual one; weights: factors of the usual loss weights, 1 where not named."""
+    """rate: times the optimizer's usual one, None: as it is; weights: factors of the usual ones, 1 where not named."""
 
     hint: str
-    rate: float = 1.0
+    rate: float | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def settings(self, usual_rate: float, usual_weights: LossWeights) -> dict[str, float]:
         """What to hand to `Control.set`."""
         weights = {name: usual * self.weights.get(name, 1.0) for name, usual in usual_weights.as_dict().items()}
-        return {"lr": usual_rate * self.rate, **weights}
+        return weights if self.rate is None else {"lr": usual_rate * self.rate, **weights}
 
 
 PRESETS = {
-    "Good": Preset("the usual rate and weights"),
+    "Good": Preset("the usual rate and weights", rate=1),
     "Too low": Preset("a hundredth of the usual rate", rate=1 / 100),
     "Too high": Preset("a hundred times the usual rate", rate=100),
     "No box loss": Preset("the weight of the box loss is 0", weights={"box": 0}),

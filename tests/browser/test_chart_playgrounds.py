@@ -74,6 +74,20 @@ def test_nothing_is_cut_and_nothing_overlaps(case, width):
     assert_tidy(case[0], width)
 
 
+def test_no_name_beside_a_number_breaks_into_more_than_two_lines(notebook, case):
+    widget, _, lever, first, last, *_ = case
+    for key, end in (("End", last), ("Home", first)):
+        widget.locator(f"[data-control={lever}]").focus()
+        notebook.page.keyboard.press(key)
+        notebook.wait(widget, f"JSON.parse(widget.dataset.values).{lever} === {end}")
+        lines = widget.evaluate("""widget => [...widget.querySelectorAll('th, td')].map(one => {
+            const words = document.createRange();
+            words.selectNodeContents(one);
+            return new Set([...words.getClientRects()].map(line => line.top)).size; })""")
+        assert len(lines) == 8
+        assert max(lines) <= 2
+
+
 def test_it_answers_quickly(notebook, case):
     widget, name, lever, *_ = case
     assert_prompt(name, moves(notebook, widget, lever))

@@ -206,3 +206,12 @@ def test_a_cell_that_is_run_again_leaves_one_cockpit(notebook, cockpit):
         ).strip()
         == "1"
     )
+
+
+def test_a_restarted_kernel_is_told_of_once_a_button_stays_without_an_answer(notebook, cockpit):
+    notebook.page.evaluate(
+        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
+    )
+    press(cockpit, "Start")
+    notebook.wait(cockpit, "widget.querySelector('.tk-message').textContent.includes('was restarted')")
+    assert "run the cell again" in cockpit.locator(".tk-message").inner_text()

@@ -125,6 +125,16 @@ def test_nothing_is_cut_and_nothing_overlaps(widget, width):
     assert_tidy(widget, width)
 
 
+def test_box_losses_and_numbers_fit_a_projectors_window_at_once(notebook, widget):
+    before = notebook.page.viewport_size
+    notebook.page.set_viewport_size({"width": 1920, "height": 1080})
+    notebook.page.wait_for_timeout(300)
+    height = widget.bounding_box()["height"]
+    room = notebook.page.locator(".jp-WindowedPanel-outer").bounding_box()["height"]
+    notebook.page.set_viewport_size(before)
+    assert height <= room
+
+
 def test_it_answers_quickly(notebook, widget):
     assert_prompt("slider", moves(notebook, widget, "along"))
     dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 5 if move % 2 else -5]) for move in range(30)]

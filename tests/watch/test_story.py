@@ -72,3 +72,7 @@ def test_found_at_gives_the_last_look_before():
     story.look(5, [[[1]]])
     story.look(20, [[[2]]])
     assert [story.found_at(step) for step in (4, 5, 19, 20)] == [None, [[[1]]], [[[1]]], [[[2]]]]
+
+
+def test_a_small_rate_is_written_as_in_its_slider():
+    assert labelled("lr", 0.00007) == "rate 7e-5"
