@@ -12,13 +12,16 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).resolve().parent.parent
 GIB = 2**30
 INSTALL = f"{sys.executable} -m pip install -r requirements.txt"  # into the Python that asks, and no other
-ANY_ADDRESS = ("0.0.0.0", "*", "::", "")  # what Jupyter takes for "whoever can reach this machine"
+CONFIGS = ("jupyter*_config.py", "jupyter*_config.json", "voila.py", "voila.json")
 
 
 @dataclass(frozen=True)
@@ -140,15 +143,15 @@ def _data_sets() -> Finding:
 
 
 def _jupyter() -> Iterator[Finding]:
-    """A server that listens to everybody, or asks for no token, hands this machine to whoever finds it."""
+    """A server that listens to others, or asks for no token, hands this machine to whoever finds it."""
     found = list(_open_configs())
     try:
         from jupyter_server.serverapp import list_running_servers
 
         for server in list_running_servers():
-            if server.get("hostname") in ANY_ADDRESS:
-                found.append(f"the server at {server['url']} listens to every address")
-            if not server.get("token") and not server.get("password"):
+            if any(map(_beyond, _addresses(server))):
+                found.append(f"the server at {server['url']} listens beyond this machine")
+            if not server.get("token") and not server.get("password") and _lets_in(server["url"]):
                 found.append(f"the server at {server['url']} asks for no token")
     except ImportError:
         pass  # no server, none open; `_packages` has named what is missing
@@ -158,28 +161,60 @@ def _jupyter() -> Iterator[Finding]:
         yield Finding("jupyter", "no server of yours is open to the world")
 
 
+def _beyond(address: object) -> bool:
+    """Whether a server with this setting can be reached from elsewhere; so it is thought of what is no address."""
+    try:
+        return address != "localhost" and not ip_address(str(address)).is_loopback
+    except ValueError:
+        return True
+
+
+def _addresses(server: dict[str, Any]) -> Iterator[str]:
+    """What it says, and what the system says of its process: for "*" it says "localhost"."""
+    yield server.get("hostname", "localhost")
+    with contextlib.suppress(ImportError):
+        psutil = importlib.import_module("psutil")
+        with contextlib.suppress(psutil.Error):
+            own = psutil.Process(server["pid"]).net_connections("inet") if "pid" in server else []
+            yield from (one.laddr.ip for one in own if one.status == "LISTEN" and one.laddr.port == server.get("port"))
+
+
+def _lets_in(url: str) -> bool:
+    """Asked, since it does not tell of a password that is set as Jupyter wants it today."""
+    try:
+        build_opener(ProxyHandler({})).open(f"{url}api/contents", timeout=3).close()
+    except HTTPError:
+        return False
+    except OSError:
+        return True  # not known
+    return True
+
+
 def _open_configs() -> Iterator[str]:
     try:
         from jupyter_core.paths import jupyter_config_path
     except ImportError:
         return
-    for folder in map(Path, jupyter_config_path()):
-        for file in sorted([*folder.glob("jupyter_*_config.py"), *folder.glob("jupyter_*_config.json")]):
-            try:
-                settings = list(_settings(file))
-            except (OSError, SyntaxError, ValueError) as error:
-                yield f"{file} cannot be read ({error})"
-                continue
-            has_password = any("password" in name and value for name, value in settings)
-            for name, value in settings:
-                if name == "ip" and value in ANY_ADDRESS:
-                    yield f"{file} makes servers listen to every address (ip = {value!r})"
-                if name == "token" and value == "" and not has_password:
-                    yield f"{file} makes servers ask for no token"
+    found: list[tuple[Path, str, Any]] = []
+    for file in [
+        one for folder in jupyter_config_path() for form in CONFIGS for one in sorted(Path(folder).glob(form))
+    ]:
+        try:
+            if not file.is_file():  # a named pipe would keep us waiting for ever
+                raise ValueError("no file")
+            found += [(file, name, value) for name, value in _settings(file)]
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            yield f"{file} cannot be read ({str(error) or 'too deep'})"
+    has_password = any(name in ("password", "hashed_password") and value for _, name, value in found)
+    for file, name, value in found:
+        if name == "ip" and _beyond(value):
+            yield f"{file} makes servers listen beyond this machine (ip = {value!r})"
+        if name == "token" and value == "" and not has_password:
+            yield f"{file} makes servers ask for no token"
 
 
 def _settings(file: Path) -> Iterator[tuple[str, Any]]:
-    """Last part of the name and value of each setting. A .py file is read, never run."""
+    """Last part of the name and value of each setting, or the words for it. A .py file is read, never run."""
     if file.suffix == ".json":
         content = json.loads(file.read_bytes())
         for section in content.values() if isinstance(content, dict) else ():
@@ -187,7 +222,10 @@ def _settings(file: Path) -> Iterator[tuple[str, Any]]:
                 yield from section.items()
         return
     for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            for target in node.targets:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            value = node.value.value if isinstance(node.value, ast.Constant) else ast.unparse(node.value)
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Attribute):
-                    yield target.attr, node.value.value
+                    yield target.attr, value
+                elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+                    yield str(target.slice.value), value

@@ -130,6 +130,9 @@ def test_text_is_read_and_written_as_utf_8_on_windows_too(path):
     for call in (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)):
         if isinstance(call.func, ast.Attribute) and call.func.attr in ("read_text", "write_text"):
             assert "encoding" in {word.arg for word in call.keywords}, f"{path}:{call.lineno} names no encoding"
+        if isinstance(call.func, ast.Name) and call.func.id == "open":
+            mode = ast.unparse(call.args[1]) if len(call.args) > 1 else "r"
+            assert "b" in mode or "encoding" in {word.arg for word in call.keywords}, f"{path}:{call.lineno}"
 
 
 def test_no_import_hides_names_behind_a_star():

@@ -26,6 +26,7 @@ from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.learn.files import write_whole
 from teachkit.learn.log import LogWriter, read_log
+from teachkit.learn.saving import alone_in
 from teachkit.structures import Detections
 from tests.feed.folders import FORMS, json_lines, write, xml
 
@@ -207,6 +208,17 @@ def test_a_training_without_pictures_loads_neither_plots_nor_widgets(tiny):
     code, *modules = run.stdout.split()
     assert code == "0"
     assert not {"matplotlib", "ipywidgets", "IPython", "pandas", "scipy"} & set(modules)
+
+
+@pytest.mark.parametrize("option", ["--save", "--resume"])
+def test_a_folder_in_which_another_training_saves_is_left_to_it(option, tiny, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", folder, *SMALL)[0] == 0
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    words = ["--data", tiny, "--epochs", 1, "--save", folder, *SMALL] if option == "--save" else ["--resume", folder]
+    with alone_in(folder):
+        assert_a_mistake(typed(capsys, "train", *words), f"{folder}: another training saves here")
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def test_the_log_holds_every_step_epoch_and_the_end(tiny, tmp_path, capsys):
@@ -392,7 +404,7 @@ def test_a_finished_run_asks_for_more_epochs_and_goes_on_with_them(saved, tmp_pa
 def test_a_run_begun_where_another_was_saved_keeps_the_other_one_whole(saved, tiny, tmp_path, monkeypatch, capsys):
     """Weights, log and pictures go aside together, before the first record of the new one."""
     folder = shutil.copytree(saved, tmp_path / "run")
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    before = {file.name: file.read_bytes() for file in folder.glob("[!.]*")}
 
     def killed(trainer, **_):
         raise KeyboardInterrupt

@@ -3,8 +3,11 @@
 import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import metadata
 from pathlib import Path
 
@@ -119,6 +122,15 @@ def test_a_torchvision_that_does_not_match_torch_is_broken(monkeypatch):
         ("jupyter_server_config.py", 'c.IdentityProvider.token = ""'),
         ("jupyter_server_config.py", "c.ServerApp.token = ''"),
         ("jupyter_server_config.json", '{"IdentityProvider": {"token": ""}}'),
+        ("jupyter_config.json", '{"ServerApp": {"ip": "*"}}'),  # read by all of Jupyter's programs
+        ("voila.json", '{"Voila": {"ip": "0.0.0.0"}}'),
+        ("jupyter_server_config.py", 'c["ServerApp"]["ip"] = "0.0.0.0"'),
+        ("jupyter_server_config.py", 'c.ServerApp.ip: str = "0.0.0.0"'),
+        ("jupyter_server_config.py", 'c.ServerApp.ip = os.environ["IP"]'),
+        ("jupyter_server_config.py", 'c.ServerApp.ip = "0"'),
+        ("jupyter_server_config.py", 'c.ServerApp.ip = "::0"'),
+        ("jupyter_server_config.py", 'c.ServerApp.ip = "192.168.1.7"'),
+        ("jupyter_server_config.py", 'c.ServerApp.token = ""\nc.ServerApp.allow_password_change = True'),
     ],
 )
 def test_settings_that_open_a_server_to_the_world_are_warned_of(file, content, tmp_path):
@@ -138,6 +150,9 @@ def test_settings_that_open_a_server_to_the_world_are_warned_of(file, content, t
         'c.ServerApp.ip = "127.0.0.1"',
         'c.IdentityProvider.token = "long-and-random"',
         'c.ServerApp.password = "argon2:…"\nc.ServerApp.token = ""',
+        'c.ServerApp.ip = "localhost"',
+        'c.ServerApp.ip = "::1"',
+        'c.IdentityProvider.token = os.environ["TOKEN"]',
         "",
     ],
 )
@@ -152,7 +167,20 @@ def test_a_settings_file_is_read_and_never_run(content, tmp_path):
     assert findings_of("jupyter")
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"ServerApp": 3}'])
+def test_a_password_set_in_another_file_counts(tmp_path):
+    (tmp_path / "jupyter" / "jupyter_server_config.py").write_text('c.IdentityProvider.token = ""')
+    password = '{"IdentityProvider": {"hashed_password": "argon2:…"}}'  # as `jupyter server password` writes it
+    (tmp_path / "jupyter" / "jupyter_server_config.json").write_text(password)
+    assert [finding.mend for finding in findings_of("jupyter")] == [""]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_called_config_does_not_keep_us_waiting(tmp_path):
+    os.mkfifo(tmp_path / "jupyter" / "jupyter_server_config.json")
+    assert any("cannot be read" in finding.what for finding in findings_of("jupyter"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"ServerApp": 3}', "[" * 100_000])
 def test_a_malformed_json_file_is_survived(content, tmp_path):
     (tmp_path / "jupyter" / "jupyter_server_config.json").write_text(content)
     assert findings_of("jupyter")
@@ -170,6 +198,34 @@ def test_a_malformed_json_file_is_survived(content, tmp_path):
 def test_a_running_server_that_is_open_is_warned_of(server, monkeypatch):
     monkeypatch.setattr(serverapp, "list_running_servers", lambda: [{"url": "http://here:8888/", **server}])
     assert any("http://here:8888/" in finding.what and finding.mend for finding in findings_of("jupyter"))
+
+
+def test_a_running_server_is_believed_less_than_the_system(monkeypatch):
+    """Of `--ip='*'` Jupyter itself says "localhost"."""
+    for address, open_to_others in (("0.0.0.0", True), ("127.0.0.1", False)):
+        with socket.create_server((address, 0)) as listener:
+            server = {"url": "http://x/", "hostname": "localhost", "token": "x", "pid": os.getpid()}
+            server["port"] = listener.getsockname()[1]
+            monkeypatch.setattr(serverapp, "list_running_servers", lambda server=server: [server])
+            assert [bool(finding.mend) for finding in findings_of("jupyter")] == [open_to_others]
+
+
+@pytest.mark.parametrize(("answer", "open_to_all"), [(200, True), (403, False)])
+def test_a_running_server_with_a_password_is_not_open_though_it_tells_of_none(answer, open_to_all, monkeypatch):
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(answer)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as there:
+        threading.Thread(target=there.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{there.server_port}/"
+        server = {"url": url, "hostname": "localhost", "token": "", "password": False}
+        monkeypatch.setattr(serverapp, "list_running_servers", lambda: [server])
+        assert any("asks for no token" in finding.what for finding in findings_of("jupyter")) == open_to_all
 
 
 def test_the_launcher_never_opens_a_server():

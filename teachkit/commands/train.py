@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,26 +26,30 @@ EXIT_CODES = {"until": 0, "epochs": 0, "early_stop": 0, "diverged": 3, "interrup
 def run(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if value is not None and name != "command"}
     log, device = given.pop("log", None), given.pop("device", "auto")
-    trainer, records = _resume(given, log, device) if "resume" in given else _begin(given, log, device)
-    try:
-        reason = trainer.fit(total_epochs=records.epochs)["reason"]
-    finally:
-        records.close()
-    if trainer.saver is not None:
-        _draw(trainer, records.history, trainer.saver.folder)
+    with ExitStack() as held:
+        trainer, records = (_resume if "resume" in given else _begin)(given, log, device, held)
+        try:
+            reason = trainer.fit(total_epochs=records.epochs)["reason"]
+        finally:
+            records.close()
+        if trainer.saver is not None:
+            _draw(trainer, records.history, trainer.saver.folder)
     missed = trainer.goal.until is not None and reason in ("epochs", "early_stop")
     return 1 if missed else EXIT_CODES[reason]
 
 
-def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
+def _begin(given: dict[str, Any], log: str | None, device: str, held: ExitStack) -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
     from teachkit.learn.checkpoint import put_aside
+    from teachkit.learn.saving import alone_in
 
     folder = given.pop("save", None)
     settings = Settings(**given)
     training, validation = _data(settings, device)
     settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
     training.batch_size = settings.batch_size
+    if folder is not None:
+        held.enter_context(alone_in(Path(folder)))
     trainer = _trainer(settings, training, validation, device, folder)
     if trainer.saver is not None:
         put_aside(trainer.saver.folder)  # now, for its log is written from the first step on
@@ -54,9 +59,10 @@ def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Traine
     return trainer, records
 
 
-def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
+def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack) -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
     from teachkit.learn.checkpoint import load_run
+    from teachkit.learn.saving import alone_in
 
     folder = given.pop("resume")
     refused = ", ".join(f"--{name.replace('_', '-')}" for name in given if name not in NEW_ON_RESUME)
@@ -64,6 +70,8 @@ def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Train
         raise UserError(
             f"a run goes on as it began: only --epochs --until --log --device go with --resume, not {refused}"
         )
+    if Path(folder).is_dir():
+        held.enter_context(alone_in(Path(folder)))  # before reading: what another is about to save is not in it
     saved = load_run(folder)
     if "data" not in saved.settings:
         raise UserError(f"{folder}: this training was not begun by `train`: go on with it where its Trainer was made")

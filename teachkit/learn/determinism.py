@@ -32,7 +32,7 @@ def only_deterministic(strict: bool) -> Iterator[None]:
                 f"strict determinism: start Python with {WORKSPACE}=:4096:8, torch looks no later"
             ) from error
         raise UserError(
-            f"strict determinism: {str(error).split('. ')[0]}: replace it, or turn strict mode off"
+            f"strict determinism: {str(error).splitlines()[0].split('. ')[0]}: replace it, or turn strict mode off"
         ) from error
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned_only)

@@ -7,7 +7,7 @@ from teachkit.errors import UserError
 
 def refuse_ranks() -> None:
     """UserError in each of several ranks. Trained apart, they would write over each other's states and never meet."""
-    ranks = os.environ.get("WORLD_SIZE", "1")
+    ranks = os.environ.get("WORLD_SIZE") or "1"
     if ranks != "1":
         rank = os.environ.get("RANK", "?")
         raise UserError(

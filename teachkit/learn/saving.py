@@ -1,7 +1,10 @@
 """Keeps a run in a folder. A disk that is full, or a folder that is gone, stops no training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import Content, pack, put_aside, save_best, save_last
@@ -39,3 +42,22 @@ class Saver:
             except OSError as error:
                 return why_not_written(error, self.folder, len(packed))
         return None
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """UserError if another process is within. The system's own lock: it ends with its process, however that ends.
+
+    Two runs in one folder would put each other aside, and each would call the other's weights its own.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(f"{folder}: another training saves here: choose another folder or let it end first") from None
+    except (OSError, NotImplementedError):
+        pass  # a disk without locks, or where nothing can be written, which the Saver tells
+    try:
+        yield
+    finally:
+        lock.release()

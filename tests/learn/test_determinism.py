@@ -99,6 +99,29 @@ def test_whoever_used_the_gpu_before_is_told_what_to_set():
         raise RuntimeError(said)
 
 
+class Own(torch.autograd.Function):
+    """A student's layer that is at fault on the way back only."""
+
+    @staticmethod
+    def forward(context, images):
+        return images * 1
+
+    @staticmethod
+    def backward(context, gradient):
+        raise RuntimeError("own_backward is not deterministic\nand a long tail")
+
+
+def test_an_own_layer_is_named_by_its_own_words_in_one_line():
+    with pytest.raises(UserError, match="own_backward is not deterministic: replace it"), only_deterministic(True):
+        Own.apply(torch.ones(2, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("name", ["median", "histc"])
+def test_what_only_a_gpu_cannot_repeat_is_named_without_one(name):
+    with pytest.raises(UserError, match=name), only_deterministic(True):
+        getattr(torch.rand(9, device="meta"), name)(*[0] * (name == "median"))
+
+
 @pytest.mark.gpu
 def test_on_a_gpu_the_real_detector_trains_in_strict_mode(make_trainer):
     from teachkit.feed.detector import Detector

@@ -20,10 +20,10 @@ def test_a_rank_of_several_is_refused_and_told_how_to_start(make_trainer, monkey
         make_trainer()
 
 
-@pytest.mark.parametrize("ranks", [None, "1"])
+@pytest.mark.parametrize("ranks", [None, "1", ""])
 def test_a_single_process_trains(make_trainer, monkeypatch, ranks):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    if ranks:
+    if ranks is not None:
         monkeypatch.setenv("WORLD_SIZE", ranks)
     make_trainer().step()
 

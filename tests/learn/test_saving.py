@@ -2,12 +2,14 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_model, load_run
-from teachkit.learn.saving import Saver
+from teachkit.learn.saving import Saver, alone_in
 from tests.learn.tiny import make_batches
 
 
@@ -112,3 +114,26 @@ def test_the_best_weights_are_those_of_the_best_epoch(make_trainer, tmp_path, mo
 
 class Sized(list):
     image_size = (32, 32)
+
+
+def test_a_folder_is_one_process_s_until_it_ends_even_by_force(tmp_path):
+    program = "import sys, pathlib, time\nfrom teachkit.learn.saving import alone_in\n"
+    program += "with alone_in(pathlib.Path(sys.argv[1])):\n    print('within', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "run")], stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout.readline().strip() == b"within"
+            with pytest.raises(UserError, match="run: another training saves here"), alone_in(tmp_path / "run"):
+                pass
+            with alone_in(tmp_path / "another"):
+                pass
+        finally:
+            other.kill()
+    with alone_in(tmp_path / "run"), pytest.raises(UserError, match="another"), alone_in(tmp_path / "run"):
+        pass
+
+
+def test_a_disk_that_knows_no_locks_is_saved_to_without(tmp_path, monkeypatch):
+    for error in (NotImplementedError, OSError):
+        monkeypatch.setattr("filelock.FileLock.acquire", lambda *_, error=error, **__: (_ for _ in ()).throw(error()))
+        with alone_in(tmp_path):
+            pass
