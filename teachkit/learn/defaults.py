@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 SHAPES_EPOCHS = 8
-PICTURES_SHOWN = 6_700  # to a detector that learns a folder from scratch: 23 passes over BCCD's 292 pictures
+PICTURES_SHOWN = 6_200  # to a detector that learns a folder from scratch: 21 passes over BCCD's 292 pictures
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 300
 FEW_PICTURES = (
     500  # smaller batches where a pass would have few steps; more weight decay, lest they be learned by heart
