@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,12 +28,16 @@ def write_log(name: str, records: list[dict]) -> None:
     (HERE / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def saved_detector(name: str, *options: str, beside: Path | None = None) -> None:
-    """Trains by the command line, in the folder `beside`, and keeps the best weights."""
+def saved_detector(name: str, *options: str) -> None:
+    """Trains by the command line and keeps the best weights."""
+    from teachkit.learn.checkpoint import pack, save_best, unpack
+
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*TRAIN, *options, "--save", folder], check=True, cwd=beside)
-        (HERE / name).mkdir(exist_ok=True)
-        shutil.copyfile(Path(folder) / "best.pt", HERE / name / "best.pt")
+        subprocess.run([*TRAIN, *options, "--save", folder], check=True)
+        best = Path(folder) / "best.pt"
+        content = unpack(best.read_bytes(), best)
+    content["settings"]["data"] = name  # its folder is another on each machine
+    save_best(HERE / name, pack(content))
 
 
 def shapes() -> None:
@@ -84,10 +87,10 @@ def plenty() -> None:
 
 
 def bccd() -> None:
-    """Blood cells: TEACHKIT_DATA/bccd, else data/bccd; named without its folder, which is another on each machine."""
-    beside = Path(os.environ.get("TEACHKIT_DATA") or HERE.parent)
-    options = ["--data", "bccd", "--train-split", "train", "--val-split", "val", "--image-size", "256"]
-    saved_detector("bccd", *options, "--epochs", "42", "--batch-size", "4", beside=beside)
+    """Blood cells: TEACHKIT_DATA/bccd, else data/bccd."""
+    folder = str(Path(os.environ.get("TEACHKIT_DATA") or HERE.parent, "bccd"))
+    options = ["--data", folder, "--train-split", "train", "--val-split", "val", "--image-size", "256"]
+    saved_detector("bccd", *options, "--epochs", "42", "--batch-size", "4")
 
 
 def rates() -> None:

@@ -23,6 +23,7 @@ from teachkit.learn.checkpoint import (
     save_last,
     unpack,
 )
+from teachkit.learn.recorded import RUNS
 from tests.learn.tiny import make_batches, same
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -363,3 +364,9 @@ def test_nothing_in_the_package_loads_pickles_or_runs_text():
                     assert any(
                         one.arg == "weights_only" and ast.unparse(one.value) == "True" for one in node.keywords
                     ), path
+
+
+@pytest.mark.parametrize("name", ["shapes", "bccd"])
+def test_a_recorded_detector_names_no_folder_of_the_machine_that_made_it(name):
+    file = RUNS / name / "best.pt"
+    assert unpack(file.read_bytes(), file)["settings"]["data"] == name
