@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
-from teachkit.learn.schedule import LAST, SCHEDULES, check_schedule, cosine, one_cycle, usual_warmup
+from teachkit.learn.schedule import LAST, SCHEDULES, check_schedule, cosine, one_cycle, steps, usual_warmup
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -41,6 +41,22 @@ def test_one_cycle_is_that_of_torch():
         assert one_cycle(step, 101, 0) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
         optimizer.step()
         schedule.step()
+
+
+def test_after_the_warm_up_steps_are_those_of_torch():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[600, 800], gamma=0.1)
+    for step in range(901):
+        if step >= 100:
+            assert steps(step, 901, 100) == pytest.approx(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize("name", ["cosine", "one_cycle", "steps"])
+def test_past_its_end_a_schedule_stays_where_it_ended(name):
+    ended = SCHEDULES[name](999, 1000, 100)
+    assert [SCHEDULES[name](step, 1000, 100) for step in (1000, 1500, 5000)] == [ended] * 3
 
 
 def test_without_a_known_end_the_rate_warms_up_and_stays():
