@@ -122,11 +122,13 @@ class Loader:
         truth = padded(taken.boxes, taken.labels).to(self.device)
         return Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
 
-    def _donors(self, count: int, generator: torch.Generator) -> Batch:
-        """Pictures to take objects from."""
+    def _donors(self, count: int, generator: torch.Generator) -> Batch | None:
+        """Pictures to take objects from, None if they cannot be decoded."""
         if self._rarity is None:
             self._rarity = rarity(self._pictures.labels)
-        return self._taken(self._rarity.multinomial(count, replacement=True, generator=generator).tolist())
+        with suppress(UserError):
+            return self._taken(self._rarity.multinomial(count, replacement=True, generator=generator).tolist())
+        return None
 
     def _shuffled(self, epoch: int) -> list[int]:
         """Indices of all pictures in the order of this pass."""

@@ -159,6 +159,19 @@ def test_rare_objects_of_the_whole_set_are_pasted_into_its_pictures(resident_byt
         assert same(loader.batch(0, place), batch)
 
 
+def test_a_rare_picture_that_cannot_be_decoded_ends_no_training(tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    pictures = [torch.full((3, 64, 64), 90, dtype=torch.uint8) for _ in range(3)]
+    boxes, labels = [torch.zeros(0, 4)] * 3, [torch.zeros(0, dtype=torch.int64)] * 3
+    its_box, its_label = torch.tensor([[20.0, 30, 30, 40]]), torch.tensor([0])
+    examples = Examples([*pictures, broken], [*boxes, its_box], [*labels, its_label], list("abcd"), ["square"])
+    settings = AugmentSettings(paste=1)
+    loader = Loader(examples, "train", 1, 64, "cpu", shuffle=False, augment=settings, resident_bytes=0)
+    with warnings.catch_warnings(action="ignore"):
+        assert [loader.batch(0, place).names for place in range(3)] == [["a"], ["b"], ["c"]]
+
+
 def test_no_two_batches_are_augmented_alike():
     scenes = make_scenes(1, settings=SMALL)
     same_picture = scenes.subset([0] * 6)
