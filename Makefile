@@ -6,7 +6,7 @@
 # make store    runs notebooks and stores their outputs: make store NOTEBOOKS=notebooks/03_punish_box.ipynb
 # make offline  the notebooks' tests with the network cut (Linux)
 # make read     runs every notebook in JupyterLab and tells what a student would trip over: errors, dead widgets, broken pictures
-# make recordings   makes the recorded runs in data/runs anew
+# make recordings   makes the recorded runs in teachkit/experiments/runs anew
 # make pictures     takes the README's pictures anew, one of them in a real browser
 # make site    the lessons as pages to read without a kernel or a network: build/site; site-test looks at them in a browser
 # Each makes .venv and installs requirements.txt when that is needed, and only then.
@@ -60,7 +60,7 @@ read: $(INSTALLED)
 	$(BIN)/pytest -m whole --durations=0 tests/browser/test_whole_notebooks.py
 
 recordings: $(INSTALLED)
-	$(BIN)/python data/runs/recipes.py
+	$(BIN)/python data/record_runs.py
 
 pictures: $(INSTALLED)
 	$(BIN)/python site/take_pictures.py

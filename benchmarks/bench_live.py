@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 from conftest import FLAGS, chromium
 from notebook_page import MOVE, NotebookPage, Server
 
-CELLS = ["from teachkit.watch.cockpit import Cockpit", "cockpit = Cockpit(threads={threads})\ncockpit"]
+CELLS = ["from teachkit.watch.cockpit.cockpit import Cockpit", "cockpit = Cockpit(threads={threads})\ncockpit"]
 ALONE = """
 import time
 began, first, busy = time.perf_counter(), cockpit.lab.step, time.process_time()

@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 import teachkit as tk
-from teachkit.learn import recorded
-from teachkit.watch.plots import detection_grid
+from teachkit.experiments import recorded
+from teachkit.watch.figures.plots import detection_grid
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "notebooks" / "pictures"

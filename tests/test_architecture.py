@@ -22,10 +22,17 @@ MAY_IMPORT = {
     "punish": {"boxes", "structures"},
     "scoring": {"boxes", "structures"},
     "learn": {"boxes", "structures", "feed", "punish", "scoring"},
-    "watch": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
-    "exercises": {"boxes", "structures", "feed", "punish", "scoring", "learn", "watch"},
+    "experiments": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
+    "analysis": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
+    "watch": {"boxes", "structures", "feed", "punish", "scoring", "learn", "experiments", "analysis"},
+    "exercises": {
+        *("boxes", "structures", "feed", "punish", "scoring", "learn", "experiments", "analysis", "watch"),
+    },
     "doctor": {"feed"},
-    "commands": {"boxes", "structures", "feed", "punish", "scoring", "learn", "watch", "exercises", "doctor"},
+    "commands": {
+        *("boxes", "structures", "feed", "punish", "scoring", "learn"),
+        *("experiments", "analysis", "watch", "exercises", "doctor"),
+    },
     "__main__": {"commands"},
     "__init__": set(),
 }

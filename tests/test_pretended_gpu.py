@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import teachkit as tk
+from teachkit.analysis.dfl_edges import edges_of
 from teachkit.feed.augment import AugmentSettings
-from teachkit.punish.edges import edges_of
-from teachkit.watch import plots
+from teachkit.watch.figures import plots
 from tests import pretended_gpu
 
 pytestmark = pytest.mark.skipif(not pretended_gpu.POSSIBLE, reason="this torch knows no device written in Python")

@@ -25,7 +25,10 @@ from conftest import FLAGS, chromium  # noqa: E402
 from notebook_page import MOVE, NotebookPage, Server  # noqa: E402
 
 ENVIRONMENTS = REPOSITORY / "build" / "compat"
-CELLS = ["from teachkit.watch.cockpit import Cockpit", "cockpit = Cockpit(images=64, validation_images=16)\ncockpit"]
+CELLS = [
+    "from teachkit import Cockpit",
+    "cockpit = Cockpit(images=64, validation_images=16)\ncockpit",
+]
 THREADS = "import threading; print(sum(t.name.startswith('teachkit') for t in threading.enumerate()))"
 
 

@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     """A picture that cannot be read is named, the others are drawn; exit 2 then."""
     from teachkit.feed.pictures import PictureError, read_picture
     from teachkit.learn.checkpoint import load_model
-    from teachkit.watch import plots
+    from teachkit.watch.figures import plots
 
     sources = [Path(image) for image in arguments.images]
     targets = _targets(sources, Path(arguments.out))

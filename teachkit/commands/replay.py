@@ -4,7 +4,7 @@ import argparse
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from teachkit.watch.replay import export
+    from teachkit.watch.replay.replay import export
 
     path = export(arguments.run, arguments.out)
     print(f"{path}: open it in any browser ({path.stat().st_size / 10**6:.1f} MB)")

@@ -174,7 +174,7 @@ def _log_files(log: str | None, folder: str | None) -> list[Path]:
 
 def _draw(trainer: "Trainer", history: list[dict[str, Any]], folder: Path) -> None:
     """The curves, and what the averaged weights find in the first pictures of the validation split."""
-    from teachkit.watch import plots  # brings matplotlib: not before there is something to draw
+    from teachkit.watch.figures import plots  # brings matplotlib: not before there is something to draw
 
     _write(folder / "curves.png", plots.curves(history).png())
     data = trainer.validation_data

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from teachkit.exercises.answers import check_claims, check_numbers
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers
-from teachkit.learn import recorded
+from teachkit.experiments import recorded
 from teachkit.structures import LOSS_NAMES
 
 FAULTS = ("missing boxes", "loose boxes", "wrong classes", "few scenes")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from teachkit.exercises.answers import check_choices, check_numbers
 from teachkit.exercises.lesson import Verdict, exercise
-from teachkit.exercises.numerals import check_choices, check_numbers
 from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import Loader, load_data
 from teachkit.feed.scenes import make_scenes

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from teachkit.exercises.answers import check_claims, check_numbers
 from teachkit.exercises.lesson import Verdict, exercise
-from teachkit.exercises.numerals import check_claims, check_numbers
 
 FAULTS = {
     "a box whose left side is to the right of its right side": (True, "such a box has no area, whatever is in sight"),

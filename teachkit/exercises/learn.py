@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
+from teachkit.analysis.update_rules import adam_step
+from teachkit.exercises.answers import check_claims, check_numbers, fault, near, row, slip
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, fault, near, row, slip
-from teachkit.learn.steps import adam_step
 
 # the exercise's neuron: p = w·x + b, loss (p − y)²
 NEURON = {"w": 0.5, "x": 3.0, "b": 0.5, "y": 4.0}

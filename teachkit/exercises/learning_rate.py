@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
+from teachkit.exercises.answers import check_choices, check_claims, check_numbers
 from teachkit.exercises.lesson import Verdict, exercise
-from teachkit.exercises.numerals import check_choices, check_claims, check_numbers
 from teachkit.learn.schedule import cosine
 
 NAMES = ("good", "too low", "too high", "diverged", "weights moved")

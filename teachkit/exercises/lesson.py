@@ -10,8 +10,8 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.exercises import progress
-from teachkit.watch.plots import PALETTE, Picture
-from teachkit.watch.prediction import Prediction
+from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.widgets.prediction import Prediction
 
 _begun: set[str] = set()  # lessons of this kernel whose answers count; worked solutions never begin one
 

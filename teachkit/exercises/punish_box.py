@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from teachkit.exercises.answers import check_claims, check_numbers, fault
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, fault
 
 TERMS = ("overlap", "distance", "shape")
 # box → the terms of CIoU that complain when the truth is (20, 20, 100, 100)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from teachkit.exercises.answers import check_claims, check_numbers, near, row, slip
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, near, row, slip
 
 CLAIMS = {
     "the scores of an anchor point add up to 1 over the classes": (

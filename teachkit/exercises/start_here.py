@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from teachkit.exercises.answers import check_choices, row
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_choices, row
 
 STORY = {
     "tries the problems": "model",

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from teachkit.exercises.answers import check_claims, check_numbers, near, row
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
-from teachkit.exercises.numerals import check_claims, check_numbers, near, row
 from teachkit.structures import LossWeights
 
 # the exercises' own batch: raw losses, and lengths of their gradients

@@ -17,6 +17,7 @@ from torch.hub import download_url_to_file
 from teachkit.errors import UserError
 
 DATA = Path(__file__).resolve().parents[2] / "data"
+MANIFESTS = Path(__file__).parent
 TIMEOUT = 30  # seconds without a byte
 LARGEST = 64 * 2**20  # bytes of one file, unpacked
 
@@ -34,7 +35,7 @@ def get(name: str, data: Path = DATA) -> Path:
     if name not in SETS:
         raise UserError(f"there is no data set {name!r} to get; choose from {', '.join(SETS)}")
     folder = data / name
-    missing = _missing(folder, read_manifest(DATA / f"{name}.sha256"))
+    missing = _missing(folder, read_manifest(MANIFESTS / f"{name}.sha256"))
     reason = ""
     for url in SETS[name]:
         if missing:

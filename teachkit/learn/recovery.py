@@ -7,7 +7,7 @@ from torch import Tensor
 
 from teachkit.errors import UserError
 from teachkit.learn.guard import NotFiniteError
-from teachkit.learn.parts import TOO_SMALL, give_memory_back, is_out_of_memory
+from teachkit.learn.microbatch import TOO_SMALL, give_memory_back, is_out_of_memory
 from teachkit.structures import Batch
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from teachkit.errors import UserError
 from teachkit.learn import loop
 from teachkit.learn import state as run_state
 from teachkit.learn.control import Control, check_number
+from teachkit.learn.data_cursor import Passes
 from teachkit.learn.determinism import only_deterministic
 from teachkit.learn.ema import AveragedWeights
 from teachkit.learn.goal import Goal
 from teachkit.learn.guard import LOSSES, clip_and_check
 from teachkit.learn.interrupts import HeldInterrupt
+from teachkit.learn.microbatch import Gathered, split
 from teachkit.learn.optimizer import make_optimizer, parameters_of, rates
-from teachkit.learn.parts import Gathered, split
-from teachkit.learn.passes import Passes
 from teachkit.learn.ranks import refuse_ranks
 from teachkit.learn.records import Record, Recorder
 from teachkit.learn.recovery import learn_from

@@ -12,7 +12,7 @@ from torch import nn
 from teachkit.errors import UserError
 from teachkit.feed.decode import decode, eval_mode
 from teachkit.learn.guard import LOSSES, NotFiniteError
-from teachkit.learn.parts import TOO_SMALL, give_memory_back, is_out_of_memory, split
+from teachkit.learn.microbatch import TOO_SMALL, give_memory_back, is_out_of_memory, split
 from teachkit.structures import Batch, Detections, Losses
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from teachkit.scoring.confusion import confusion_matrix
 from teachkit.scoring.counting import best_threshold, count_error, count_errors, counts
-from teachkit.scoring.kinds import ERROR_KINDS, ImageErrors, classify_errors
+from teachkit.scoring.error_types import ERROR_KINDS, ImageErrors, classify_errors
+from teachkit.scoring.label_issues import SUSPICIONS, Suspicion, suspicious_labels
 from teachkit.scoring.matching import found_by_class, objects_found
 from teachkit.scoring.precision import (
     ClassScores,
@@ -12,7 +13,6 @@ from teachkit.scoring.precision import (
     precision_recall,
     score,
 )
-from teachkit.scoring.suspicion import SUSPICIONS, Suspicion, suspicious_labels
 
 __all__ = [
     "ERROR_KINDS",

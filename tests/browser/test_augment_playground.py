@@ -5,7 +5,7 @@ from tidy import assert_keys_stay, assert_prompt, assert_tidy, moves
 pytestmark = pytest.mark.browser
 
 CELLS = [
-    "from teachkit.watch.augment_playground import AugmentPlayground",
+    "from teachkit.watch.widgets.augment import AugmentPlayground",
     "playground = AugmentPlayground()\nplayground",
 ]
 

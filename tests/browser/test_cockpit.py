@@ -10,7 +10,7 @@ from tidy import assert_keys_stay, assert_named, assert_tidy
 pytestmark = pytest.mark.browser
 
 CELLS = [
-    "from teachkit.watch.cockpit import Cockpit",
+    "from teachkit.watch.cockpit.cockpit import Cockpit",
     "cockpit = Cockpit(title='One', images=64, validation_images=16)\ncockpit",
 ]
 THREADS = "import threading; print([t.name for t in threading.enumerate() if t.name.startswith('teachkit')])"

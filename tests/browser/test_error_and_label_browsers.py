@@ -7,7 +7,7 @@ from tidy import assert_keys_stay, assert_prompt, assert_tidy, moves
 pytestmark = pytest.mark.browser
 
 CELLS = [
-    "import teachkit as tk\nfrom teachkit.learn import recorded\nmodel, classes = recorded.detector('shapes')",
+    "import teachkit as tk\nfrom teachkit.experiments import recorded\nmodel, classes = recorded.detector('shapes')",
     "data = tk.load_data('shapes', split='test', limit=72, device='cpu')\n"
     "data.classes = ['<b>ball</b>', *classes[1:]]\nerrors = tk.ErrorsBrowser(model, data)\nerrors",
     "labels = tk.LabelBrowser(data, model)\nlabels",

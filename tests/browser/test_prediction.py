@@ -13,7 +13,7 @@ CELLS = [
 import os
 os.environ["TEACHKIT_PROGRESS"] = os.path.join(os.getcwd(), "progress-of-the-test.json")
 from teachkit.exercises import lesson
-from teachkit.watch.plots import Picture
+from teachkit.watch.figures.plots import Picture
 
 def show():
     picture = Picture(figsize=(8, 2.5), alt="The loss rises.")

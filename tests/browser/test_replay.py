@@ -4,9 +4,9 @@ import pytest
 from notebook_page import is_blank, pixels
 from tidy import assert_tidy
 
-from teachkit.learn import recorded
-from teachkit.watch import replay
-from teachkit.watch.recording import find_pictures, read_records
+from teachkit.experiments import recorded
+from teachkit.watch.replay import replay
+from teachkit.watch.replay.recording import find_pictures, read_records
 
 pytestmark = pytest.mark.browser
 EVIL = "</script><img src=x onerror=document.title='broken'>"

@@ -14,8 +14,8 @@ from teachkit.exercises.best_practices import (
     table,
     told,
 )  # fmt: skip
-from teachkit.learn import recorded
-from teachkit.learn.worse_data import last_values
+from teachkit.experiments import recorded
+from teachkit.experiments.data_faults import last_values
 
 RUNS = recorded.records("worse_data")
 

@@ -9,7 +9,7 @@ from teachkit.exercises.learning_rate import (
     check_curves,
     check_weight_or_rate,
 )
-from teachkit.learn.recorded import records
+from teachkit.experiments.recorded import records
 
 ORDERS = {name: truth for name, (truth, _) in SAME.items()}
 TRUTH = 0.008 * (0.01 + 0.99 * 0.25)

@@ -9,7 +9,7 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.exercises.lesson import _questions, begin
-from teachkit.watch.prediction import Prediction
+from teachkit.watch.widgets.prediction import Prediction
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 ASKED = [(lesson, name) for lesson, questions in _questions().items() for name in questions]

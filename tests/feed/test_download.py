@@ -63,7 +63,7 @@ def pets(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> dict[s
     publish(tmp_path, files)
     lines = [f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in files.items()]
     (tmp_path / "pets.sha256").write_text("".join(lines))
-    monkeypatch.setattr(download, "DATA", tmp_path)
+    monkeypatch.setattr(download, "MANIFESTS", tmp_path)
     monkeypatch.setattr(download, "SETS", {"pets": (f"{server}/pets.zip",)})
     return files
 
@@ -238,7 +238,7 @@ def test_a_damaged_member_does_not_cost_the_others(tmp_path: Path, offset: int) 
 
 
 def test_the_manifest_of_bccd_fits_the_set(bccd: Path) -> None:
-    manifest = download.read_manifest(ROOT / "data" / "bccd.sha256")
+    manifest = download.read_manifest(download.MANIFESTS / "bccd.sha256")
     assert len(manifest) == 364 + 364 + 4 + 1
     assert manifest == {path: hashlib.sha256(content).hexdigest() for path, content in files_of(bccd).items()}
 
@@ -248,6 +248,6 @@ def test_bccd_is_taken_out_of_an_archive_as_github_packs_it(tmp_path: Path, bccd
     with zipfile.ZipFile(archive, "w") as packed:
         for path, content in files_of(bccd).items():
             packed.writestr(f"BCCD_Dataset-135df02/{'' if path == 'LICENSE' else 'BCCD/'}{path}", content)
-    manifest = download.read_manifest(ROOT / "data" / "bccd.sha256")
+    manifest = download.read_manifest(download.MANIFESTS / "bccd.sha256")
     assert download.unpack(archive, tmp_path / "data" / "bccd", manifest) == {}
     assert files_of(tmp_path / "data" / "bccd") == files_of(bccd)

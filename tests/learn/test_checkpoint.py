@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
+from teachkit.experiments.recorded import RUNS
 from teachkit.learn.checkpoint import (
     BEFORE_LAST,
     BEST,
@@ -23,7 +24,6 @@ from teachkit.learn.checkpoint import (
     save_last,
     unpack,
 )
-from teachkit.learn.recorded import RUNS
 from tests.learn.tiny import make_batches, same
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import torch
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
-from teachkit.learn.parts import is_out_of_memory, split
+from teachkit.learn.microbatch import is_out_of_memory, split
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import Losses
 from tests.learn.tiny import make_batches, same, tiny_detector
@@ -147,7 +147,7 @@ def test_memory_is_given_back_whatever_raised(make_trainer, monkeypatch, error, 
         return False
 
     with monkeypatch.context() as patch:
-        patch.setattr("teachkit.learn.parts.torch.cuda.is_available", is_available)
+        patch.setattr("teachkit.learn.microbatch.torch.cuda.is_available", is_available)
         trainer.step()
     gc.collect()
     assert trainer.parts == 2

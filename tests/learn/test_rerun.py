@@ -7,9 +7,9 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.learn.log import LogWriter, read_log
-from teachkit.learn.rerun import rerun, straightened
 from teachkit.learn.schedule import SCHEDULES
 from teachkit.punish.criterion import Criterion
+from tests.learn.rerun import rerun, straightened
 from tests.learn.tiny import Recorded, make_batches, same, tiny_detector, without_times
 
 

@@ -9,8 +9,8 @@ from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import Batch, GroundTruth
-from teachkit.watch.lab import Lab
-from teachkit.watch.start_up import first_images
+from teachkit.watch.cockpit.session import Lab
+from teachkit.watch.cockpit.start_up import first_images
 
 
 def batches(count: int, seed: int) -> list[Batch]:

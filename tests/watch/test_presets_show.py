@@ -5,10 +5,10 @@ from statistics import fmean
 
 import pytest
 
-from teachkit.learn.small import small_exam, small_trainer, usual_rate
+from teachkit.experiments.small import small_exam, small_trainer, usual_rate
 from teachkit.scoring import objects_found
 from teachkit.structures import LossWeights
-from teachkit.watch.presets import PRESETS
+from teachkit.watch.cockpit.presets import PRESETS
 
 STEPS = 100
 

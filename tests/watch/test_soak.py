@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from teachkit.feed.scenes import CLASSES
-from teachkit.watch.cockpit import Cockpit
+from teachkit.watch.cockpit.cockpit import Cockpit
 
 
 def resident() -> float:

@@ -1,0 +1,193 @@
+"""Makes the recorded runs of teachkit/experiments/runs: `make recordings`, or `python data/record_runs.py NAME …`."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parent
+RUNS = DATA.parent / "teachkit" / "experiments" / "runs"
+TRAIN = [sys.executable, "-m", "teachkit", "train"]
+
+
+def shortened(value: object) -> object:
+    """Four significant digits: more cannot be seen in a curve."""
+    if isinstance(value, list):
+        return [shortened(one) for one in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {name: shortened(one) for name, one in value.items()}
+    return value
+
+
+def write_log(name: str, records: list[dict]) -> None:
+    lines = [json.dumps(shortened(one), ensure_ascii=False) for one in records]
+    (RUNS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def saved_detector(name: str, *options: str) -> None:
+    """Trains by the command line and keeps the best weights."""
+    from teachkit.learn.checkpoint import pack, save_best, unpack
+
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*TRAIN, *options, "--save", folder], check=True)
+        best = Path(folder) / "best.pt"
+        content = unpack(best.read_bytes(), best)
+    content["settings"]["data"] = name  # its folder is another on each machine
+    save_best(RUNS / name, pack(content))
+
+
+def shapes() -> None:
+    saved_detector("shapes", "--data", "shapes")
+
+
+def cycle(name: str, pictures: int, epochs: int, seed: int) -> None:
+    """A whole run for lesson 09, with what was found on four validation pictures at the end of each pass or so."""
+    from teachkit.feed.detector import Detector
+    from teachkit.feed.loader import load_data
+    from teachkit.learn.trainer import Trainer
+    from teachkit.punish.criterion import Criterion
+    from teachkit.watch.cockpit.start_up import first_images
+    from teachkit.watch.replay.recording import look_at
+
+    training = load_data("shapes", batch_size=8, limit=pictures, seed=seed, device="cpu", augment=False)
+    exam = list(load_data("shapes", split="val", device="cpu"))
+    kept: list[dict] = []
+    trainer = Trainer(
+        Detector(len(training.classes), device="cpu", seed=seed),
+        Criterion(),
+        training,
+        exam[:4],
+        on_record=kept.append,
+        threads=1,
+        settings={"data": "shapes", "pictures": pictures, "seed": seed, "batch_size": 8, "val_seed": 0},
+    )
+    shown = first_images(exam, 4)
+
+    def keep(record: dict) -> None:
+        kept.append({key: value for key, value in record.items() if key not in ("grad_norm", "rss_mb", "dfl_clipped")})
+        if record["kind"] == "step" and record["step"] % 25 == 24:
+            kept.append({"kind": "look", "step": record["step"], "found": look_at(trainer.ema, shown)})
+
+    trainer.on_record = keep
+    trainer.fit(epochs)
+    write_log(name, kept)
+
+
+def overfit() -> None:
+    for seed in range(3):
+        cycle(f"few_pictures_{seed}", 32, 125, seed)
+
+
+def plenty() -> None:
+    cycle("many_pictures_0", 1000, 4, 0)
+
+
+def bccd() -> None:
+    """Blood cells: TEACHKIT_DATA/bccd, else data/bccd."""
+    folder = str(Path(os.environ.get("TEACHKIT_DATA") or DATA, "bccd"))
+    options = ["--data", folder, "--train-split", "train", "--val-split", "val", "--image-size", "256"]
+    saved_detector("bccd", *options, "--epochs", "42", "--batch-size", "4")
+
+
+def rates() -> None:
+    """For lesson 08: six rates with three seeds each, and what the exam said of them at the end."""
+    from teachkit.experiments.small import usual_rate
+    from teachkit.experiments.sweep import sweep
+
+    for optimizer in ("adamw", "sgd"):
+        usual = usual_rate(optimizer)
+        wanted = [usual * factor for factor in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)]
+        runs = sweep(wanted, seeds=(0, 1, 2), optimizer=optimizer, steps=160)
+        lines = [
+            {
+                "kind": "run",
+                "optimizer": optimizer,
+                "factor": round(run.lr / usual, 6),
+                "seed": run.seed,
+                "found": run.found,
+                "objects": run.objects,
+                "diverged": bool(run.diverged),
+                **{name: run.losses(name)[::4] for name in ("box", "cls", "dfl")},
+            }
+            for run in runs
+        ]
+        write_log(f"rates_{optimizer}", lines)
+
+
+def unseen() -> None:
+    """For lesson 08: five runs without their names; what is moved is moved after 80 of 160 steps."""
+    from teachkit.experiments.small import small_trainer, usual_rate
+
+    usual = usual_rate("adamw")
+    plans: dict[str, tuple[str, float, dict[str, float]]] = {
+        "A": ("adamw", 100 * usual, {}),
+        "B": ("adamw", usual, {"box": 75, "cls": 5, "dfl": 15}),
+        "C": ("adamw", usual, {}),
+        "D": ("sgd", usual_rate("sgd"), {"lr": 100 * usual_rate("sgd")}),
+        "E": ("adamw", usual / 100, {}),
+    }
+    lines = []
+    for name, (optimizer, lr, moved) in plans.items():
+        trainer = small_trainer(lr, optimizer, seed=7)
+        trainer.on_record = lambda record: None
+        kept: list[dict] = []
+        while trainer.step_number < 160 and trainer.diverged is None:
+            if trainer.step_number == 80 and moved:
+                trainer.control.set(**moved)
+            kept.append(trainer.step())
+        curves = {one: [record[one] for record in kept] for one in ("box", "cls", "dfl", "total")}
+        lines.append({"kind": "run", "name": name, **curves})
+    write_log("unseen", lines)
+
+
+def worse_data() -> None:
+    """For lesson 10: each fault of the data with three seeds."""
+    from teachkit.experiments.data_faults import FAULTS, learn_from
+
+    write_log("worse_data", [learn_from(fault, seed) for fault in FAULTS for seed in range(3)])
+
+
+def batches() -> None:
+    """For lesson 09: batches of 1 to 64, three seeds each, with the same rate and with one that grows along."""
+    from teachkit.experiments.batch_size import SIZES, learn_in_batches
+
+    runs = [learn_in_batches(size, seed, grown=grown) for grown in (False, True) for size in SIZES for seed in range(3)]
+    write_log("batch_sizes", runs)
+
+
+def searches() -> None:
+    """For lesson 10: three searches for a rate; who was ever the winner is trained anew with three other seeds."""
+    from teachkit.experiments.search import again, best, search
+
+    lines = []
+    for seed in range(3):
+        trials = search(16, seed=seed, weights=False, progress=False)
+        for so_far in range(1, len(trials) + 1):
+            winner = best(trials[:so_far])
+            if "again" not in winner:
+                winner["again"] = [again(winner, 10 + other) for other in range(3)]
+        lines += [{"seed": seed, **trial} for trial in trials]
+    write_log("searches", lines)
+
+
+RECIPES: dict[str, Callable[[], None]] = {
+    "rates": rates,
+    "unseen": unseen,
+    "worse_data": worse_data,
+    "batches": batches,
+    "searches": searches,
+    "overfit": overfit,
+    "plenty": plenty,
+    "shapes": shapes,
+    "bccd": bccd,
+}
+
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or RECIPES:
+        RECIPES[chosen]()

@@ -1,0 +1,1 @@
+"""What lessons look into: gradients, update rules, surfaces, the edges of DFL."""

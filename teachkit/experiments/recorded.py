@@ -1,0 +1,47 @@
+"""Runs made beforehand, for what would take too long in a lesson. `make recordings` makes them anew.
+
+`runs/` beside this file holds logs (`name.jsonl`, as `--log` writes them, shortened to what lessons draw) and saved
+detectors (a folder as `--save` writes it, its best weights only). data/record_runs.py makes them.
+"""
+
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+
+from teachkit.errors import UserError
+from teachkit.feed.detector import Detector
+from teachkit.learn.checkpoint import load_model
+from teachkit.learn.log import read_log
+from teachkit.learn.records import Record
+
+RUNS = Path(__file__).with_name("runs")
+
+
+def records(name: str) -> list[Record]:
+    """The log of a recorded run. UserError if there is none of that name."""
+    path = RUNS / f"{name}.jsonl"
+    if not path.exists():
+        there = ", ".join(sorted(one.stem for one in RUNS.glob("*.jsonl"))) or "none"
+        raise UserError(f"there is no recorded run {name!r}; there are: {there}; `make recordings` makes them")
+    return read_log(path)
+
+
+@cache
+def _loaded(name: str) -> tuple[Detector, tuple[str, ...]]:
+    if not (RUNS / name).is_dir():
+        there = ", ".join(sorted(one.parent.name for one in RUNS.glob("*/best.pt"))) or "none"
+        raise UserError(f"there is no saved detector {name!r}; there are: {there}; `make recordings` makes them")
+    model, classes, _ = load_model(RUNS / name, device="cpu")
+    return model, tuple(classes)
+
+
+def detector(name: str = "shapes") -> tuple[Detector, list[str]]:
+    """A trained detector on the CPU, a copy of its own each time, and its classes: "shapes" or "bccd"."""
+    model, classes = _loaded(name)
+    return deepcopy(model), list(classes)
+
+
+def trained_and_untrained() -> tuple[dict[str, Detector], list[str]]:
+    """Two detectors of the built-in shapes by these names, in eval mode, and their classes."""
+    trained, classes = detector("shapes")
+    return {"trained": trained, "untrained": Detector(len(classes), device="cpu").eval()}, classes

@@ -1,0 +1,112 @@
+"""A sweep: the same small training at several rates and seeds, in processes of one thread each, with all records.
+
+The processes are spawned: a script that calls `sweep` needs `if __name__ == "__main__":`, a notebook does not.
+"""
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from teachkit.errors import UserError
+from teachkit.experiments.small import small_exam, small_trainer, usual_rate
+from teachkit.learn.control import LARGEST_RATE, check_number
+from teachkit.learn.records import Record
+from teachkit.learn.schedule import check_schedule
+from teachkit.learn.threads import use_threads
+from teachkit.scoring import objects_found
+
+_stop: Any = None  # in a worker process: the event that all of them watch
+
+
+@dataclass(frozen=True)
+class SweptRun:
+    """One run. records: as a Trainer hands them out; found: of so many objects; error: what broke, named, else ""."""
+
+    lr: float
+    seed: int
+    records: list[Record] = field(default_factory=list, repr=False)
+    found: int = 0
+    objects: int = 0
+    diverged: str = ""
+    cancelled: bool = False
+    error: str = ""
+
+    def losses(self, name: str) -> list[float]:
+        """One unweighted loss, step by step."""
+        return [record[name] for record in self.records if record["kind"] == "step"]
+
+
+def run_once(lr: float, seed: int, optimizer: str, steps: int, schedule: str) -> SweptRun:
+    """One training of so many steps, in this process; what breaks in it is told in `error`."""
+    use_threads(1)
+    records: list[Record] = []
+    try:
+        trainer = small_trainer(lr, optimizer, schedule, seed, epochs=-(-steps // 16))
+        trainer.on_record = records.append
+        while trainer.step_number < steps and trainer.diverged is None and not _cancelled():
+            trainer.step()
+        exam = small_exam()
+        found, objects = objects_found([trainer.model.detect(exam.images)], [exam.ground_truth])  # type: ignore[operator]
+    except Exception as error:
+        return SweptRun(lr, seed, records, error=_named(lr, seed, error))
+    return SweptRun(lr, seed, records, found, objects, trainer.diverged or "", _cancelled())
+
+
+def sweep(
+    rates: Sequence[float],
+    *,
+    seeds: Sequence[int] = (0,),
+    optimizer: str = "adamw",
+    steps: int = 96,
+    schedule: str = "constant",
+    workers: int = 2,
+    progress: bool = True,
+) -> list[SweptRun]:
+    """Each rate with each seed → the runs, in that order, whichever ended first.
+
+    Ctrl-C, or the notebook's stop square, cancels: running trainings end after the step at hand, the others are not
+    begun, and KeyboardInterrupt goes on. A run that fails tells so in its `error`; UserError if a setting is refused.
+    """
+    usual_rate(optimizer)
+    check_schedule(schedule)
+    if not rates or not seeds:
+        raise UserError("a sweep needs at least one rate and one seed")
+    wanted = [(check_number("lr", lr, LARGEST_RATE), seed) for lr in rates for seed in seeds]
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit torch's threads half dead
+    stop = context.Event()
+    with ProcessPoolExecutor(min(workers, len(wanted)), context, _begin, (stop,)) as pool:
+        futures = {pool.submit(run_once, *one, optimizer, steps, schedule): one for one in wanted}
+        try:
+            for _ in tqdm(as_completed(futures), total=len(futures), unit="run", disable=not progress):
+                pass
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [_result(future, *one) for future, one in futures.items()]
+
+
+def _begin(stop: Any) -> None:
+    global _stop
+    _stop = stop
+
+
+def _cancelled() -> bool:
+    return _stop is not None and _stop.is_set()
+
+
+def _result(future: "Future[SweptRun]", lr: float, seed: int) -> SweptRun:
+    """A process that was killed has no last words: whose they would have been is said here."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        return SweptRun(lr, seed, error=_named(lr, seed, error))
+
+
+def _named(lr: float, seed: int, error: Exception) -> str:
+    return f"rate {lr:g}, seed {seed}: {type(error).__name__}: {error}"

@@ -1,0 +1,1 @@
+"""The cockpit: a training to watch and to steer."""

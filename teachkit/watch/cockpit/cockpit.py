@@ -1,0 +1,221 @@
+"""The cockpit: a real detector in training, its levers, and what each lever does, in one widget."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from teachkit.errors import UserError
+from teachkit.learn.trainer import Trainer
+from teachkit.watch.cockpit.frames import Frames, setup
+from teachkit.watch.cockpit.painter import Painter
+from teachkit.watch.cockpit.presets import PRESETS
+from teachkit.watch.cockpit.session import Lab
+from teachkit.watch.cockpit.start_up import build_lab
+from teachkit.watch.cockpit.worker import Worker, stop_running
+from teachkit.watch.widgets.notebook import replace_widget_of_this_cell, stop_on_interrupt
+from teachkit.watch.widgets.widget import Widget, front_end
+
+
+class Cockpit(Widget):
+    """Start, pause, rewind and branch a training, and move its rate and loss weights while it runs.
+
+    trainer: what is steered; without one the built-in shapes and the default detector are taken (`data`, `lr`, … see
+    `build_lab`). pictures: how many validation pictures are shown. rate: frames a second. `run(n)` trains n steps in
+    this thread with the same result. `close()` ends all threads and frees what was kept.
+    """
+
+    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "cockpit.js")
+    _css = front_end("style.css", "cockpit.css")
+    words = "Training cockpit: run this notebook to steer the training yourself; the picture shows how it stood"
+
+    def __init__(
+        self, trainer: Trainer | None = None, *, title: str = "Training cockpit", rate: float = 10.0, **settings: Any
+    ) -> None:
+        super().__init__()
+        stop_running()
+        replace_widget_of_this_cell(self)
+        self.title = title
+        self.lab: Lab = build_lab(trainer, **settings)
+        self.worker = Worker(self.lab.advance, ended=self._ended)
+        self.painter = Painter(self._draw, lambda: self.worker.alive, rate)
+        self.frames = Frames(self.lab)
+        self.refused = ""  # one sentence, until the next value that is accepted
+        self.error: BaseException | None = None
+        self._drawing = threading.Lock()
+        self.answers = {
+            "hello": lambda message: self._introduce(),
+            "start": lambda message: self.start(),
+            "pause": lambda message: self.pause(),
+            "step": lambda message: self.start(steps=1),
+            "set": lambda message: self.set(**message["values"]),
+            "preset": lambda message: self.preset(message["name"]),
+            "optimizer": lambda message: self._request(partial(self.lab.use_optimizer, message["name"])),
+            "reset": lambda message: self._request(self.lab.reset),
+            "rewind": lambda message: self._request(partial(self.lab.rewind, int(message["step"]))),
+            "branch": lambda message: self._request(partial(self.lab.branch, int(message["step"]))),
+            "rescue": lambda message: self._request(self.lab.rescue),
+            "export": lambda message: self._request(self._save_replay),
+            "peek": lambda message: self._peek(message["step"]),
+        }
+
+    # what the buttons and sliders do; each is a method for code, too
+
+    def start(self, steps: float = float("inf")) -> None:
+        """Trains in the background until `pause`, for `steps` steps at most."""
+        self.error, self.refused = None, ""
+        self.lab.steps_left = steps
+        self._work()
+
+    def pause(self) -> None:
+        """Asks for a stop after the step at hand; the panel says so once the thread has ended."""
+        self.lab.steps_left = 0
+        self.painter.refresh()
+
+    def set(self, **values: Any) -> None:
+        """lr, schedule, box, cls, dfl: in force from the next step. UserError on a refused value; the old one stays."""
+        self.lab.trainer.control.set(**{name: typed(name, value) for name, value in values.items()})
+        self.refused = ""
+        self.painter.refresh()
+
+    def preset(self, name: str) -> None:
+        """Sets the weights, and the rate where it says so, to one of `PRESETS`."""
+        if name not in PRESETS:
+            raise UserError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}")
+        self.set(**self.lab.preset_settings(PRESETS[name]))
+
+    def run(self, steps: int) -> None:
+        """Trains so many steps here and now, without a thread: the same code, the same result."""
+        self.stop()
+        self.lab.run(steps)
+        self._draw()
+
+    def export(self, path: str | Path) -> Path:
+        """Writes what has been trained so far as one file that plays in any browser, without a kernel → its path."""
+        from teachkit.watch.replay.replay import export
+
+        return export(self, path)
+
+    def _save_replay(self) -> None:
+        """Beside the notebook, under a name that is still free."""
+        names = (Path(f"replay{number or ''}.html") for number in count())
+        path = self.export(next(name for name in names if not name.exists()))
+        self.lab.news = f"Saved as {path.name} beside this notebook: it plays in any browser, without Python."
+
+    def stop(self) -> None:
+        """Ends the background training and waits until it has ended."""
+        self.lab.steps_left = 0
+        self.worker.stop()
+        self.painter.stop()
+
+    def close(self) -> None:
+        """Ends the threads, closes the view, lets go of the training."""
+        if hasattr(self, "lab"):
+            self.stop()
+            self.lab.let_go()
+            self.answers = {}
+            del self.lab, self.worker, self.painter, self.frames
+        super().close()
+
+    # threads
+
+    def _request(self, command: Callable[[], None]) -> None:
+        """Done between two steps by the worker, which is started for it if need be."""
+        self.error, self.refused = None, ""
+        self.lab.request(command)
+        self._work()
+
+    def _work(self) -> None:
+        stop_on_interrupt(self)
+        self.worker.start()
+        self.painter.start()
+
+    def _ended(self) -> None:
+        error = self.worker.error
+        if isinstance(error, UserError):
+            self.refuse(str(error))
+        elif error is not None:
+            self.fail(error)
+        self.painter.wake()
+
+    def refuse(self, message: str) -> None:
+        self.refused = message
+        self.painter.refresh()
+
+    def fail(self, error: BaseException) -> None:
+        """Shown in a red panel, and handed to the log."""
+        self.error = error
+        self.lab.steps_left = 0
+        self.lab.trainer.tell("error", f"{type(error).__name__}: {error}")
+        self.painter.refresh()
+
+    # drawing
+
+    def _introduce(self) -> None:
+        """A new view has opened."""
+        self.post("setup", *setup(self.lab, self.title))
+        self.frames.start_afresh()
+        self.painter.refresh()
+
+    def _draw(self) -> None:
+        """Sends what is new since the last frame, and asks for a fresh look at the pictures."""
+        with self._drawing:
+            try:
+                frame = self.frames.next()
+            except Exception as error:  # a frame that cannot be made must not stop the painter: it tells of it
+                self.error, frame = self.error or error, {}
+            self.post("frame", frame | {"status": self._status(), "refused": bool(self.refused)})
+        self.lab.gauges.look_wanted = True
+
+    def _peek(self, step: int | None) -> None:
+        """Shows what was found at an earlier step; None: now again."""
+        found = self.lab.gauges.found if step is None else self.lab.story.found_at(step)
+        self.post("peek", {"found": found})
+
+    def _status(self) -> dict[str, Any]:
+        lab = self.lab
+        message, tone = self._message()
+        return {
+            "state": self._state(),
+            "step": lab.step,
+            "epoch": lab.trainer.epoch,
+            "speed": lab.speed if self.worker.alive else 0.0,
+            "message": message,
+            "tone": tone,
+            "rescue": f"Back to step {lab.rescue_step}" if lab.trouble else None,
+        }
+
+    def _state(self) -> str:
+        if self.worker.alive:
+            return "running" if self.lab.steps_left else "pausing"
+        if self.error is not None:
+            return "failed"
+        if self.lab.trouble:
+            return "rescued"
+        return "paused" if self.lab.step else "ready"
+
+    def _message(self) -> tuple[str, str]:
+        if self.error is not None:
+            return f"{type(self.error).__name__}: {self.error}", "error"
+        if self.refused:
+            return self.refused, "warn"
+        return (self.lab.trouble, "warn") if self.lab.trouble else (self.lab.news, "info")
+
+    def still(self) -> bytes:
+        from teachkit.watch.cockpit.static_image import (
+            still_of,  # brings matplotlib: half a second, and only a shown widget needs it
+        )
+
+        return still_of(self.lab)
+
+
+def typed(name: str, value: Any) -> Any:
+    """A number that may have been typed in; UserError if it is none."""
+    if name == "schedule" or not isinstance(value, str):
+        return value
+    try:
+        return float(value.replace(",", "."))
+    except ValueError:
+        raise UserError(f"{name} must be a number such as 0.003, not {value!r}") from None

@@ -1,0 +1,265 @@
+"""A training under the hand: steps, requests between steps, time travel and rescue. No thread, no widget."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from teachkit.errors import UserError
+from teachkit.learn.optimizer import DEFAULTS, name_of, rates
+from teachkit.learn.trainer import Trainer
+from teachkit.structures import LOSS_NAMES, Batch, LossWeights
+from teachkit.watch.cockpit.marks import ALARMS, changes_told
+from teachkit.watch.cockpit.presets import Preset
+from teachkit.watch.cockpit.probes import Gauges
+from teachkit.watch.cockpit.snapshots import History, Snapshot
+from teachkit.watch.cockpit.timeline import Story
+
+FATAL = ("diverged", "skipped")  # a run that goes on after these only does harm
+OWN = "own"  # the optimizer that was handed over, if it was one
+
+
+class Lab:
+    """What a cockpit steers. Only one thread at a time may call anything but `request` and plain settings.
+
+    pictures: shown with what is found on them; probe: the frozen batch on which the gradient's shares are measured.
+    Every so many steps: validate_every, share_every, keep_every (a snapshot); memory: bytes for snapshots.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        pictures: Batch,
+        probe: Batch,
+        classes: list[str],
+        *,
+        validate_every: int = 50,
+        share_every: int = 10,
+        keep_every: int = 25,
+        memory: int = 256 * 2**20,
+    ) -> None:
+        self.trainer, self.pictures, self.classes = trainer, pictures, classes
+        self.gauges = Gauges(trainer, pictures, probe)
+        self.validate_every, self.share_every, self.keep_every = validate_every, share_every, keep_every
+        self.usual_weights = LossWeights(**trainer.control.weights.as_dict())
+        self._own = trainer.optimizer
+        self.optimizer = name_of(trainer.optimizer) if name_of(trainer.optimizer) in DEFAULTS else OWN
+        self.usual_rates = {name: rate for name, (rate, _) in DEFAULTS.items()}
+        self.usual_rates[self.optimizer] = trainer.base_rates[0]
+        self.history = History(memory)
+        self.story, self.ghosts = Story(), list[Story]()
+        self.steps_left: float = 0
+        self.trouble = ""  # one sentence, while a rescue is on offer
+        self.rescue_step: int | None = None
+        self.news = "Press Start, then move the learning rate or a weight of a loss."
+        self._requests: deque[Callable[[], None]] = deque()
+        self._times: deque[float] = deque(maxlen=30)
+        self._settings = trainer.control.state_dict()
+        self._moved: dict[int, dict[str, Any]] = {}  # the settings that came into force at a step
+        self._fresh: int | None = None  # the step at which a fresh optimizer began
+        self._changes: list[str] = []  # of settings, for the mark at the step at hand
+        self._pass_on, trainer.on_record = trainer.on_record, self._take
+        self.keep()
+        self.look()
+
+    # what is asked for, from any thread
+
+    def request(self, command: Callable[[], None]) -> None:
+        """Done by the next `advance`, between two steps."""
+        self._requests.append(command)
+
+    @property
+    def step(self) -> int:
+        return self.trainer.step_number
+
+    @property
+    def speed(self) -> float:
+        """Steps per second of late, 0 if unknown."""
+        times = list(self._times)
+        return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
+
+    def waiting(self) -> dict[str, float]:
+        """Settings asked for and not yet in force, by name."""
+        control, in_force = self.trainer.control, self.trainer.weights or {}
+        wanted = {name: value for name, value in control.weights.as_dict().items() if value != in_force[name]}
+        lr, current = control.lr, self.trainer.optimizer.param_groups[0]["lr"]
+        return wanted if lr is None or math.isclose(lr, current) else {"lr": lr, **wanted}
+
+    def preset_settings(self, preset: Preset) -> dict[str, float]:
+        return preset.settings(self.usual_rates[self.optimizer], self.usual_weights)
+
+    # one unit of work
+
+    def advance(self) -> bool:
+        """What was asked for, else one training step. False when nothing is left to do."""
+        if self._requests:
+            self._requests.popleft()()
+            return True
+        if self.steps_left < 1:
+            self._times.clear()
+            return False
+        self.steps_left -= 1
+        self._train()
+        self._times.append(time.perf_counter())
+        if self.gauges.look_due():
+            self.look()
+        return True
+
+    def _train(self) -> None:
+        """One step, and what is due after it."""
+        self._keep_if_due()
+        self.trainer.step()
+        if self.step % self.share_every == 0:
+            self.measure_share()
+        if self.step % self.validate_every == 0:
+            self.validate()
+
+    def run(self, steps: int) -> None:
+        """The synchronous twin: the same work in this thread, the same result."""
+        self.steps_left = steps
+        while self.advance():
+            pass
+        self.look()
+
+    def let_go(self) -> None:
+        """The trainer's records go straight to whoever listened before."""
+        self.trainer.on_record = self._pass_on
+
+    # measurements, which change nothing in the training
+
+    def look(self) -> None:
+        self.story.look(self.step, self.gauges.look())
+
+    def measure_share(self) -> None:
+        self.story.curves["shares"].append(self.step, *self.gauges.measure_share().values())
+
+    def validate(self) -> None:
+        if self.trainer.validation_data is not None:
+            scores = self.trainer.validate()
+            self.story.curves["scores"].append(self.step, scores["map50"], scores["map"])
+            self.trainer.tell("validated", f"validation mAP {scores['map']:.3f}", **scores)
+
+    # time travel
+
+    def keep(self, settings: dict[str, Any] | None = None) -> None:
+        """A snapshot of now. settings: of the control, where those in force are wanted and not those asked for."""
+        state = self.trainer.state_dict()
+        if settings is not None:
+            state["control"] = settings
+        self.history.keep(Snapshot(self.step, state, self.optimizer))
+
+    def _keep_if_due(self) -> None:
+        """At intervals, and before a changed control comes into force: that is where a student wants to go back to."""
+        settings = self.trainer.control.state_dict()
+        newest = self.history.steps[-1] if self.history.snapshots else -math.inf
+        changed = settings != self._settings
+        fresh = self._fresh is not None and self.step > self._fresh  # a replay could not make that optimizer anew
+        if fresh or (changed and self.step - newest >= 5) or self.step - newest >= self.keep_every:
+            self.keep(self._settings)
+            self._fresh = None if fresh else self._fresh
+        if changed:
+            self._moved[self.step] = settings
+        self._settings = settings
+
+    def rewind(self, step: int) -> None:
+        """Back to the step, as it was before it; what came later is forgotten.
+
+        From the last snapshot at or before it the steps are trained once more, with the settings that they had.
+        UserError if the run has not come that far.
+        """
+        snapshot = self._snapshot_for(step)
+        again = {when: settings for when, settings in self._moved.items() if snapshot.step <= when < step}
+        self._restore(snapshot)
+        while self.step < step and not self.trouble:
+            if self.step in again:
+                self.trainer.control.load_state_dict(again[self.step])
+            self._train()
+        self.news = f"Back at step {self.step} with the settings of that time."
+        self.look()
+
+    def _snapshot_for(self, step: int) -> Snapshot:
+        if step > self.step:
+            raise UserError(f"the run has not come to step {step} yet: it is at step {self.step}")
+        return self.history.at(step)
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        if snapshot.optimizer != self.optimizer:
+            self._install(snapshot.optimizer)
+        self.trainer.load_state_dict(snapshot.state)
+        self._settings, self._changes, self._fresh = self.trainer.control.state_dict(), [], None
+        self._moved = {when: settings for when, settings in self._moved.items() if when < snapshot.step}
+        self.history.cut(snapshot.step + 1)
+        self.story = self.story.until(snapshot.step)
+        self.trouble, self.rescue_step = "", None
+
+    def branch(self, step: int) -> None:
+        """The same, but the run so far stays to be compared with, as the newest of three ghosts."""
+        self._snapshot_for(step)
+        self.ghosts = [*self.ghosts[-2:], self.story]
+        self.rewind(step)
+        self.news = f"Branched at step {self.step}: change a setting and start; the earlier run stays in grey."
+
+    def reset(self) -> None:
+        """Back to the first step with the first settings, and no ghosts."""
+        self.steps_left, self.ghosts = 0, []
+        self.rewind(self.history.steps[0])
+        self.news = "Back at the first step with the first settings: press Start."
+
+    def rescue(self) -> None:
+        """One click back to before the trouble."""
+        if self.rescue_step is None:
+            raise UserError("there is nothing to rescue: the run is sound")
+        self.steps_left = 0
+        self.rewind(self.rescue_step)
+
+    # optimizers
+
+    def use_optimizer(self, name: str) -> None:
+        """A fresh one with its usual rate, since one rate does not suit both; the schedule stays."""
+        if name not in self.usual_rates:
+            raise UserError(f"there is no optimizer {name!r}: choose {' or '.join(self.usual_rates)}")
+        self.keep()
+        self._install(name)
+        self._fresh = self.step
+
+    def _install(self, name: str) -> None:
+        if name == OWN:
+            self.trainer.optimizer, self.trainer.base_rates = self._own, rates(self._own)
+        else:
+            self.trainer.change_optimizer(name, self.usual_rates[name])
+        self.optimizer = name
+
+    # records of the trainer
+
+    def _take(self, record: dict[str, Any]) -> None:
+        if record["kind"] == "step":
+            self._take_step(record)
+        elif record["kind"] == "event":
+            self._take_event(record)
+        if self._pass_on is not None:  # whoever listened to the trainer before
+            self._pass_on(record)
+
+    def _take_step(self, record: dict[str, Any]) -> None:
+        names = ("step", "total", *LOSS_NAMES, "lr")
+        self.story.curves["steps"].append(*(record[name] for name in names), *record["weights"].values())
+        if self._changes:
+            changed, self._changes = ", ".join(self._changes), []
+            self.story.mark(record["step"], changed)
+            self.news = f"From step {record['step']} on: {changed}."
+
+    def _take_event(self, record: dict[str, Any]) -> None:
+        what, step = record["what"], record["step"]
+        self._changes += changes_told(record)
+        if what in ALARMS:
+            self.story.mark(step, ALARMS[what], alarm=True)
+            self.news = f"Step {step}: {record['message']}"
+        if what in FATAL:
+            self.steps_left = 0
+            self.trouble = record["message"]
+            self.rescue_step = self._before_trouble(step)
+
+    def _before_trouble(self, step: int) -> int:
+        """Before the last change of a setting if there was one within 200 steps, else fifty steps back."""
+        changes = [mark.step for mark in self.story.marks if not mark.alarm and step - 200 <= mark.step <= step]
+        return self.history.at(max(0, changes[-1] if changes else step - 50)).step

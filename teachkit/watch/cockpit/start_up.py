@@ -1,0 +1,61 @@
+"""A lab with good defaults: the built-in shapes, the default detector, a constant rate."""
+
+from typing import Any
+
+from teachkit.errors import UserError
+from teachkit.feed.detector import Detector
+from teachkit.feed.loader import Loader, load_data
+from teachkit.learn.trainer import Trainer
+from teachkit.punish.criterion import Criterion
+from teachkit.structures import Batch
+from teachkit.watch.cockpit.session import Lab
+
+LAB_SETTINGS = ("validate_every", "share_every", "keep_every", "memory")
+
+
+def first_images(data: Any, count: int) -> Batch:
+    """The first `count` images of the data as one batch."""
+    return next(iter(data)).take(slice(count))
+
+
+def build_trainer(
+    data: str = "shapes",
+    *,
+    batch_size: int = 16,
+    device: str = "auto",
+    seed: int = 0,
+    images: int | None = None,
+    validation_images: int = 64,
+    **settings: Any,
+) -> Trainer:
+    """images: how many are trained on, all unless told otherwise; settings: of the `Trainer`.
+
+    By default the schedule is constant and nothing is clipped, so that the sliders alone decide.
+    """
+
+    def load(split: str, size: int, most: int | None) -> Loader:
+        made, read = (most, None) if data == "shapes" else (None, most)
+        return load_data(data, split, batch_size=size, device=device, seed=seed, count=made, limit=read)
+
+    training, validation = load("train", batch_size, images), list(load("val", 16, validation_images))
+    model = Detector(len(training.classes), device=device, seed=seed)
+    settings = {"schedule": "constant", "clip": None} | settings
+    return Trainer(model, Criterion(), training, validation, **settings)
+
+
+def build_lab(
+    trainer: Trainer | None = None, *, pictures: int = 2, classes: list[str] | None = None, **settings: Any
+) -> Lab:
+    """A lab around the trainer, or one of `build_trainer`'s. settings: of the `Lab`, the rest of `build_trainer`."""
+    lab_settings = {name: settings.pop(name) for name in LAB_SETTINGS if name in settings}
+    if trainer is None:
+        trainer = build_trainer(**settings)
+    elif settings:
+        raise UserError(f"{', '.join(settings)}: set it on the trainer that is handed over")
+    training = trainer.passes.data
+    shown = training if trainer.validation_data is None else trainer.validation_data
+    probe = first_images(training, 8)  # half a batch tells the shares as well, in half the time
+    names = classes or getattr(training, "classes", None)
+    if names is None:
+        raise UserError("this training data does not tell its classes: hand over classes=[name, …]")
+    return Lab(trainer, first_images(shown, pictures), probe, list(names), **lab_settings)

@@ -1,0 +1,135 @@
+"""Pictures of what goes on inside the detector: anchor points, one box being decoded, scores as maps, bins of an edge.
+
+Pure functions: tensors in, a figure out. A anchor points, R bins; boxes are xyxy px.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from teachkit.structures import Predictions
+from teachkit.watch.figures.plots import PALETTE, Picture, show_image
+
+MARKERS = ("o", "s", "^", "D", "v")  # one for each stride
+SIDES = ("left", "top", "right", "bottom")
+
+
+def anchor_map(image: Tensor, predictions: Predictions) -> Picture:
+    """The anchor points over the picture, a panel for each stride. image: [3, H, W] in 0–1."""
+    kinds = predictions.strides.unique().tolist()
+    picture = Picture(
+        figsize=(3.6 * len(kinds), 3.9), alt="Anchor points over a picture, a panel for each stride", photo=True
+    )
+    for axes, stride, marker in zip(picture.subplots(1, len(kinds), squeeze=False)[0], kinds, MARKERS, strict=False):
+        points = predictions.anchor_points[predictions.strides == stride]
+        show_image(axes, image)
+        axes.plot(*points.T.tolist(), marker, color="white", markeredgecolor="black", markersize=4, linestyle="none")
+        axes.set_title(f"stride {stride:g} px: {len(points)} anchor points", fontsize=10)
+        axes.set(xlabel="x, px", ylabel="y, px")
+    return picture
+
+
+def decoded(image: Tensor, predictions: Predictions, point: int, title: str = "") -> Picture:
+    """One anchor point, its four distances and the box they make. predictions: of this picture alone (B = 1).
+
+    A box that reaches out of the picture is shown whole, on grey.
+    """
+    x, y = predictions.anchor_points[point].tolist()
+    x1, y1, x2, y2 = predictions.boxes[0, point].tolist()
+    stride = float(predictions.strides[point])
+    picture = Picture(figsize=(4.6, 4.6), alt=f"{title}: an anchor point, four distances and the box", photo=True)
+    axes = picture.subplots()
+    show_image(axes, image)
+    height, width = image.shape[-2:]
+    if min(x1, y1, width - x2, height - y2) < 0:
+        axes.set(xlim=(min(0, x1 - 5), max(width, x2 + 5)), ylim=(max(height, y2 + 5), min(0, y1 - 5)))
+        axes.set_facecolor("#8a96a5")
+    for colour, line in (("black", 4), (PALETTE[4], 2)):
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=line))
+    ends = {"left": (x1, y), "top": (x, y1), "right": (x2, y), "bottom": (x, y2)}
+    for (name, end), strides in zip(ends.items(), ((x - x1), (y - y1), (x2 - x), (y2 - y)), strict=True):
+        axes.annotate("", end, (x, y), arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.8})
+        axes.text(
+            *end, f"{name} {strides / stride:.1f}", fontsize=9, ha="center", va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85},
+        )  # fmt: skip
+    axes.plot([x], [y], "o", color="white", markeredgecolor="black", markersize=7)
+    axes.set_title(f"{title}\n({x:g}, {y:g}), distances in strides of {stride:g} px", fontsize=10)
+    axes.set(xlabel="x, px", ylabel="y, px")
+    return picture
+
+
+def score_maps(image: Tensor, predictions: Predictions, classes: Sequence[str], title: str = "") -> Picture:
+    """The scores of each class at the anchor points of the finest stride, brightest where it is surest. B = 1."""
+    finest = predictions.strides == predictions.strides.min()
+    height, width = image.shape[-2:]
+    stride = int(predictions.strides.min())
+    scores = predictions.scores[0, finest].detach().T.unflatten(1, (height // stride, width // stride))
+    picture = Picture(
+        figsize=(2.3 * (len(classes) + 1) + 0.6, 2.8), alt=f"{title}: the scores of each class as a map", photo=True
+    )
+    row = picture.subplots(1, len(classes) + 1)
+    show_image(row[0], image)
+    for axes, name, score in zip(row[1:], classes, scores, strict=True):
+        drawn = axes.imshow(score.numpy(), vmin=0, vmax=1, cmap="cividis", extent=(0, width, height, 0))
+        axes.set_title(f"{name}: up to {float(score.max()):.2f}", fontsize=9, parse_math=False)
+    for axes in row:
+        axes.set(xticks=[], yticks=[])
+    picture.colorbar(drawn, ax=row, label="score", shrink=0.75)
+    picture.suptitle(title, fontsize=10, parse_math=False)
+    return picture
+
+
+def bin_bars(panels: Mapping[str, Tensor], target: Tensor | None = None, distance: float | None = None) -> Picture:
+    """What is believed of one edge, a panel for each moment. panels: title → shares [R]; target: [R]; in strides."""
+    alt = f"Shares of an edge's bins: {', '.join(panels)}"
+    if target is not None:
+        alt += "; the target is hatched"
+    picture = Picture(figsize=(3.1 * len(panels) + 0.4, 2.7), alt=alt)
+    for axes, (title, shares) in zip(
+        picture.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+    ):
+        bins = range(len(shares))
+        aside = 0.2 if target is not None else 0
+        axes.bar([one + aside for one in bins], shares.tolist(), 0.4 + 2 * (0.2 - aside), color=PALETTE[0])
+        if target is not None:
+            heights = target.tolist()
+            axes.bar([one - aside for one in bins], heights, 0.4, color="white", edgecolor=PALETTE[1], hatch="///")
+        expected = sum(one * share for one, share in enumerate(shares.tolist()))
+        axes.plot([expected], [-0.03], "^", color=PALETTE[0], clip_on=False, markersize=8)
+        if distance is not None:
+            axes.axvline(distance, color=PALETTE[1], linestyle="--", linewidth=1.5)
+        axes.set(ylim=(0, 1), xticks=range(0, len(shares), 3), xlabel="bin, in strides")
+        axes.set_title(f"{title}\nexpected edge {expected:.2f}", fontsize=9, parse_math=False)
+    picture.axes[0].set_ylabel("share")
+    return picture
+
+
+def threshold_curve(thresholds: Sequence[float], found: Sequence[int], extra: Sequence[int], objects: int) -> Picture:
+    """Objects found and boxes too many against the score threshold; objects: how many there are to be found."""
+    alt = "Objects found and boxes too many against the score threshold"
+    picture = Picture(figsize=(6.4, 3), alt=alt)
+    axes = picture.subplots()
+    axes.plot(thresholds, found, color=PALETTE[0], marker="o", label="objects found")
+    axes.plot(thresholds, extra, color=PALETTE[1], marker="s", linestyle="--", label="boxes too many")
+    axes.axhline(objects, color="#55606e", linestyle=":", label=f"objects there are: {objects}")
+    axes.set(xlabel="score threshold", ylabel="count", xlim=(0, 1), ylim=(0, 1.25 * objects))
+    axes.grid(alpha=0.3)
+    picture.legend(fontsize=9, loc="outside upper center", ncols=3)
+    return picture
+
+
+def floor_bars(moments: Mapping[str, tuple[float, float]]) -> Picture:
+    """DFL at several moments, split at its floor. moments: name → (floor, DFL), nats."""
+    picture = Picture(figsize=(7, 2.9), alt=f"DFL and its floor at: {', '.join(moments)}")
+    axes = picture.subplots()
+    floors, wholes = zip(*moments.values(), strict=True)
+    above = [whole - floor for floor, whole in moments.values()]
+    axes.bar(list(moments), floors, 0.55, color="#c9d1da", edgecolor="#55606e", hatch="...", label="floor")
+    axes.bar(list(moments), above, 0.55, bottom=floors, color=PALETTE[2], label="above the floor: can be learned")
+    for at, whole in enumerate(wholes):
+        axes.text(at, whole + 0.03, f"{whole:.2f}", ha="center", fontsize=9)
+    axes.set(ylabel="DFL, nats", ylim=(0, 1.18 * max(wholes)))
+    axes.legend(fontsize=9)
+    return picture

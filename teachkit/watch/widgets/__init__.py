@@ -1,0 +1,1 @@
+"""Playgrounds and browsers, each beside its front end."""

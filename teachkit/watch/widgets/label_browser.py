@@ -1,0 +1,108 @@
+"""The labels of a data set, the doubtful ones first: what no score shows, since a score believes them all."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from teachkit.scoring import SUSPICIONS, Suspicion, suspicious_labels
+from teachkit.structures import Batch
+from teachkit.watch.figures.plots import Picture
+from teachkit.watch.widgets.examined import examine
+from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_picture
+from teachkit.watch.widgets.playground import between, one_of
+from teachkit.watch.widgets.widget import front_end
+
+ANY = "anything suspicious"
+PAGE = 6
+LOW = 0.05  # score from which a detection says anything about a label
+
+
+class LabelBrowser(Gallery):
+    """data: pictures with labels, as from load_data; model: a trained Detector that contradicts them, or None.
+
+    Ranked by `scoring.suspicious_labels`; what the reader of the files has left out as broken (`data.problems`) goes
+    first. Nothing is changed: it says where to look.
+    """
+
+    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "label_browser.js")
+    _css = front_end("style.css", "playground.css", "gallery.css")
+    title = "Labels, the suspicious ones first"
+    words = "A data set's labels, the suspicious ones first: run the notebook to browse them"
+    STYLES: ClassVar[dict[str, Style]] = {
+        "suspicious": Style("#D55E00", (8, 4)),
+        "label": Style("#FFFFFF"),
+    }
+
+    def __init__(self, data: Iterable[Batch], model: Any = None, **values: Any) -> None:
+        self.seen = examine(data, model)
+        view = None if model is None else [one.take(one.scores >= LOW) for one in self.seen.detections or []]
+        self.suspicions = self._broken(getattr(data, "problems", [])) + suspicious_labels(
+            self.seen.boxes, self.seen.labels, self.seen.classes, view
+        )
+        self.levers = {
+            "kind": one_of("kind", [ANY, *SUSPICIONS]),
+            "page": between("page", 0, 1e6),
+            "least": between("least doubt", 0, 1),
+        }
+        super().__init__(**({"kind": ANY, "page": 0, "least": 0.5} | values))
+
+    def set(self, **values: Any) -> None:
+        super().set(**({"page": 0} | values))
+
+    def _broken(self, problems: Iterable[Any]) -> list[Suspicion]:
+        """What the reader named, in its own words without the folders."""
+        place = {Path(name).stem: image for image, name in enumerate(self.seen.names)}
+        return [
+            Suspicion(
+                place.get(Path(one.file).stem, -1), "broken", 1.0, None, f"{Path(one.file).name}:{one.line}: {one.what}"
+            )
+            for one in problems
+        ]
+
+    def chosen(self) -> list[Suspicion]:
+        """In the order of the list, of the chosen kind, at least as doubtful as asked for."""
+        kind, least = self.values["kind"], self.values["least"]
+        return [one for one in self.suspicions if one.doubt >= least and kind in (ANY, one.kind)]
+
+    def counts(self) -> dict[str, int]:
+        least = self.values["least"]
+        kinds = [one.kind for one in self.suspicions if one.doubt >= least]
+        return {kind: kinds.count(kind) for kind in SUSPICIONS}
+
+    def shown(self) -> tuple[int, list[Suspicion]]:
+        """The page, and the suspicions on it."""
+        chosen = self.chosen()
+        page = min(int(self.values["page"]), max(0, (len(chosen) - 1) // PAGE))
+        return page, chosen[PAGE * page : PAGE * page + PAGE]
+
+    def tiles(self) -> list[Tile]:
+        page, suspicions = self.shown()
+        return [self._tile(PAGE * page + place + 1, one) for place, one in enumerate(suspicions) if one.image >= 0]
+
+    def _tile(self, rank: int, one: Suspicion) -> Tile:
+        names = [self.seen.classes[label] for label in self.seen.labels[one.image].tolist()]
+        pairs = zip(self.seen.boxes[one.image].tolist(), names, strict=True)
+        outlines = [Outline(box, "label", name, False) for box, name in pairs]
+        if one.box is not None:
+            outlines.append(Outline(one.box, "suspicious", one.kind, True))
+        return Tile(
+            (rank, one.image), self.seen.images[one.image], f"{rank}. {Path(self.seen.names[one.image]).stem}", outlines
+        )
+
+    def setup(self) -> tuple[dict[str, Any], list[bytes]]:
+        content, buffers = super().setup()
+        return content | {"kinds": [ANY, *SUSPICIONS], "page": PAGE}, buffers
+
+    def numbers(self) -> dict[str, Any]:
+        chosen = self.chosen()
+        page, suspicions = self.shown()
+        reasons = [{"doubt": one.doubt, "why": f"{self._name(one)}: {one.why}"} for one in suspicions]
+        words = f"{len(chosen)} of {sum(map(len, self.seen.labels))} labels look suspicious"
+        return {"reasons": reasons, "total": len(chosen), "shown_page": page, "counts": self.counts(), "words": words}
+
+    def _name(self, one: Suspicion) -> str:
+        return self.seen.names[one.image] if one.image >= 0 and one.kind != "broken" else one.kind
+
+    def figure(self) -> Picture:
+        told = self.numbers()["words"]
+        return gallery_picture(self.tiles(), self.STYLES, 3, f"{self.title}: {told}", f"{self.title}. {told}", 10)

@@ -1,0 +1,73 @@
+"""The same detector three times, from one seed on the same batches, at three rates. No thread, no widget."""
+
+from teachkit.errors import UserError
+from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_exam, small_trainer, usual_rate
+from teachkit.learn.records import Record
+from teachkit.scoring import objects_found
+from teachkit.structures import LOSS_NAMES
+from teachkit.watch.cockpit.timeline import Rows, rows_of
+
+LANES = ("low", "usual", "high")
+EPOCH = COUNTS["train"] // BATCH_SIZE  # steps
+STEPS = 20 * EPOCH  # of a whole race: where its schedule ends
+LOOK_EVERY = 4  # steps
+MOST_BOXES = 12
+
+
+def lane_rates(optimizer: str, factor: float) -> dict[str, float]:
+    """The usual rate divided by the factor, as it is, and times the factor."""
+    usual = usual_rate(optimizer)
+    return {"low": usual / factor, "usual": usual, "high": usual * factor}
+
+
+class Race:
+    """`step` takes one step in each lane that has not diverged; found: boxes on the first picture of the exam."""
+
+    def __init__(self, optimizer: str, factor: float, schedule: str, seed: int = 0) -> None:
+        self.rates = lane_rates(optimizer, factor)
+        self.trainers = {
+            lane: small_trainer(rate, optimizer, schedule, seed, epochs=STEPS // EPOCH)
+            for lane, rate in self.rates.items()
+        }
+        for trainer in self.trainers.values():
+            trainer.on_record = _nobody  # else the trainer would warn of what is shown here anyway
+        self.losses: dict[str, dict[str, list[float]]] = {lane: {name: [] for name in LOSS_NAMES} for lane in LANES}
+        self.lr = dict(self.rates)  # in force at the last step
+        self.found: dict[str, Rows] = {lane: [] for lane in LANES}
+        self.score: dict[str, int] = {lane: 0 for lane in LANES}
+        self.steps = 0
+
+    @property
+    def over(self) -> bool:
+        return self.steps >= STEPS
+
+    def ended(self, lane: str) -> str:
+        """Why a lane has been taken out, or ""."""
+        return self.trainers[lane].diverged or ""
+
+    def step(self) -> None:
+        for lane, trainer in self.trainers.items():
+            if trainer.diverged is None:
+                record = trainer.step()
+                self.lr[lane] = record["lr"]
+                for name in LOSS_NAMES:
+                    self.losses[lane][name].append(record[name])
+        self.steps += 1
+        if self.steps % LOOK_EVERY == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Objects found in the exam, and the boxes on the picture that is shown."""
+        exam = small_exam()
+        for lane, trainer in self.trainers.items():
+            try:
+                detections = trainer.model.detect(exam.images, limit=MOST_BOXES)  # type: ignore[operator]
+            except UserError:  # weights that are no numbers any more find nothing
+                self.found[lane], self.score[lane] = [], 0
+                continue
+            self.found[lane] = rows_of(detections[0])
+            self.score[lane], _ = objects_found([detections], [exam.ground_truth])
+
+
+def _nobody(record: Record) -> None:
+    pass

@@ -1,0 +1,76 @@
+"""The base of every widget: a front end of plain JavaScript files, messages both ways, and a still twin."""
+
+import base64
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+
+from teachkit.errors import UserError
+from teachkit.learn.log import as_json
+
+WATCH = Path(__file__).parents[1]
+
+
+@cache
+def front_end(*names: str) -> str:
+    """The files one after another: one ES module or one style sheet, so that nothing is fetched by the browser."""
+    return "\n".join(next(WATCH.rglob(name)).read_text(encoding="utf-8") for name in names)
+
+
+class Widget(anywidget.AnyWidget):
+    """A widget that is drawn in the browser and decided upon in Python.
+
+    A subclass sets `_esm`, `_css` and `words` (the fixed text for pages without pictures), answers requests through
+    `answers` (kind → function of the message), and gives `still`, a PNG of how it stands.
+    """
+
+    words = "A widget of teachkit: run the notebook to use it"
+
+    def __init__(self, **settings: Any) -> None:
+        self.answers: dict[str, Callable[[dict[str, Any]], None]] = {}
+        self.asked = 0  # the newest request seen: its echo tells the front end that an answer is up to date
+        super().__init__(**settings)
+        self.on_msg(self._receive)
+
+    def _receive(self, _: Any, message: dict[str, Any], buffers: list[Any]) -> None:
+        """May come on any thread. Whatever goes wrong is shown: Jupyter would swallow it."""
+        try:
+            self.asked = max(self.asked, int(message.get("ask") or 0))
+            self.answers[message["kind"]](message)
+        except UserError as mistake:
+            self.refuse(str(mistake))
+        except Exception as error:
+            self.fail(error)
+
+    def post(self, kind: str, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
+        """Sends one message to every view, from any thread."""
+        if self.comm is not None:
+            self.send(as_json({"kind": kind, "ack": self.asked, **content}), buffers)
+
+    def refuse(self, message: str) -> None:
+        """A value was refused; the old one stays."""
+        raise NotImplementedError
+
+    def fail(self, error: BaseException) -> None:
+        """Something of ours broke, in a callback or in a thread."""
+        raise NotImplementedError
+
+    def still(self) -> bytes:
+        """PNG of the widget as it stands, for pages without a kernel."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """The layout is a widget of its own, which Jupyter's registry would keep for ever."""
+        if self.comm is not None:
+            self.layout.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live view, the still twin, and words that are the same on every machine."""
+        bundle = super()._repr_mimebundle_(**settings)
+        data, metadata = bundle if bundle is not None else ({}, {})
+        picture = base64.b64encode(self.still()).decode()
+        return data | {"image/png": picture, "text/plain": self.words}, metadata | {"image/png": {"alt": self.words}}

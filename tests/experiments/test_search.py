@@ -1,0 +1,81 @@
+"""The search: the same from the same seed, plain records, and nothing left behind."""
+
+import json
+import sys
+
+import pytest
+
+from teachkit.errors import UserError
+from teachkit.experiments import recorded
+from teachkit.experiments.search import FACTORS, RATES, again, best, search
+from teachkit.structures import LossWeights
+
+
+@pytest.fixture(scope="module")
+def records():
+    return search(6, steps=48, seed=1, progress=False)
+
+
+def test_a_search_gives_plain_records_within_its_ranges(records):
+    assert json.loads(json.dumps(records)) == records
+    assert [record["number"] for record in records] == list(range(6))
+    for record in records:
+        assert RATES[0] <= record["lr"] <= RATES[1]
+        for name, usual in LossWeights().as_dict().items():
+            assert FACTORS[0] * 0.999 <= record[name] / usual <= FACTORS[1] * 1.001
+        assert 0 <= record["found"] <= record["objects"]
+
+
+def test_the_same_seed_proposes_and_finds_the_same(records):
+    assert search(2, steps=48, seed=1, progress=False) == records[:2]
+
+
+def test_the_best_is_a_complete_trial_that_found_most(records):
+    complete = [record for record in records if record["state"] == "complete"]
+    assert best(records)["found"] == max(record["found"] for record in complete)
+
+
+def test_a_trial_trained_anew_with_its_own_seed_finds_the_same(records):
+    """And so does one with another seed, twice; that seeds differ is for the recorded searches."""
+    winner = best(records)
+    assert again(winner, 1, steps=48) == winner["found"]
+    assert again(winner, 5, steps=48) == again(winner, 5, steps=48)
+
+
+def test_without_weights_only_the_rate_is_searched():
+    for record in search(2, steps=16, weights=False, progress=False):
+        assert {name: record[name] for name in ("box", "cls", "dfl")} == LossWeights().as_dict()
+
+
+def test_a_search_is_quiet_and_leaves_the_verbosity_as_it_was(capsys):
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    search(1, steps=16, progress=False)
+    assert optuna.logging.get_verbosity() == before
+    assert capsys.readouterr() == ("", "")
+
+
+def test_missing_optuna_is_told_with_what_mends_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(UserError, match="pip install"):
+        search(1, steps=16)
+
+
+@pytest.mark.parametrize("refused", [{"trials": 0}, {"steps": 0}, {"seed": -1}, {"trials": 2.0}])
+def test_numbers_out_of_range_are_refused(refused):
+    with pytest.raises(UserError, match=next(iter(refused))):
+        search(**refused)
+
+
+def test_a_search_without_a_complete_trial_has_no_best():
+    with pytest.raises(UserError, match="no trial"):
+        best([{"state": "diverged", "found": 0}])
+
+
+def test_in_each_recorded_search_the_winner_found_more_than_it_finds_anew_on_average():
+    """What lesson 10 says of the luckiest of many."""
+    trials = recorded.records("searches")
+    for seed in range(3):
+        winner = best([one for one in trials if one["seed"] == seed])
+        assert winner["found"] > sum(winner["again"]) / 3 + 2

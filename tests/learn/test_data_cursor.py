@@ -1,0 +1,138 @@
+import warnings
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from teachkit.errors import UserError
+from teachkit.learn.data_cursor import Passes
+
+
+class Counting:
+    """A loader as the contract has it: a batch is a pure function of epoch and place."""
+
+    def __init__(self, length=4):
+        self.length, self.start = length, (9, 1)
+
+    def __len__(self):
+        return self.length
+
+    def load_state_dict(self, state):
+        self.start = (state["epoch"], state["place"])
+
+    def __iter__(self):
+        epoch, place = self.start
+        return iter([(epoch, one) for one in range(place, self.length)])
+
+
+def shuffled(own):
+    generator = torch.Generator().manual_seed(3) if own else None
+    return DataLoader(range(7), batch_size=2, shuffle=True, generator=generator)
+
+
+def take(passes, count):
+    return [torch.as_tensor(next(passes)).tolist() for _ in range(count)]
+
+
+MAKERS = {
+    "a loader": Counting,
+    "a list": lambda: [10, 11, 12, 13, 14],
+    "a shuffling DataLoader": lambda: shuffled(False),
+    "a shuffling DataLoader with a generator": lambda: shuffled(True),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+@pytest.mark.parametrize("done", [0, 1, 3, 4, 6, 9])
+def test_any_place_can_be_gone_back_to_in_another_process(make, done):
+    torch.manual_seed(0)
+    passes = Passes(make())
+    take(passes, done)
+    state, random = passes.state_dict(), torch.get_rng_state()
+    expected = take(passes, 11)
+
+    torch.manual_seed(123)
+    again = Passes(make())
+    again.load_state_dict(state)
+    torch.set_rng_state(random)
+    assert take(again, 11) == expected
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_the_same_object_can_be_rewound(make):
+    passes = Passes(make())
+    take(passes, 2)
+    state, random = passes.state_dict(), torch.get_rng_state()
+    expected = take(passes, 9)
+    passes.load_state_dict(state)
+    torch.set_rng_state(random)
+    assert take(passes, 9) == expected
+
+
+def test_a_loader_that_was_looked_at_before_still_begins_at_the_beginning():
+    data = Counting()
+    next(iter(data))
+    assert take(Passes(data), 5) == [[0, 0], [0, 1], [0, 2], [0, 3], [1, 0]]
+
+
+def test_epoch_and_place_are_those_of_the_batch_to_come():
+    passes = Passes(Counting(3))
+    places = [(passes.epoch, passes.place)]
+    for _ in range(4):
+        next(passes)
+        places.append((passes.epoch, passes.place))
+    assert places == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
+
+
+def test_a_loader_that_raises_can_be_asked_again():
+    class Flaky(Counting):
+        broken = True
+
+        def __iter__(self):
+            for batch in super().__iter__():
+                if batch[1] == 2 and self.broken:
+                    self.broken = False
+                    raise OSError("the file is gone")
+                yield batch
+
+    passes = Passes(Flaky())
+    take(passes, 2)
+    with pytest.raises(OSError, match="gone"):
+        next(passes)
+    assert take(passes, 3) == [[0, 2], [0, 3], [1, 0]]
+
+
+def test_data_without_batches_or_with_fewer_than_it_says_is_an_error():
+    class Short(list):
+        def __len__(self):
+            return 5
+
+    with pytest.raises(UserError, match="no batches"):
+        Passes([])
+    passes = Passes(Short([1, 2]))
+    take(passes, 2)
+    with pytest.raises(UserError, match="ended after 2 of its 5"):
+        next(passes)
+
+
+def test_a_state_of_other_data_is_refused():
+    with pytest.raises(UserError, match="4 batches a pass, the training data has 5"):
+        Passes(Counting(5)).load_state_dict(Passes(Counting(4)).state_dict())
+    seeded, other = Counting(), Counting()
+    seeded.seed, other.seed = 1, 2
+    with pytest.warns(UserWarning, match="another seed"):
+        Passes(other).load_state_dict(Passes(seeded).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("names", "batch_size"), [(["a", "c"], 1), (["b", "a"], 1), (["a", "b", "c"], 2), (["a", "b"], 2), (["a\nb"], 1)]
+)
+def test_other_pictures_in_as_many_batches_are_told(names, batch_size):
+    seen, other = Counting(), Counting()
+    seen.names, seen.batch_size = ["a", "b"], 1
+    other.names, other.batch_size = names, batch_size
+    with pytest.warns(UserWarning, match="other training pictures, or batches of another size"):
+        Passes(other).load_state_dict(Passes(seen).state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Passes(seen).load_state_dict(Passes(seen).state_dict())

@@ -1,0 +1,77 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from teachkit.experiments import recorded
+from teachkit.scoring.precision import PrecisionRecall, precision_recall
+from teachkit.watch.figures import cycle as cycle_figures
+
+
+def spread_of(picture) -> float:
+    return float(np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB")).std())
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return {str(seed): recorded.records(f"few_pictures_{seed}") for seed in range(3)}
+
+
+def test_the_mean_of_an_epoch_is_that_of_its_steps(runs):
+    log = runs["0"]
+    last = [one["box"] for one in log if one["kind"] == "step"][-4:]
+    assert cycle_figures.mean_of_epochs(log, "box")[-1] == pytest.approx(sum(last) / 4)
+    assert len(cycle_figures.of_epochs(log, "map50")) == 125
+
+
+def test_what_lesson_09_says_of_32_pictures_holds_on_three_seeds(runs):
+    for log in runs.values():
+        training, validation = cycle_figures.mean_of_epochs(log, "total"), cycle_figures.of_epochs(log, "val_total")
+        best = int(np.argmin(validation))
+        assert 20 < best < 60
+        assert training[-1] < 0.65 * training[best]
+        assert validation[-1] > validation[best]
+        classes = cycle_figures.of_epochs(log, "val_cls")
+        assert classes[-1] > 1.08 * min(classes)
+        for name in ("box", "dfl"):
+            assert cycle_figures.of_epochs(log, f"val_{name}")[-1] < 1.03 * min(
+                cycle_figures.of_epochs(log, f"val_{name}")
+            )
+        assert abs(cycle_figures.of_epochs(log, "map50")[-1] - max(cycle_figures.of_epochs(log, "map50"))) < 0.03
+        assert not [one for one in log if one["kind"] == "event"]
+
+
+def test_after_the_best_says_the_same_in_two_values(runs):
+    for log in runs.values():
+        fallen, worse = cycle_figures.after_the_best(log)
+        assert fallen > 1 / 3
+        assert worse == ["cls"]
+
+
+def test_faults_side_by_side_has_a_dot_for_each_run():
+    picture = cycle_figures.faults_side_by_side(recorded.records("worse_data"))
+    assert picture.axes[0].get_title() == "objects found, of 148"
+    assert all(sum(len(line.get_xdata()) for line in axes.lines) == 18 for axes in picture.axes)
+    assert picture.axes[0].get_yticklabels()[0].get_text() == "clean"
+    assert picture.axes[0].yaxis_inverted()
+    assert spread_of(picture) > 10
+
+
+def test_the_error_of_a_count_has_a_line_for_each_split_over_all_thresholds():
+    picture = cycle_figures.count_error_by_threshold({"val": np.linspace(3, 1, 19), "test": np.linspace(1, 3, 19)})
+    val, test = picture.axes[0].lines
+    assert (val.get_ydata()[0], test.get_ydata()[-1]) == (3, 3)
+    assert (val.get_xdata()[0], val.get_xdata()[-1]) == (0.05, 0.95)
+    assert val.get_color() != test.get_color()
+    assert val.get_linestyle() != test.get_linestyle()
+
+
+def test_the_figures_show_something(runs):
+    assert spread_of(cycle_figures.training_and_validation(runs)) > 10
+    hits = np.array([True, False, True, False, True])
+    curve = PrecisionRecall(*precision_recall(hits, 4), np.array([0.9, 0.8, 0.7, 0.6, 0.5]))
+    picture = cycle_figures.precision_recall(curve, "$5 <b>", threshold=0.65)
+    assert spread_of(picture) > 10
+    labels = [text.get_text() for text in picture.axes[0].get_legend().get_texts()]
+    assert "confidence ≥ 0.65" in labels

@@ -1,0 +1,47 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from teachkit.feed.detector import Detector
+from teachkit.watch.figures import inside
+
+IMAGE = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    with torch.no_grad():
+        return Detector(2, device="cpu").eval()(IMAGE)
+
+
+@pytest.mark.parametrize("name", ["anchor_map", "decoded", "score_maps", "bin_bars"])
+def test_it_is_not_blank_and_has_words(predictions, name):
+    shares = predictions.box_logits[0, 7, 2].softmax(-1)
+    picture = {
+        "anchor_map": lambda: inside.anchor_map(IMAGE[0], predictions),
+        "decoded": lambda: inside.decoded(IMAGE[0], predictions, 7, "<b>untrained"),
+        "score_maps": lambda: inside.score_maps(IMAGE[0], predictions, ["$5", "<i>b"], "untrained"),
+        "bin_bars": lambda: inside.bin_bars({"before": shares, "$after": shares}, shares, 3.2),
+    }[name]()
+    assert len(picture.alt) > 10
+    pixels = np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB"))
+    assert pixels.reshape(-1, 3).std(0).max() > 10
+
+
+def test_every_anchor_point_is_drawn_under_its_stride(predictions):
+    panels = inside.anchor_map(IMAGE[0], predictions).axes
+    assert [len(panel.lines[0].get_xdata()) for panel in panels] == [8 * 12, 4 * 6]
+    assert "96 anchor points" in panels[0].get_title()
+
+
+def test_a_box_that_reaches_out_of_the_picture_is_shown_whole(predictions):
+    axes = inside.decoded(IMAGE[0], predictions, 0, "untrained").axes[0]  # the first point, 4 px from two sides
+    x1, y1, x2, y2 = predictions.boxes[0, 0].tolist()
+    assert x1 < 0
+    assert y1 < 0
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert left < x1 < x2 < right
+    assert top < y1 < y2 < bottom

@@ -1,0 +1,168 @@
+"""A run written into one page: whole, small, and with nothing in it that could break out or be fetched."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from teachkit.__main__ import main
+from teachkit.errors import UserError
+from teachkit.experiments import recorded
+from teachkit.learn.log import LogWriter
+from teachkit.watch.replay import replay
+from teachkit.watch.replay.recording import open_run, read_records
+from tests.learn.rerun import rerun
+
+
+def embedded(path) -> dict:
+    text = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="run">(.*?)</script>', text, re.S).group(1))
+
+
+@pytest.fixture
+def records(make_trainer):
+    kept = []
+    trainer = make_trainer(on_record=kept.append)
+    trainer.fit(2)
+    return kept
+
+
+def test_every_number_of_the_page_is_the_logs(tmp_path, records):
+    run = embedded(replay.export(records, tmp_path / "run.html"))
+    steps = [one for one in records if one["kind"] == "step"]
+    assert run["steps"]["step"] == [one["step"] for one in steps]
+    for name in ("total", "box", "cls", "dfl", "lr"):
+        assert run["steps"][name] == [one[name] for one in steps], name
+    assert run["steps"]["w_dfl"] == [one["weights"]["dfl"] for one in steps]
+    epochs = [one for one in records if one["kind"] == "epoch"]
+    assert run["validation"]["total"] == [one["val_total"] for one in epochs]
+    assert run["menus"][0] == [0, "constant", "adamw"]
+
+
+def test_markup_in_a_class_name_cannot_end_the_data(tmp_path, make_lab):
+    evil = "</script><script>alert(1)</script><!--"
+    lab = make_lab()
+    lab.classes = [evil, "b", "c", "d"]
+    lab.run(3)
+    page = replay.export(lab, tmp_path / "run.html")
+    text = page.read_text(encoding="utf-8")
+    assert text.count("</script>") == 2
+    assert "alert(1)" in text
+    assert "<!--" not in text.split('id="run">')[1]
+    assert embedded(page)["classes"][0] == evil
+
+
+def test_a_title_with_markup_stays_text(tmp_path, records):
+    told = read_records(records, "<b>x</b>")
+    assert b"<title>&lt;b&gt;" in replay.page_of(told)
+
+
+def test_the_page_fetches_nothing(tmp_path, records):
+    text = replay.export(records, tmp_path / "run.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|\bimport\s|\bsrc=|<link|url\(", text)
+    assert "default-src 'none'" in text
+
+
+def test_a_labs_changes_pictures_and_looks_are_in_it(tmp_path, make_lab):
+    lab = make_lab()
+    lab.run(6)
+    lab.trainer.control.set(lr=0.001)
+    lab.run(6)
+    run = embedded(replay.export(lab, tmp_path / "run.html"))
+    assert len(run["pictures"]) == 2
+    assert run["marks"][0]["label"] == "rate 0.001"
+    assert run["steps"]["lr"][6] == 0.001
+    assert run["looks"][-1] == [12, json.loads(json.dumps(lab.gauges.found))]
+    assert run["truth"] == [lab.pictures.ground_truth.image(one)[0].tolist() for one in range(2)]
+
+
+def test_what_a_lab_did_is_run_again_from_its_records_bit_for_bit(make_trainer, make_lab):
+    """Optimizers and settings changed, and twice gone back in time, once on a branch."""
+    kept = []
+    lab = make_lab(make_trainer(on_record=kept.append), keep_every=4)
+    lab.run(7)
+    lab.use_optimizer("sgd")
+    lab.run(5)
+    lab.trainer.control.set(box=2.0, lr=0.02)
+    lab.run(6)
+    lab.rewind(15)
+    lab.trainer.control.set(schedule="one_cycle")
+    lab.run(4)
+    lab.branch(9)
+    lab.trainer.control.set(dfl=0.5)
+    lab.run(8)
+    again = make_trainer()
+    assert rerun(again, kept) is None
+    ours, theirs = lab.trainer.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_labs_schedule_and_optimizer_are_told_from_the_step_on_at_which_they_changed(tmp_path, make_lab):
+    lab = make_lab()
+    lab.run(3)
+    lab.use_optimizer("sgd")
+    lab.trainer.control.set(schedule="one_cycle")
+    lab.run(9)
+    lab.trainer.control.set(lr=0.01)
+    lab.run(3)
+    menus = embedded(replay.export(lab, tmp_path / "run.html"))["menus"]
+    assert menus == [[0, "constant", "adamw"], [3, "one_cycle", "sgd"], [12, "constant", "sgd"]]
+
+
+def test_a_lab_that_has_not_begun_is_refused(tmp_path, make_lab):
+    with pytest.raises(UserError, match="press Start"):
+        replay.export(make_lab(), tmp_path / "run.html")
+
+
+def test_undefined_numbers_are_null_and_nothing_else_breaks(tmp_path, records):
+    records[2] = records[2] | {"total": float("nan")}
+    assert None in embedded(replay.export(records, tmp_path / "run.html"))["steps"]["total"]
+
+
+def test_a_long_run_stays_under_five_megabytes(tmp_path, records):
+    step = next(one for one in records if one["kind"] == "step")
+    endless = {name: 1 / 3 for name in ("total", "box", "cls", "dfl", "lr")}
+    long = [
+        step | {name: value / (place + 7) for name, value in endless.items()} | {"step": place}
+        for place in range(45000)
+    ]
+    page = replay.export(long, tmp_path / "run.html")
+    assert page.stat().st_size < 5_000_000
+    assert len(embedded(page)["steps"]["step"]) == 45000
+
+
+def test_a_recorded_run_brings_its_pictures(tmp_path):
+    run = embedded(replay.export("few_pictures_0", tmp_path / "run.html"))
+    assert len(run["pictures"]) == 4
+    assert len(run["looks"]) >= 20
+    assert run["settings"]["pictures"] == 32
+
+
+def test_the_command_takes_a_folder_or_a_log(tmp_path, records, capsys):
+    with LogWriter(tmp_path / "run" / "log.jsonl") as log:
+        for record in records:
+            log.write(record)
+    for source in (tmp_path / "run", tmp_path / "run" / "log.jsonl"):
+        assert main(["replay", str(source), str(tmp_path / "out" / "a.html")]) == 0
+        assert "open it in any browser" in capsys.readouterr().out
+        assert embedded(tmp_path / "out" / "a.html")["steps"]["step"]
+
+
+def test_the_command_says_in_one_line_what_is_wrong(tmp_path, capsys):
+    assert main(["replay", str(tmp_path / "nothing"), str(tmp_path / "a.html")]) == 2
+    assert main(["replay", str(tmp_path), str(tmp_path / "a.html")]) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 2
+    assert "log.jsonl" in errors[1]
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_a_run_without_a_step_is_refused():
+    with pytest.raises(UserError, match="no step"):
+        open_run([{"kind": "start", "settings": {}}])
+
+
+def test_all_recorded_logs_can_be_opened():
+    for path in sorted(recorded.RUNS.glob("*_pictures_*.jsonl")):
+        assert open_run(path.stem).end == "epochs"
