@@ -145,18 +145,20 @@ def unseen() -> None:
     write_log("unseen", lines)
 
 
-def worse_data() -> None:
+def data_faults() -> None:
     """For lesson 10: each fault of the data with three seeds."""
-    from teachkit.experiments.data_faults import FAULTS, learn_from
+    from teachkit.experiments.data_faults import FAULTS, train_with_fault
 
-    write_log("worse_data", [learn_from(fault, seed) for fault in FAULTS for seed in range(3)])
+    write_log("data_faults", [train_with_fault(fault, seed) for fault in FAULTS for seed in range(3)])
 
 
 def batches() -> None:
     """For lesson 09: batches of 1 to 64, three seeds each, with the same rate and with one that grows along."""
-    from teachkit.experiments.batch_size import SIZES, learn_in_batches
+    from teachkit.experiments.batch_size import SIZES, train_with_batch_size
 
-    runs = [learn_in_batches(size, seed, grown=grown) for grown in (False, True) for size in SIZES for seed in range(3)]
+    runs = [
+        train_with_batch_size(size, seed, grown=grown) for grown in (False, True) for size in SIZES for seed in range(3)
+    ]
     write_log("batch_sizes", runs)
 
 
@@ -178,7 +180,7 @@ def searches() -> None:
 RECIPES: dict[str, Callable[[], None]] = {
     "rates": rates,
     "unseen": unseen,
-    "worse_data": worse_data,
+    "data_faults": data_faults,
     "batches": batches,
     "searches": searches,
     "overfit": overfit,

@@ -97,7 +97,7 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
 def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
     """Training and validation batches; what was wrong with the pictures is told on stderr."""
     from teachkit.feed.augment import AugmentSettings
-    from teachkit.feed.loader import PLAIN_PASSES, load_data
+    from teachkit.feed.loader import UNAUGMENTED_EPOCHS, load_data
 
     training = load_data(
         settings.data,
@@ -105,7 +105,7 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
         settings.batch_size or VALIDATION_BATCH,
         device=device,
         seed=settings.seed,
-        augment=AugmentSettings(plain_passes=PLAIN_PASSES),
+        augment=AugmentSettings(unaugmented_epochs=UNAUGMENTED_EPOCHS),
         shuffle=True,
         longest=settings.image_size,
     )

@@ -65,7 +65,7 @@ CLAIMS: dict[str, tuple[bool, str]] = {
 
 def table() -> dict[str, dict[str, float]]:
     """Names ("clean", and the letters of CASES) → "objects found", "training box", "exam box" …, of the last pass."""
-    runs = {run["fault"]: run for run in recorded.records("worse_data") if run["seed"] == SEED}
+    runs = {run["fault"]: run for run in recorded.records("data_faults") if run["seed"] == SEED}
     return {
         name: {"objects found": runs[fault]["found"]}
         | {f"training {loss}": runs[fault][loss][-1] for loss in LOSS_NAMES}

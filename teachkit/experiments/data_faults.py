@@ -1,4 +1,4 @@
-"""The small training on data made worse on purpose: one fault at a time, marked by an exam that has none."""
+"""The small training on scenes with one kind of data fault, validated on scenes without any."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,9 +19,9 @@ from teachkit.punish.criterion import Criterion
 from teachkit.scoring import found_by_class
 from teachkit.structures import LOSS_NAMES, Batch
 
-PASSES, FEW, EXAM = 20, 12, 96
+EPOCHS, FEW, VALIDATION_SCENES = 20, 12, 96
 CLIP = 10.0  # norm of the gradient, as in a real training
-# name → knobs of the training scenes that are turned; "few scenes" turns none, and has FEW scenes over and over
+# fault → the settings of the training scenes that differ; "few scenes" has none, but only FEW scenes
 FAULTS: dict[str, dict[str, float]] = {
     "clean": {},
     "loose boxes": {"loose_boxes": 0.4},
@@ -32,8 +32,8 @@ FAULTS: dict[str, dict[str, float]] = {
 }
 
 
-def faulty(fault: str, amount: float | None = None) -> SceneSettings:
-    """The small scenes with one fault. amount: of its knob, 0–1, else as in FAULTS. UserError for an unknown fault."""
+def fault_settings(fault: str, amount: float | None = None) -> SceneSettings:
+    """Settings of the small scenes with a fault. amount: 0–1, None for that in FAULTS. UserError if unknown."""
     if fault not in FAULTS:
         raise UserError(f"there is no fault {fault!r}: choose from {', '.join(FAULTS)}")
     knobs: dict[str, Any] = {name: usual if amount is None else amount for name, usual in FAULTS[fault].items()}
@@ -41,47 +41,49 @@ def faulty(fault: str, amount: float | None = None) -> SceneSettings:
 
 
 @cache
-def exam() -> Batch:
-    """96 scenes without a fault, in one batch [96, 3, 64, 64]."""
-    return next(iter(Loader(make_scenes(EXAM, 0, SCENES, split="val"), "val", EXAM, SIDE, "cpu", shuffle=False)))
+def clean_validation_batch() -> Batch:
+    """All 96 validation scenes, without a fault, in one batch [96, 3, 64, 64]."""
+    scenes = make_scenes(VALIDATION_SCENES, 0, SCENES, split="val")
+    return next(iter(Loader(scenes, "val", VALIDATION_SCENES, SIDE, "cpu", shuffle=False)))
 
 
-def practice(fault: str, seed: int = 0) -> Examples:
-    """Training scenes with the fault: another set for each seed."""
-    return make_scenes(FEW if fault == "few scenes" else COUNTS["train"], seed, faulty(fault))
+def training_scenes(fault: str, seed: int = 0) -> Examples:
+    """Training scenes with the fault. Each seed makes other scenes."""
+    return make_scenes(FEW if fault == "few scenes" else COUNTS["train"], seed, fault_settings(fault))
 
 
-def learn_from(fault: str, seed: int = 0, passes: int = PASSES) -> Record:
-    """Trains anew, the same number of steps whatever the fault; the exam is sat after each pass.
+def train_with_fault(fault: str, seed: int = 0, epochs: int = EPOCHS) -> Record:
+    """Trains a new detector and validates it after each epoch of 16 steps, whatever the number of scenes.
 
-    → {"kind": "run", "fault", "seed", "found", "objects", "per_class" (found of each class, of how many),
-    "box", "cls", "dfl" and "val_box" …: means of each pass}. About 10 s for 20 passes.
+    → {"kind": "run", "fault", "seed", "found" (true objects of the validation batch that the detector found at the
+    end), "objects" (of how many), "per_class" (found and of how many, for each class), "box", "cls", "dfl" and
+    "val_box" …: a mean for each epoch}. About 10 s for 20 epochs.
     """
-    marks = exam()
-    trainer = small_trainer(seed=seed, clip=CLIP, scenes=practice(fault, seed))
+    validation = clean_validation_batch()
+    trainer = small_trainer(seed=seed, clip=CLIP, scenes=training_scenes(fault, seed))
     run: Record = {"kind": "run", "fault": fault, "seed": seed}
     run |= {name: [] for name in (*LOSS_NAMES, *(f"val_{loss}" for loss in LOSS_NAMES))}
     steps = COUNTS["train"] // BATCH_SIZE
-    for _ in range(passes):
+    for _ in range(epochs):
         records = [trainer.step() for _ in range(steps)]
-        for name, value in _mark(trainer, marks).items():
+        for name, value in _validation_losses(trainer, validation).items():
             run[f"val_{name}"].append(value)
         for name in LOSS_NAMES:
             run[name].append(sum(record[name] for record in records) / steps)
-    detections = trainer.model.detect(marks.images)  # type: ignore[operator]
-    run["per_class"] = found_by_class([detections], [marks.ground_truth], len(CLASSES))
+    detections = trainer.model.detect(validation.images)  # type: ignore[operator]
+    run["per_class"] = found_by_class([detections], [validation.ground_truth], len(CLASSES))
     run["found"], run["objects"] = (sum(column) for column in zip(*run["per_class"], strict=True))
     return run
 
 
-def last_values(runs: Sequence[Record], fault: str, name: str) -> list[float]:
-    """Of each run with that fault: "found", or a loss such as "cls" or "val_cls" after its last pass."""
+def final_values(runs: Sequence[Record], fault: str, name: str) -> list[float]:
+    """A metric at the end of each run with the fault. name: "found", or a loss such as "cls" or "val_cls"."""
     values = [run[name] for run in runs if run["fault"] == fault]
     return [value[-1] if isinstance(value, list) else value for value in values]
 
 
-def _mark(trainer: Trainer, marks: Batch) -> dict[str, float]:
-    """The three losses on the exam, of the weights as they are now."""
+def _validation_losses(trainer: Trainer, validation: Batch) -> dict[str, float]:
+    """The three unweighted losses of the current weights on the validation batch."""
     with eval_mode(trainer.model), torch.no_grad():
-        losses = Criterion()(trainer.model(marks.images), marks.ground_truth)
+        losses = Criterion()(trainer.model(validation.images), validation.ground_truth)
     return {name: value for name, value in losses.items() if name in LOSS_NAMES}

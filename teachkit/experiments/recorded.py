@@ -1,7 +1,7 @@
-"""Runs made beforehand, for what would take too long in a lesson. `make recordings` makes them anew.
+"""Recorded runs, for experiments that would take too long in a lesson. `make recordings` records them again.
 
-`runs/` beside this file holds logs (`name.jsonl`, as `--log` writes them, shortened to what lessons draw) and saved
-detectors (a folder as `--save` writes it, its best weights only). data/record_runs.py makes them.
+`runs/` beside this file holds logs (`name.jsonl`, in the format of `--log`, shortened to what lessons draw) and saved
+detectors (folders in the format of `--save`, with the best weights only).
 """
 
 from copy import deepcopy
@@ -18,7 +18,7 @@ RUNS = Path(__file__).with_name("runs")
 
 
 def records(name: str) -> list[Record]:
-    """The log of a recorded run. UserError if there is none of that name."""
+    """The log of a recorded run. UserError if there is no run of that name."""
     path = RUNS / f"{name}.jsonl"
     if not path.exists():
         there = ", ".join(sorted(one.stem for one in RUNS.glob("*.jsonl"))) or "none"
@@ -36,12 +36,12 @@ def _loaded(name: str) -> tuple[Detector, tuple[str, ...]]:
 
 
 def detector(name: str = "shapes") -> tuple[Detector, list[str]]:
-    """A trained detector on the CPU, a copy of its own each time, and its classes: "shapes" or "bccd"."""
+    """A new copy of a trained detector on the CPU, "shapes" or "bccd", and its classes. UserError for another name."""
     model, classes = _loaded(name)
     return deepcopy(model), list(classes)
 
 
 def trained_and_untrained() -> tuple[dict[str, Detector], list[str]]:
-    """Two detectors of the built-in shapes by these names, in eval mode, and their classes."""
+    """Two detectors of the built-in shapes, "trained" and "untrained", in eval mode, and their classes."""
     trained, classes = detector("shapes")
     return {"trained": trained, "untrained": Detector(len(classes), device="cpu").eval()}, classes

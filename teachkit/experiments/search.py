@@ -1,6 +1,7 @@
-"""A small search with Optuna: which rate and which loss weights find most objects after a short training.
+"""A small search with Optuna: which learning rate and loss weights find the most objects after a short training.
 
-The goal is objects found on the exam, never the total loss: its weights are what is searched, and a ruler must not be.
+Its objective is the number of objects found in the validation batch. The total loss cannot be the objective, since the
+search changes its weights.
 """
 
 from collections.abc import Iterator
@@ -10,26 +11,26 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from teachkit.errors import UserError, whole
-from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_exam, small_trainer
+from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, small_validation_batch
 from teachkit.learn.records import Record
 from teachkit.scoring import objects_found
 from teachkit.structures import LossWeights
 
-RATES = (1e-5, 1e-1)  # searched on a logarithmic scale, as are factors of the usual loss weights
+RATES = (1e-5, 1e-1)  # searched on a logarithmic scale, like the factors of the usual loss weights
 FACTORS = (0.1, 10.0)
-UNDISTURBED = 3  # trials that the pruner lets run, to know what is usual
+UNPRUNED = 3  # trials that always run to the end: the pruner needs their median
 
 
 def search(
     trials: int = 12, *, steps: int = 96, seed: int = 0, weights: bool = True, progress: bool = True
 ) -> list[Record]:
-    """Trials one after the other, each from the same first weights → a record for each, in their order.
+    """Runs trials one after the other, each from the same first weights → a record of each, in their order.
 
-    {"kind": "trial", "number", "lr", "box", "cls", "dfl", "marks" (objects found after each pass of 16 steps),
-    "found", "objects", "state": "complete" | "pruned" | "diverged"}. weights: False searches the rate alone.
-    Optuna (Akiba et al. 2019, arXiv 1907.10902) proposes by TPE (Bergstra et al. 2011), and prunes what is below the
-    median of earlier trials after the same pass (after Golovin et al. 2017). Ctrl-C ends it. UserError if a number
-    is out of range.
+    {"kind": "trial", "number", "lr", "box", "cls", "dfl", "found_each_epoch" (after each 16 steps), "found" (true
+    objects that the detector found at the end), "objects" (of how many), "state": "complete" | "pruned" | "diverged"}.
+    weights: False searches the rate alone. Optuna (Akiba et al. 2019, arXiv 1907.10902) proposes values by TPE
+    (Bergstra et al. 2011). It prunes a trial below the median of earlier trials at the same epoch (Golovin et al.
+    2017). Ctrl-C ends the search. UserError if a number is out of range.
     """
     for name, value, least in (("trials", trials, 1), ("steps", steps, 1), ("seed", seed, 0)):
         whole(f"{name} of a search", value, least)
@@ -38,8 +39,8 @@ def search(
     with _quiet(optuna):
         study = optuna.create_study(
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=UNDISTURBED + 1),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNDISTURBED, n_warmup_steps=1),
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=UNPRUNED + 1),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=1),
         )
         for _ in tqdm(range(trials), unit="trial", disable=not progress):
             trial = study.ask()
@@ -53,7 +54,7 @@ def search(
 
 
 def best(records: list[Record]) -> Record:
-    """The complete trial that found most; the earlier of equals. UserError if none is complete."""
+    """The complete trial that found the most objects, the first of equals. UserError if none is complete."""
     complete = [record for record in records if record["state"] == "complete"]
     if not complete:
         raise UserError("no trial of the search is complete: search longer, or with smaller rates")
@@ -61,7 +62,7 @@ def best(records: list[Record]) -> Record:
 
 
 def again(record: Record, seed: int, *, steps: int = 96) -> int:
-    """Objects found with the settings of a trial, trained anew: other first weights, another order, the same exam."""
+    """Objects found with the settings of a trial and another seed: other first weights, the same validation batch."""
     factors = {f"{name} factor": record[name] / usual for name, usual in LossWeights().as_dict().items()}
     fixed = _optuna().trial.FixedTrial({"lr": record["lr"], **factors})
     return int(_train(fixed, steps, seed, True)["found"])
@@ -74,30 +75,37 @@ def _train(trial: Any, steps: int, seed: int, weights: bool) -> Record:
         name: value * (trial.suggest_float(f"{name} factor", *FACTORS, log=True) if weights else 1)
         for name, value in usual.items()
     }
-    record: Record = {"kind": "trial", "number": trial.number, "lr": rate, **chosen, "marks": [], "state": "complete"}
+    record: Record = {
+        "kind": "trial",
+        "number": trial.number,
+        "lr": rate,
+        **chosen,
+        "found_each_epoch": [],
+        "state": "complete",
+    }
     trainer = small_trainer(rate, seed=seed)
     trainer.control.set(**chosen)
-    exam, each_pass = small_exam(), COUNTS["train"] // BATCH_SIZE
+    validation, epoch = small_validation_batch(), COUNTS["train"] // BATCH_SIZE
     for step in range(1, steps + 1):
         trainer.step()
         if trainer.diverged is not None:
             record["state"] = "diverged"
             break
-        if step % each_pass == 0 or step == steps:
-            detections = trainer.model.detect(exam.images)  # type: ignore[operator]
-            found, record["objects"] = objects_found([detections], [exam.ground_truth])
-            record["marks"].append(found)
-            trial.report(found, len(record["marks"]))
+        if step % epoch == 0 or step == steps:
+            detections = trainer.model.detect(validation.images)  # type: ignore[operator]
+            found, record["objects"] = objects_found([detections], [validation.ground_truth])
+            record["found_each_epoch"].append(found)
+            trial.report(found, len(record["found_each_epoch"]))
             if step < steps and trial.should_prune():
                 record["state"] = "pruned"
                 break
-    record["found"] = 0 if record["state"] == "diverged" else record["marks"][-1]
-    record.setdefault("objects", int(exam.ground_truth.mask.sum()))
+    record["found"] = 0 if record["state"] == "diverged" else record["found_each_epoch"][-1]
+    record.setdefault("objects", int(validation.ground_truth.mask.sum()))
     return record
 
 
 def _optuna() -> Any:
-    """Loaded by a search only: nothing else needs it."""
+    """Imports Optuna, which only a search needs. UserError if it is not installed."""
     try:
         import optuna
     except ImportError:
@@ -107,7 +115,7 @@ def _optuna() -> Any:
 
 @contextmanager
 def _quiet(optuna: Any) -> Iterator[None]:
-    """Its line for each trial would drown the progress bar; whoever set the verbosity finds it again."""
+    """Silences Optuna's line for each trial, which would hide the progress bar. The old verbosity comes back."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""A training so small that a step takes some ten milliseconds: where several runs are to be seen side by side."""
+"""A training so small that a step takes about ten milliseconds: for lessons that compare several runs."""
 
 from functools import cache
 
@@ -12,25 +12,26 @@ from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import Batch, LossWeights
 
-SIDE, BATCH_SIZE = 64, 8  # px, pictures
+SIDE, BATCH_SIZE = 64, 8  # px, images
 COUNTS = {"train": 128, "val": 24}  # scenes
 SCENES = SceneSettings(image_size=SIDE, objects=(1, 2), size=(0.3, 0.6), clutter=0.2)
-WIDTHS, NECK = (16, 16, 32), 24  # channels of the real detector, only fewer
+WIDTHS, NECK = (16, 16, 32), 24  # fewer channels than the usual detector has
 
 
 @cache
 def small_scenes(split: str) -> Examples:
+    """128 training or 24 validation scenes of 64 × 64 px. split: "train" or "val"."""
     return make_scenes(COUNTS[split], 0, SCENES, split=split)
 
 
 @cache
-def small_exam() -> Batch:
-    """All validation pictures in one batch, [24, 3, 64, 64]."""
+def small_validation_batch() -> Batch:
+    """All validation images in one batch, [24, 3, 64, 64]."""
     return next(iter(Loader(small_scenes("val"), "val", COUNTS["val"], SIDE, "cpu", shuffle=False)))
 
 
 def usual_rate(optimizer: str) -> float:
-    """Of AdamW or SGD. UserError for any other."""
+    """The default learning rate of "adamw" or "sgd". UserError for any other name."""
     if optimizer not in DEFAULTS:
         raise UserError(f"there is no optimizer {optimizer!r}: choose {' or '.join(DEFAULTS)}")
     return DEFAULTS[optimizer][0]
@@ -49,10 +50,10 @@ def small_trainer(
     scenes: Examples | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> Trainer:
-    """The real detector, criterion and trainer on small pictures, on the CPU with one thread.
+    """The usual detector, criterion and trainer, with fewer channels, on small images and one thread of the CPU.
 
-    lr: None for the usual one; seed: of weights and order; epochs: of 16 steps, for the schedule; weights: factor of
-    all three loss weights; scenes: to train on, None for the usual ones.
+    lr: None for the optimizer's default; seed: of the first weights and the order of images; epochs: of 16 steps, for
+    the schedule; weights: factor of all three loss weights; scenes: to train on, None for `small_scenes("train")`.
     """
     rate = usual_rate(optimizer) if lr is None else lr
     usual = LossWeights()
@@ -60,7 +61,7 @@ def small_trainer(
         Detector(len(CLASSES), device="cpu", widths=WIDTHS, neck=NECK, seed=seed),
         Criterion(LossWeights(**{name: weights * value for name, value in usual.as_dict().items()})),
         Loader(scenes or small_scenes("train"), "train", batch_size, SIDE, "cpu", seed),
-        [small_exam()],
+        [small_validation_batch()],
         optimizer=optimizer,
         lr=rate,
         schedule=schedule,

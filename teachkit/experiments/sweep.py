@@ -1,6 +1,6 @@
-"""A sweep: the same small training at several rates and seeds, in processes of one thread each, with all records.
+"""A sweep: the same small training with several learning rates and seeds, in parallel processes of one thread each.
 
-The processes are spawned: a script that calls `sweep` needs `if __name__ == "__main__":`, a notebook does not.
+The processes are spawned. A script that calls `sweep` needs `if __name__ == "__main__":`; a notebook does not.
 """
 
 import multiprocessing
@@ -13,19 +13,19 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from teachkit.errors import UserError
-from teachkit.experiments.small import small_exam, small_trainer, usual_rate
+from teachkit.experiments.small import small_trainer, small_validation_batch, usual_rate
 from teachkit.learn.control import LARGEST_RATE, check_number
 from teachkit.learn.records import Record
 from teachkit.learn.schedule import check_schedule
 from teachkit.learn.threads import use_threads
 from teachkit.scoring import objects_found
 
-_stop: Any = None  # in a worker process: the event that all of them watch
+_stop: Any = None  # in a worker process: the event that cancels all of them
 
 
 @dataclass(frozen=True)
 class SweptRun:
-    """One run. records: as a Trainer hands them out; found: of so many objects; error: what broke, named, else ""."""
+    """One run. records: of its Trainer; found: how many of the true objects; diverged, error: why it ended, else ""."""
 
     lr: float
     seed: int
@@ -37,12 +37,12 @@ class SweptRun:
     error: str = ""
 
     def losses(self, name: str) -> list[float]:
-        """One unweighted loss, step by step."""
+        """One unweighted loss at each step."""
         return [record[name] for record in self.records if record["kind"] == "step"]
 
 
 def run_once(lr: float, seed: int, optimizer: str, steps: int, schedule: str) -> SweptRun:
-    """One training of so many steps, in this process; what breaks in it is told in `error`."""
+    """One training in this process. An exception does not leave it, but is named in `error`."""
     use_threads(1)
     records: list[Record] = []
     try:
@@ -50,8 +50,9 @@ def run_once(lr: float, seed: int, optimizer: str, steps: int, schedule: str) ->
         trainer.on_record = records.append
         while trainer.step_number < steps and trainer.diverged is None and not _cancelled():
             trainer.step()
-        exam = small_exam()
-        found, objects = objects_found([trainer.model.detect(exam.images)], [exam.ground_truth])  # type: ignore[operator]
+        validation = small_validation_batch()
+        detections = trainer.model.detect(validation.images)  # type: ignore[operator]
+        found, objects = objects_found([detections], [validation.ground_truth])
     except Exception as error:
         return SweptRun(lr, seed, records, error=_named(lr, seed, error))
     return SweptRun(lr, seed, records, found, objects, trainer.diverged or "", _cancelled())
@@ -67,17 +68,17 @@ def sweep(
     workers: int = 2,
     progress: bool = True,
 ) -> list[SweptRun]:
-    """Each rate with each seed → the runs, in that order, whichever ended first.
+    """Trains with each rate and each seed → the runs in that order, whichever ends first.
 
-    Ctrl-C, or the notebook's stop square, cancels: running trainings end after the step at hand, the others are not
-    begun, and KeyboardInterrupt goes on. A run that fails tells so in its `error`; UserError if a setting is refused.
+    Ctrl-C, or the notebook's stop button, cancels: running trainings end after their current step, the others do not
+    start, and KeyboardInterrupt is raised. A run that fails has an `error`. UserError if a setting is refused.
     """
     usual_rate(optimizer)
     check_schedule(schedule)
     if not rates or not seeds:
         raise UserError("a sweep needs at least one rate and one seed")
     wanted = [(check_number("lr", lr, LARGEST_RATE), seed) for lr in rates for seed in seeds]
-    context = multiprocessing.get_context("spawn")  # a forked process would inherit torch's threads half dead
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit broken threads of torch
     stop = context.Event()
     with ProcessPoolExecutor(min(workers, len(wanted)), context, _begin, (stop,)) as pool:
         futures = {pool.submit(run_once, *one, optimizer, steps, schedule): one for one in wanted}
@@ -101,7 +102,7 @@ def _cancelled() -> bool:
 
 
 def _result(future: "Future[SweptRun]", lr: float, seed: int) -> SweptRun:
-    """A process that was killed has no last words: whose they would have been is said here."""
+    """The run of a finished process. A process that was killed gives a run with an `error`."""
     try:
         return future.result()
     except BrokenProcessPool as error:

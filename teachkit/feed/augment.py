@@ -1,8 +1,8 @@
-"""Other views of the same scenes: flipped, shifted and zoomed, in another light. Boxes follow.
+"""Augmentation: images are flipped, shifted, zoomed and changed in colour, and their boxes with them.
 
-Whole batches at once, on whatever device they are: torchvision's transforms.v2 draws once for all images of a call, and
-called for each of 16 of 128 × 128 px it zooms four times as long. Random numbers are drawn on the processor: every
-device sees the same.
+A whole batch is augmented at once, on its own device. torchvision's transforms.v2 draws once for all images of a call;
+called for each image, its zoom takes four times as long (16 images of 128 × 128 px). Random numbers are drawn on the
+CPU, so that every device sees the same images.
 """
 
 from dataclasses import dataclass, replace
@@ -18,19 +18,19 @@ from teachkit.feed.paste import DRAWS, paste
 from teachkit.structures import Batch, GroundTruth
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue. ITU-R BT.601
-NARROWEST = 2.0  # px: what is cut down to less shows nothing
+NARROWEST = 2.0  # px: an object cut down to less cannot be seen
 
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """How far an augmented picture may be from the original. UserError if out of range.
+    """How far an augmented image may differ from the original. UserError if a value is out of range.
 
     flip, vertical_flip: probability, 0–1; zoom: smallest and largest factor, 0.1 … 10;
     colour: brightness, contrast and saturation are each multiplied by 1 − colour … 1 + colour, 0–1;
-    min_visible: an object of which less is left, as a share of its box, is dropped, 0–1;
-    paste: probability that an object of another picture is pasted in, 0–1 (see paste.py);
-    plain_passes: through the data before augmentation begins; calm_from: the pass from which on pictures are neither
-    zoomed nor coloured, so that the last ones learned from are as pictures are.
+    min_visible: an object is dropped if a smaller share of its box is left in the frame, 0–1;
+    paste: probability that an object of another image is pasted in, 0–1 (see paste.py);
+    unaugmented_epochs: epochs at the start without augmentation; calm_from: the epoch from which on images are neither
+    zoomed nor changed in colour, so that training ends on images like those of validation.
     """
 
     flip: float = 0.5
@@ -39,7 +39,7 @@ class AugmentSettings:
     colour: float = 0.2
     min_visible: float = 0.25
     paste: float = 0.0
-    plain_passes: int = 0
+    unaugmented_epochs: int = 0
     calm_from: int | None = None
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class AugmentSettings:
                 pass
             case _:
                 raise UserError(f"zoom must be the smallest and the largest factor, 0.1 … 10, not {self.zoom!r}")
-        whole("plain_passes", self.plain_passes, 0)
+        whole("unaugmented_epochs", self.unaugmented_epochs, 0)
         if self.calm_from is not None:
             whole("calm_from", self.calm_from, 0)
         for name in ("flip", "vertical_flip", "colour", "min_visible", "paste"):
@@ -57,15 +57,15 @@ class AugmentSettings:
                 raise UserError(f"{name} of the augmentation must be a number from 0 to 1, not {value!r}")
 
     def at(self, epoch: int) -> "AugmentSettings | None":
-        """What is done in this pass, None for nothing."""
-        if epoch < self.plain_passes:
+        """The settings of an epoch, counted from 0; None without augmentation."""
+        if epoch < self.unaugmented_epochs:
             return None
         calm = self.calm_from is not None and epoch >= self.calm_from
         return replace(self, zoom=(1, 1), colour=0) if calm else self
 
 
 def flip(images: Tensor, boxes: Tensor, mirrored: Tensor, vertical: bool = False) -> tuple[Tensor, Tensor]:
-    """Left becomes right, or top bottom.
+    """Mirrors images and boxes: left becomes right, or top becomes bottom.
 
     images: [B, 3, H, W]; boxes: [B, M, 4] px; mirrored: [B] bool, False where an image stays as it is.
     """
@@ -80,17 +80,17 @@ def flip(images: Tensor, boxes: Tensor, mirrored: Tensor, vertical: bool = False
 
 
 def zoom(images: Tensor, boxes: Tensor, factor: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """A crop where factor > 1, a smaller picture on grey where factor < 1; neither clips the boxes.
+    """A crop where factor > 1, a smaller image on grey where factor < 1. Boxes are not clipped.
 
     images: [B, 3, H, W] in 0–1; boxes: [B, M, 4] px; factor: [B]; shift: [B, 2] in −1 … 1: −1 puts the left (upper)
-    edges of picture and frame together, 0 the middles, 1 the right (lower) edges.
+    edges of image and frame together, 0 the middles, 1 the right (lower) edges.
     """
     height, width = images.shape[2:]
-    moved = shift * (1 - factor[:, None])  # of the picture's middle, in half frames: [B, 2]
+    moved = shift * (1 - factor[:, None])  # of the image's middle, in half frames: [B, 2]
     x, y = (
         ((2 * torch.arange(side, device=images.device) + 1) / side - 1 - moved[:, axis : axis + 1]) / factor[:, None]
         for axis, side in ((0, width), (1, height))
-    )  # [B, W] and [B, H]: where each pixel comes from, −1 … 1 over the picture
+    )  # [B, W] and [B, H]: where each pixel comes from, −1 … 1 over the image
     grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1)  # [B, H, W, 2]
     grey = GREY / 255
     zoomed = F.grid_sample(images - grey, grid, align_corners=False).add_(grey)  # what lies outside is sampled as 0
@@ -114,7 +114,7 @@ def colour(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Ten
 
 
 def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: float) -> GroundTruth:
-    """Boxes cut at the frame; objects of which too little is left are taken out of the mask, and their rows are 0."""
+    """Cuts boxes at the frame. An object with too little left leaves the mask, and its box and label become 0."""
     boxes = ground_truth.boxes
     clipped = cut(boxes, image_size)
     across, down = sides(clipped)
@@ -122,20 +122,20 @@ def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: fl
     return GroundTruth(clipped * kept[..., None], ground_truth.labels * kept, kept)
 
 
-def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator, donors: Batch | None = None) -> Batch:
-    """Each image its own way; the batch given stays as it was.
+def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator, sources: Batch | None = None) -> Batch:
+    """Augments each image by its own random numbers. The given batch is not changed.
 
-    generator: on the processor; donors: whose objects may be pasted, None for the batch itself.
+    generator: on the CPU; sources: images whose objects may be pasted, None for the batch itself.
     """
     if settings.paste:
         draws = torch.rand(DRAWS, len(batch), generator=generator).to(batch.images.device)
-        batch = paste(batch, donors or batch, settings.paste, draws)
+        batch = paste(batch, sources or batch, settings.paste, draws)
     images, truth = batch.images, batch.ground_truth
     draws = torch.rand(8, len(images), generator=generator)
     images, boxes = flip(images, truth.boxes, draws[0] < settings.flip)
     if settings.vertical_flip:
         images, boxes = flip(images, boxes, draws[1] < settings.vertical_flip, vertical=True)
-    draws = draws.to(images.device)  # not before the flips, which need to know on the processor whom they move
+    draws = draws.to(images.device)  # after the flips, which need these numbers on the CPU
     if settings.zoom != (1, 1):
         smallest, largest = settings.zoom
         factor = smallest * (largest / smallest) ** draws[2]  # as likely to halve as to double

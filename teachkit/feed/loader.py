@@ -26,7 +26,7 @@ TRAINING_SPLITS = ("train", "trainval")  # shuffled and augmented unless told ot
 RESIDENT_BYTES = 2**30  # of pixels kept on the device; the pictures of larger sets stay in their files
 SMALL_SIDE, LARGE_SIDE = 128, 256  # px of the longer side where no image size is given
 CANVAS_STEP, PICTURES_LOOKED_AT = 32, 256  # then the shorter side is a multiple of 32 px that holds these
-PLAIN_PASSES = 3  # a picture that is new to the detector need not be made new
+UNAUGMENTED_EPOCHS = 3  # a picture that is new to the detector need not be made new
 
 
 class Loader:
@@ -103,8 +103,8 @@ class Loader:
         if augment is None:
             return batch
         generator = self._generator(epoch, place + 1)
-        donors = self._donors(len(batch), generator) if augment.paste else None
-        return augmented(batch, augment, generator, donors)
+        sources = self._source_images(len(batch), generator) if augment.paste else None
+        return augmented(batch, augment, generator, sources)
 
     def state_dict(self) -> dict[str, int]:
         """Epoch and place of the next batch to come."""
@@ -122,7 +122,7 @@ class Loader:
         truth = padded(taken.boxes, taken.labels).to(self.device)
         return Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
 
-    def _donors(self, count: int, generator: torch.Generator) -> Batch | None:
+    def _source_images(self, count: int, generator: torch.Generator) -> Batch | None:
         """Pictures to take objects from, None if they cannot be decoded."""
         if self._rarity is None:
             self._rarity = rarity(self._pictures.labels)
@@ -185,8 +185,12 @@ def load_data(
         examples = read_folder(source, split=split, strict=strict)
     examples = examples.subset(range(len(examples))[:limit])
     if augment is None or isinstance(augment, bool):
-        plain_passes = PLAIN_PASSES if augment is None else 0
-        augment = AugmentSettings(plain_passes=plain_passes) if (training if augment is None else augment) else None
+        unaugmented_epochs = UNAUGMENTED_EPOCHS if augment is None else 0
+        augment = (
+            AugmentSettings(unaugmented_epochs=unaugmented_epochs)
+            if (training if augment is None else augment)
+            else None
+        )
     return Loader(
         examples,
         split,

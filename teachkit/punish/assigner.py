@@ -1,7 +1,7 @@
 """Which anchor point answers for which object: task-aligned assignment.
 
-B images, C classes, M objects (padded), A anchor points. Shapes follow from these alone and nothing is read back from
-the device, so that a whole step can be captured in a CUDA graph.
+B images, C classes, M objects (padded), A anchor points. Shapes depend on these four only, and nothing is read back
+from the device: a whole step can be captured in a CUDA graph.
 """
 
 import math
@@ -16,9 +16,9 @@ EPSILON = 1e-9  # of TOOD's normalisation
 
 
 class TaskAlignedAssigner:
-    """Each object takes the anchor points that are both confident of its class and well placed.
+    """Assigns to each object the anchor points that score its class high and overlap it well.
 
-    topk: anchor points per object; alpha, beta: how much score and overlap count in score^alpha · overlap^beta.
+    topk: anchor points per object; alpha, beta: exponents in the metric score^alpha · overlap^beta.
     Feng et al. 2021, "TOOD", arXiv 2108.07755, section 3.2; there overlap is IoU, alpha 1, beta 6 and topk 13. CIoU and
     the values here are YOLOv8's (Jocher et al. 2023).
     """
@@ -34,7 +34,7 @@ class TaskAlignedAssigner:
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Assignment:
         """At most topk · M positive anchor points in each image."""
         if ground_truth.boxes.shape[1] == 0:
-            return nobody(predictions)
+            return empty_assignment(predictions)
         classes = torch.arange(predictions.cls_logits.shape[-1], device=predictions.cls_logits.device)
         labels = checked_labels(ground_truth, len(classes))
         boxes = ground_truth.boxes.where(ground_truth.mask[..., None], 0)  # padding may hold anything, even NaN
@@ -42,22 +42,22 @@ class TaskAlignedAssigner:
         overlap = ciou(boxes[:, :, None], predictions.boxes[:, None]).clamp(min=0) * inside
         metric = scores_of(labels, predictions) ** self.alpha * overlap**self.beta * inside
 
-        positive, owner = settle(best(metric, self.topk) * inside, overlap)  # [B, A]
+        positive, owner = resolve_conflicts(select_topk(metric, self.topk) * inside, overlap)  # [B, A]
         quality = normalise(metric, overlap, positive, owner)  # [B, A]
-        quality += 0 * boxes.sum((1, 2))[:, None]  # NaN in a true box: the loss tells, where the object would be lost
+        quality += 0 * boxes.sum((1, 2))[:, None]  # a true box of NaN makes the loss NaN; else its object would be lost
         is_class = labels.gather(1, owner)[..., None] == classes  # [B, A, C]
         return Assignment(positive, owner, quality[..., None] * is_class)
 
 
-def nobody(predictions: Predictions) -> Assignment:
-    """The assignment where there are no objects."""
+def empty_assignment(predictions: Predictions) -> Assignment:
+    """The assignment of images without objects: no anchor point is positive."""
     target_scores = torch.zeros_like(predictions.cls_logits)
     owner = torch.zeros_like(target_scores[..., 0], dtype=torch.int64)
     return Assignment(owner.bool(), owner, target_scores)
 
 
 def checked_labels(ground_truth: GroundTruth, classes: int) -> Tensor:
-    """[B, M], 0 on padding. RuntimeError if a label is not a class: on a GPU later, for nothing waits for it here."""
+    """[B, M] labels, 0 on padding. RuntimeError if a label is not a class; a GPU raises it only later."""
     labels = ground_truth.labels * ground_truth.mask
     valid = (labels >= 0) & (labels < classes)
     torch._assert_async(valid.all(), f"labels must lie in 0 … {classes - 1}: the model has {classes} classes")
@@ -65,13 +65,13 @@ def checked_labels(ground_truth: GroundTruth, classes: int) -> Tensor:
 
 
 def scores_of(labels: Tensor, predictions: Predictions) -> Tensor:
-    """What each anchor point gives to each object's class. labels: [B, M] → [B, M, A] in 0–1."""
+    """Score of each anchor point for each object's class. labels: [B, M] → [B, M, A] in 0–1."""
     images = torch.arange(len(labels), device=labels.device)[:, None]
     return predictions.scores.transpose(1, 2)[images, labels]
 
 
 def second_stride(strides: Tensor) -> Tensor:
-    """The second of the strides, or the only one. strides: [A] px, map after map → [1] px."""
+    """The second stride, or the only one. strides: [A] px, map after map → [1] px."""
     where_it_starts = (strides != strides[0]).int().argmax(0, keepdim=True)  # 0 if there is but one
     return strides.gather(0, where_it_starts)
 
@@ -79,7 +79,7 @@ def second_stride(strides: Tensor) -> Tensor:
 def candidates(predictions: Predictions, ground_truth: GroundTruth) -> Tensor:
     """The anchor points inside each object, [B, M, A] bool.
 
-    A side shorter than the second stride is widened to it about the centre, lest a small object lie between the points.
+    A side shorter than the second stride is widened to it about the centre: a small object may lie between the points.
     """
     left_top, right_bottom = ground_truth.boxes[..., :2], ground_truth.boxes[..., 2:]  # [B, M, 2]
     margin = (second_stride(predictions.strides) - (right_bottom - left_top)).clamp(min=0) / 2
@@ -88,20 +88,20 @@ def candidates(predictions: Predictions, ground_truth: GroundTruth) -> Tensor:
     return contains(widened[:, :, None], predictions.anchor_points)
 
 
-def best(metric: Tensor, topk: int) -> Tensor:
-    """Marks the topk largest of each row. metric: [B, M, A] → [B, M, A], 1 or 0.
+def select_topk(metric: Tensor, topk: int) -> Tensor:
+    """Selects the topk largest of each row. metric: [B, M, A] → [B, M, A], 1 or 0.
 
-    Of equal values, which in practice are zeros, torch.topk marks which it likes. Their target is 0, but they can make
-    a point be taken twice: a row is therefore searched whole, as in YOLOv8, not only inside the box.
+    Among equal values, in practice zeros, torch.topk selects any. Their target is 0, but a second object may select the
+    same point. The whole row is searched, as in YOLOv8, not only the points inside the box.
     """
     chosen = metric.topk(min(topk, metric.shape[-1])).indices
     return torch.zeros_like(metric).scatter(-1, chosen, 1)
 
 
-def settle(taken: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
-    """One owner for each anchor point. taken (1 or 0), overlap: [B, M, A] → positive [B, A] bool, owner [B, A] in M.
+def resolve_conflicts(taken: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
+    """One object for each anchor point. taken (1 or 0), overlap: [B, M, A] → positive [B, A] bool, owner [B, A] in M.
 
-    A point taken by several objects goes to the one it overlaps most, be it one that had not taken it.
+    A point selected by several objects goes to the object with the largest overlap, even one that did not select it.
     """
     takers = taken.sum(1, keepdim=True)  # [B, 1, A]
     claim = torch.where(takers > 1, overlap, taken)
@@ -109,12 +109,12 @@ def settle(taken: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def normalise(metric: Tensor, overlap: Tensor, positive: Tensor, owner: Tensor) -> Tensor:
-    """Target score of each anchor point: its metric, scaled so that its object's best equals its object's best overlap.
+    """Target scores: the metric, scaled so that an object's largest metric becomes its largest overlap.
 
     metric, overlap: [B, M, A]; positive, owner: [B, A] → [B, A] in 0–1. Feng et al. 2021, section 3.2.
     """
     objects = metric.shape[:2]
-    metric = metric.gather(1, owner[:, None])[:, 0] * positive  # [B, A]: each point with its owner
+    metric = metric.gather(1, owner[:, None])[:, 0] * positive  # [B, A]: of each point and its object
     overlap = overlap.gather(1, owner[:, None])[:, 0] * positive
     none = metric.new_zeros(objects)
     best_metric = none.scatter_reduce(1, owner, metric, "amax").gather(1, owner)

@@ -2,8 +2,8 @@
 
 from teachkit.scoring.confusion import confusion_matrix
 from teachkit.scoring.counting import best_threshold, count_error, count_errors, counts
-from teachkit.scoring.error_types import ERROR_KINDS, ImageErrors, classify_errors
-from teachkit.scoring.label_issues import SUSPICIONS, Suspicion, suspicious_labels
+from teachkit.scoring.error_types import ERROR_TYPES, ImageErrors, classify_errors
+from teachkit.scoring.label_issues import ISSUE_KINDS, LabelIssue, find_label_issues
 from teachkit.scoring.matching import found_by_class, objects_found
 from teachkit.scoring.precision import (
     ClassScores,
@@ -15,13 +15,13 @@ from teachkit.scoring.precision import (
 )
 
 __all__ = [
-    "ERROR_KINDS",
-    "SUSPICIONS",
+    "ERROR_TYPES",
+    "ISSUE_KINDS",
     "ClassScores",
     "ImageErrors",
+    "LabelIssue",
     "PrecisionRecall",
     "Scores",
-    "Suspicion",
     "average_precision",
     "best_threshold",
     "classify_errors",
@@ -29,9 +29,9 @@ __all__ = [
     "count_error",
     "count_errors",
     "counts",
+    "find_label_issues",
     "found_by_class",
     "objects_found",
     "precision_recall",
     "score",
-    "suspicious_labels",
 ]

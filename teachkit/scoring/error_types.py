@@ -20,7 +20,7 @@ from teachkit.scoring.matching import (
     overlaps,
 )
 
-ERROR_KINDS = ("right", "duplicate", "misplaced", "wrong class", "background", "missed")
+ERROR_TYPES = ("right", "duplicate", "misplaced", "wrong class", "background", "missed")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class ImageErrors:
     missed: Ints
 
     def counts(self) -> dict[str, int]:
-        """How many of each of ERROR_KINDS."""
-        return {kind: self.kinds.count(kind) for kind in ERROR_KINDS[:-1]} | {"missed": len(self.missed)}
+        """How many of each of ERROR_TYPES."""
+        return {kind: self.kinds.count(kind) for kind in ERROR_TYPES[:-1]} | {"missed": len(self.missed)}
 
 
 def classify_errors(

@@ -14,7 +14,7 @@ from torch import Tensor
 from teachkit.scoring.matching import Floats, Ints, overlaps
 from teachkit.structures import Detections
 
-SUSPICIONS = ("broken", "duplicate", "wrong class", "not labelled", "nothing there", "misplaced", "odd size")
+ISSUE_KINDS = ("broken", "duplicate", "wrong class", "not labelled", "nothing there", "misplaced", "odd size")
 SAME_BOX = 0.75  # IoU of two labels of one class that are most likely one object labelled twice
 ABOUT = 0.3  # IoU from which a detection is about a label at all, and score from which it says anything
 FITS = 0.65  # IoU below which a sure detection says that the label lies elsewhere
@@ -27,7 +27,7 @@ TOO_SMALL, UNSEEN = 0.95, 0.7  # doubt about a box too small to see, and about o
 
 
 @dataclass(frozen=True)
-class Suspicion:
+class LabelIssue:
     """One label, or one missing. image: its number, -1 if unknown; doubt: 0–1; box: xyxy px or None; why: in words."""
 
     image: int
@@ -37,12 +37,12 @@ class Suspicion:
     why: str
 
 
-def suspicious_labels(
+def find_label_issues(
     boxes: Sequence[Tensor],
     labels: Sequence[Tensor],
     classes: Sequence[str],
     detections: Sequence[Detections] | None = None,
-) -> list[Suspicion]:
+) -> list[LabelIssue]:
     """Most doubtful first, each label at most once. boxes: of each image [n, 4] px; labels: [n] int64 from 0.
 
     detections: of the same images at a low threshold (0.05, say), from a detector that has not learned these very
@@ -53,7 +53,7 @@ def suspicious_labels(
     its_boxes = [one.detach().cpu().double().numpy().reshape(-1, 4) for one in boxes]
     its_labels = [one.detach().cpu().numpy() for one in labels]
     sizes = _usual_sizes(its_boxes, its_labels)
-    found: list[Suspicion] = []
+    found: list[LabelIssue] = []
     for image, (one, names) in enumerate(zip(its_boxes, its_labels, strict=True)):
         doubts = [_by_size(one, names, sizes, classes), _by_copies(one, names, classes)]
         if detections is not None:
@@ -64,7 +64,7 @@ def suspicious_labels(
         for place in range(len(one)):
             kind, doubt, why = max((table[place] for table in doubts), key=lambda entry: entry[1])
             if doubt > 0:
-                found.append(Suspicion(image, kind, doubt, tuple(one[place].tolist()), why))
+                found.append(LabelIssue(image, kind, doubt, tuple(one[place].tolist()), why))
     return sorted(found, key=lambda one: (-one.doubt, one.image))
 
 
@@ -150,11 +150,11 @@ def _contradicted(label: int, row: Floats, scores: Floats, seen_labels: Ints, cl
 
 def _not_labelled(
     image: int, boxes: Floats, seen: Floats, scores: Floats, seen_labels: Ints, classes: Sequence[str]
-) -> list[Suspicion]:
+) -> list[LabelIssue]:
     """Sure detections that no label overlaps."""
     nearest = overlaps(seen[:, None], boxes[None]).max(-1, initial=0)  # [d]
     return [
-        Suspicion(
+        LabelIssue(
             image,
             "not labelled",
             float(scores[place] * (1 - nearest[place])),

@@ -15,13 +15,13 @@ from teachkit.exercises.best_practices import (
     told,
 )  # fmt: skip
 from teachkit.experiments import recorded
-from teachkit.experiments.data_faults import last_values
+from teachkit.experiments.data_faults import final_values
 
-RUNS = recorded.records("worse_data")
+RUNS = recorded.records("data_faults")
 
 
 def of(fault, name):
-    return last_values(RUNS, fault, name)
+    return final_values(RUNS, fault, name)
 
 
 def test_the_right_names_are_right():

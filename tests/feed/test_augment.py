@@ -296,7 +296,7 @@ def test_zooming_in_and_out_are_equally_likely():
 
 
 def test_first_passes_are_plain_and_the_last_ones_neither_zoomed_nor_coloured():
-    settings = AugmentSettings(vertical_flip=0.5, paste=1, plain_passes=2, calm_from=5)
+    settings = AugmentSettings(vertical_flip=0.5, paste=1, unaugmented_epochs=2, calm_from=5)
     assert [settings.at(epoch) for epoch in range(5)] == [None, None, settings, settings, settings]
     assert settings.at(5) == settings.at(99) == replace(settings, zoom=(1, 1), colour=0)
     assert replace(settings, calm_from=None).at(99).zoom == settings.zoom
@@ -316,8 +316,8 @@ def test_first_passes_are_plain_and_the_last_ones_neither_zoomed_nor_coloured():
         ("colour", float("nan")),
         ("colour", 2),
         ("min_visible", None),
-        ("plain_passes", -1),
-        ("plain_passes", 1.5),
+        ("unaugmented_epochs", -1),
+        ("unaugmented_epochs", 1.5),
         ("paste", 2),
         ("calm_from", -1),
     ],

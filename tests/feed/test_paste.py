@@ -161,9 +161,9 @@ def test_pasted_objects_follow_when_the_picture_is_zoomed_and_flipped():
     assert found > 40
 
 
-def test_objects_come_from_the_donors_alone():
-    batch, donors = squares([[(90, 60)], [], []], [[0], [], []]), squares([[(20, 30)], [(50, 50)]], [[2], [1]])
-    new = [paste(batch, donors, 1, draws(3, seed)) for seed in range(20)]
+def test_objects_come_from_the_source_images_alone():
+    batch, sources = squares([[(90, 60)], [], []], [[0], [], []]), squares([[(20, 30)], [(50, 50)]], [[2], [1]])
+    new = [paste(batch, sources, 1, draws(3, seed)) for seed in range(20)]
     labels = [one[1] for seen in new for one in added(batch.ground_truth, seen.ground_truth) if one]
     assert set(labels) == {1, 2}
     assert len(labels) > 50
@@ -172,7 +172,7 @@ def test_objects_come_from_the_donors_alone():
         assert seen.images[1, :, box[1] + 6, box[0] + 6].argmax() == seen.ground_truth.labels[1, -1]
 
 
-def test_a_picture_is_the_better_a_donor_the_rarer_what_it_shows():
+def test_an_image_is_drawn_as_a_source_the_more_often_the_rarer_its_classes_are():
     labels = [torch.tensor(one, dtype=torch.int64) for one in ([0, 0, 0], [0, 2], [], [2])]
     assert rarity(labels).tolist() == pytest.approx([3 / 16, 1 / 16 + 1 / 4, 0, 1 / 4])
     assert rarity([torch.zeros(0, dtype=torch.int64)] * 3).tolist() == [1, 1, 1]

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from teachkit.boxes import anchor_points
-from teachkit.punish.assigner import TaskAlignedAssigner, best, candidates, normalise, second_stride, settle
+from teachkit.punish.assigner import (
+    TaskAlignedAssigner,
+    candidates,
+    normalise,
+    resolve_conflicts,
+    second_stride,
+    select_topk,
+)
 from teachkit.structures import GroundTruth, Predictions
 from tests.punish.conftest import make_predictions, make_truth
 
@@ -112,7 +119,7 @@ def test_the_assignment_is_that_of_a_slow_loop(images, strides, peak, seed, topk
     predictions = make_predictions(truth, 48, strides, peak=peak, seed=seed, dtype=torch.float64)
     rule = {"least_side": (strides * 2)[1], "topk": topk, "alpha": alpha, "beta": beta}
     expected, without_zeros = (slow_assignment(predictions, truth, zeros=zeros, **rule) for zeros in (True, False))
-    assume(expected == without_zeros)  # which of equal points are taken is nobody's promise: see best()
+    assume(expected == without_zeros)  # which of equal points is taken is not promised: see select_topk()
     found = as_slow(TaskAlignedAssigner(topk, alpha, beta)(predictions, truth))
     for ours, theirs in zip(found, expected, strict=True):
         assert {a: m for a, (m, _) in ours.items()} == {a: m for a, (m, _) in theirs.items()}
@@ -222,7 +229,7 @@ def test_a_short_side_is_widened_to_the_second_stride_for_the_search(strides, le
 def test_a_point_wanted_twice_goes_to_the_largest_overlap_even_of_one_that_did_not_take_it():
     taken = torch.tensor([[[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]]])  # 3 objects, 4 points
     overlap = torch.tensor([[[0.3, 0.1, 0.0, 0.0], [0.4, 0.9, 0.2, 0.0], [0.6, 0.8, 0.9, 0.9]]])
-    positive, owner = settle(taken, overlap)
+    positive, owner = resolve_conflicts(taken, overlap)
     assert positive.tolist() == [[True, True, True, False]]
     assert owner[0, :3].tolist() == [2, 0, 1]  # the first was wanted twice; the others once, and stay
 
@@ -238,10 +245,10 @@ def test_targets_are_normalised_over_the_points_that_an_object_kept():
 
 def test_the_topk_largest_are_marked():
     metric = torch.rand(2, 3, 50, generator=torch.Generator().manual_seed(0))
-    marked = best(metric, 7).bool()
+    marked = select_topk(metric, 7).bool()
     assert (marked.sum(-1) == 7).all()
     assert (metric.where(marked, 2).amin(-1) > metric.where(~marked, -1).amax(-1)).all()
-    assert best(metric, 1000).all()
+    assert select_topk(metric, 1000).all()
 
 
 # What must not matter

@@ -39,8 +39,8 @@ class EveryPoint:
     def __call__(self, predictions, ground_truth):
         images, points, classes = predictions.cls_logits.shape
         if not ground_truth.mask.any():
-            nobody = torch.zeros(images, points, dtype=torch.int64)
-            return Assignment(nobody.bool(), nobody, torch.zeros(images, points, classes))
+            empty = torch.zeros(images, points, dtype=torch.int64)
+            return Assignment(empty.bool(), empty, torch.zeros(images, points, classes))
         owner = torch.arange(points).expand(images, points) % ground_truth.mask.sum(1, keepdim=True).clamp(min=1)
         positive = ground_truth.mask.any(1, keepdim=True).expand(images, points)
         labels = F.one_hot(ground_truth.labels.gather(1, owner), classes)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teachkit.scoring import ERROR_KINDS, classify_errors, objects_found
+from teachkit.scoring import ERROR_TYPES, classify_errors, objects_found
 from teachkit.structures import Detections, GroundTruth
 
 TRUTH = (0.0, 0.0, 10.0, 10.0)
@@ -69,7 +69,7 @@ def test_missed_objects_are_numbered_within_their_image():
 def test_a_detection_without_any_truth_is_background():
     (errors,) = classify_errors([detections([TRUTH], [0])], truth(([], [])))
     assert errors.kinds == ["background"]
-    assert errors.counts() == {**dict.fromkeys(ERROR_KINDS, 0), "background": 1}
+    assert errors.counts() == {**dict.fromkeys(ERROR_TYPES, 0), "background": 1}
 
 
 @settings(max_examples=80, deadline=None)
@@ -88,5 +88,5 @@ def test_right_agrees_with_objects_found_and_every_object_is_spoken_of_or_missed
     assert sum(one.counts()["right"] for one in errors) == objects_found(found, ground_truth)[0]
     for one, (n, m) in zip(errors, counts, strict=True):
         assert len(one.kinds) == n
-        assert set(one.kinds) <= set(ERROR_KINDS) - {"missed"}
+        assert set(one.kinds) <= set(ERROR_TYPES) - {"missed"}
         assert set(one.truth.tolist()) - {-1} | set(one.missed.tolist()) == set(range(m))

@@ -3,7 +3,7 @@ import torch
 
 from teachkit.experiments import recorded
 from teachkit.feed.scenes import make_scenes
-from teachkit.scoring import suspicious_labels
+from teachkit.scoring import find_label_issues
 from teachkit.structures import Detections
 
 CLASSES = ["ball", "square", "triangle", "star"]
@@ -53,7 +53,7 @@ def test_injected_faults_come_first(scenes, kind):
     """Of twelve faults in 60 scenes with 200 objects, ten or more are named within the first twenty."""
     examples, seen = scenes
     boxes, labels, faults = injected(examples, kind, range(0, 60, 5))
-    first = suspicious_labels(boxes, labels, CLASSES, seen)[:20]
+    first = find_label_issues(boxes, labels, CLASSES, seen)[:20]
     named = {one.image for one in first if one.kind == kind} & faults
     assert len(named) >= 10, [(one.image, one.kind, round(one.doubt, 2)) for one in first]
 
@@ -66,13 +66,13 @@ def test_all_kinds_at_once_fill_the_top_of_the_list(scenes):
         for image in images:
             boxes[image], labels[image] = its_boxes[image], its_labels[image]
         faults |= images
-    first = suspicious_labels(boxes, labels, CLASSES, seen)[:24]
+    first = find_label_issues(boxes, labels, CLASSES, seen)[:24]
     assert len({one.image for one in first} & faults) >= 10
 
 
 def test_clean_labels_are_hardly_suspected(scenes):
     examples, seen = scenes
-    doubts = [one.doubt for one in suspicious_labels(examples.boxes, examples.labels, CLASSES, seen)]
+    doubts = [one.doubt for one in find_label_issues(examples.boxes, examples.labels, CLASSES, seen)]
     assert doubts == sorted(doubts, reverse=True)
     assert sum(one > 0.8 for one in doubts) <= 0.05 * sum(map(len, examples.boxes))
     assert all(0 < one <= 1 for one in doubts)
@@ -80,23 +80,23 @@ def test_clean_labels_are_hardly_suspected(scenes):
 
 def test_without_a_detector_only_the_labels_themselves_speak(scenes):
     examples, _ = scenes
-    kinds = {one.kind for one in suspicious_labels(examples.boxes, examples.labels, CLASSES)}
+    kinds = {one.kind for one in find_label_issues(examples.boxes, examples.labels, CLASSES)}
     assert kinds <= {"duplicate", "odd size"}
 
 
 def test_each_label_is_named_once_and_with_a_reason():
     boxes = [torch.tensor([[10.0, 10, 50, 50]])]
     seen = [Detections(torch.tensor([[10.0, 10, 50, 50]]), torch.tensor([0.9]), torch.tensor([1]))]
-    (only,) = suspicious_labels(boxes, [torch.tensor([0])], CLASSES, seen)
+    (only,) = find_label_issues(boxes, [torch.tensor([0])], CLASSES, seen)
     assert only.kind == "wrong class"
     assert only.why == "ball, but the detector sees square (0.90)"
     assert only.doubt == pytest.approx(0.9)
 
 
 def test_no_labels_and_no_images_are_no_trouble():
-    assert suspicious_labels([], [], CLASSES, []) == []
+    assert find_label_issues([], [], CLASSES, []) == []
     nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     empty = torch.zeros(0, dtype=torch.int64)
-    assert suspicious_labels([torch.zeros(0, 4)], [empty], CLASSES, [nothing]) == []
+    assert find_label_issues([torch.zeros(0, 4)], [empty], CLASSES, [nothing]) == []
     with pytest.raises(ValueError, match="equally many"):
-        suspicious_labels([torch.zeros(0, 4)], [], CLASSES)
+        find_label_issues([torch.zeros(0, 4)], [], CLASSES)

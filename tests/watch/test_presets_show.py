@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pytest
 
-from teachkit.experiments.small import small_exam, small_trainer, usual_rate
+from teachkit.experiments.small import small_trainer, small_validation_batch, usual_rate
 from teachkit.scoring import objects_found
 from teachkit.structures import LossWeights
 from teachkit.watch.cockpit.presets import PRESETS
@@ -20,7 +20,7 @@ def shown(name: str, seed: int) -> tuple[dict[str, list[float]], int]:
     trainer.control.set(**PRESETS[name].settings(usual_rate("adamw"), LossWeights()))
     trainer.on_record = lambda record: None
     records = [trainer.step() for _ in range(STEPS)]
-    exam = small_exam()
+    exam = small_validation_batch()
     found, _ = objects_found([trainer.model.detect(exam.images)], [exam.ground_truth])
     return {one: [record[one] for record in records] for one in ("box", "cls", "dfl", "total")}, found
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from teachkit.experiments.data_faults import last_values
+from teachkit.experiments.data_faults import final_values
 from teachkit.learn.records import Record
 from teachkit.scoring.counting import THRESHOLDS
 from teachkit.scoring.precision import RECALLS, PrecisionRecall
@@ -61,7 +61,7 @@ def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> Picture:
 
 
 def faults_side_by_side(runs: Sequence[Record]) -> Picture:
-    """Objects found and the exam's losses, by what was wrong with the training data. runs: of `worse_data.learn_from`.
+    """Objects found and the exam's losses, by what was wrong with the training data. runs: of `train_with_fault`.
 
     A bar is the mean of the runs with that fault, each dot one run.
     """
@@ -76,7 +76,7 @@ def faults_side_by_side(runs: Sequence[Record]) -> Picture:
     picture = Picture(figsize=(9.5, 5), alt=f"Objects found and exam losses, one bar for each of: {', '.join(faults)}")
     for axes, (name, title) in zip(picture.subplots(2, 2, sharey=True).flat, panels.items(), strict=True):
         for place, fault in enumerate(faults):
-            values = last_values(runs, fault, name)
+            values = final_values(runs, fault, name)
             axes.barh(place, np.mean(values), color=PALETTE[0] if place else "#8a96a5")
             axes.plot(values, [place] * len(values), "o", color="black", markersize=4)
         axes.set(title=title, yticks=range(len(faults)), yticklabels=faults)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from teachkit.experiments import recorded
-from teachkit.experiments.batch_size import PASSES, SIZES
+from teachkit.experiments.batch_size import EPOCHS, SIZES
 from teachkit.experiments.small import COUNTS
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import load_data
@@ -46,7 +46,7 @@ class BatchPlayground(ChartPlayground):
         "other": Look("other sizes", "#a9b3bf", (), width=1.2),
         "chosen": Look("this size", PALETTE[0], (), "circle"),
     }
-    across = Axis("pictures seen", (0, COUNTS["train"] * (PASSES + 1)))
+    across = Axis("pictures seen", (0, COUNTS["train"] * (EPOCHS + 1)))
     up = Axis("objects found, of 148", (0, 148))
     sliders: ClassVar[list[Any]] = [("size", "Batch size, pictures", SIZES)]
     menus: ClassVar[list[Any]] = [("rate", "Learning rate", RATES)]
@@ -61,7 +61,7 @@ class BatchPlayground(ChartPlayground):
 
     def _line(self, size: int, look: str) -> Line:
         means = np.mean([run["found"] for run in _runs(size, self.values["rate"])], axis=0)
-        seen = COUNTS["train"] * np.arange(1, PASSES + 1)
+        seen = COUNTS["train"] * np.arange(1, EPOCHS + 1)
         note = f"{size} a batch" if look == "chosen" else ""
         return Line(look, list(zip(seen.tolist(), means.tolist(), strict=True)), note)
 
@@ -71,6 +71,6 @@ class BatchPlayground(ChartPlayground):
         return {
             f"steps for {EPOCH:,} pictures": str(-(-EPOCH // size)),
             "kept for backward": f"{size * _kept_for_one():.0f} MB",
-            "steps in this chart": str(runs[0]["steps"] * PASSES),
+            "steps in this chart": str(runs[0]["steps"] * EPOCHS),
             "found by three runs": " · ".join(str(run["found"][-1]) for run in runs),
         }

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from teachkit.scoring import ERROR_KINDS, ImageErrors, classify_errors, confusion_matrix, score
+from teachkit.scoring import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix, score
 from teachkit.structures import Batch, Detections
 from teachkit.watch.figures.plots import PALETTE, Picture
 from teachkit.watch.widgets.examined import examine
@@ -48,7 +48,7 @@ class ErrorsBrowser(Gallery):
         self.scores = score(self.detections, self.truth, self.classes)
         self.levers = {
             "threshold": between("threshold", 0.01, 0.99),
-            "kind": one_of("kind", [ALL_ERRORS, *ERROR_KINDS]),
+            "kind": one_of("kind", [ALL_ERRORS, *ERROR_TYPES]),
             "cls": one_of("class", [ALL_CLASSES, *self.classes]),
             "page": between("page", 0, 1e6),
         }
@@ -68,7 +68,7 @@ class ErrorsBrowser(Gallery):
 
     def counts(self) -> dict[str, int]:
         """How many of each kind, of the chosen class: what was claimed, but for what was missed."""
-        totals = dict.fromkeys(ERROR_KINDS, 0)
+        totals = dict.fromkeys(ERROR_TYPES, 0)
         for image, (found, errors) in enumerate(zip(*self.errors(), strict=True)):
             for kind, label in zip(errors.kinds, found.labels.tolist(), strict=True):
                 totals[kind] += self._chosen_class(label)
@@ -142,7 +142,7 @@ class ErrorsBrowser(Gallery):
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
         content, buffers = super().setup()
         curves = {name: self._thinned(name) for name in self.classes}
-        fixed = {"classes": self.classes, "kinds": [ALL_ERRORS, *ERROR_KINDS], "curves": curves, "page": PAGE}
+        fixed = {"classes": self.classes, "kinds": [ALL_ERRORS, *ERROR_TYPES], "curves": curves, "page": PAGE}
         return content | fixed | {"ap": {name: one.map50 for name, one in self.scores.per_class.items()}}, buffers
 
     def _thinned(self, name: str) -> dict[str, list[float]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from teachkit.scoring import SUSPICIONS, Suspicion, suspicious_labels
+from teachkit.scoring import ISSUE_KINDS, LabelIssue, find_label_issues
 from teachkit.structures import Batch
 from teachkit.watch.figures.plots import Picture
 from teachkit.watch.widgets.examined import examine
@@ -20,7 +20,7 @@ LOW = 0.05  # score from which a detection says anything about a label
 class LabelBrowser(Gallery):
     """data: pictures with labels, as from load_data; model: a trained Detector that contradicts them, or None.
 
-    Ranked by `scoring.suspicious_labels`; what the reader of the files has left out as broken (`data.problems`) goes
+    Ranked by `scoring.find_label_issues`; what the reader of the files has left out as broken (`data.problems`) goes
     first. Nothing is changed: it says where to look.
     """
 
@@ -36,11 +36,11 @@ class LabelBrowser(Gallery):
     def __init__(self, data: Iterable[Batch], model: Any = None, **values: Any) -> None:
         self.seen = examine(data, model)
         view = None if model is None else [one.take(one.scores >= LOW) for one in self.seen.detections or []]
-        self.suspicions = self._broken(getattr(data, "problems", [])) + suspicious_labels(
+        self.issues = self._broken(getattr(data, "problems", [])) + find_label_issues(
             self.seen.boxes, self.seen.labels, self.seen.classes, view
         )
         self.levers = {
-            "kind": one_of("kind", [ANY, *SUSPICIONS]),
+            "kind": one_of("kind", [ANY, *ISSUE_KINDS]),
             "page": between("page", 0, 1e6),
             "least": between("least doubt", 0, 1),
         }
@@ -49,27 +49,27 @@ class LabelBrowser(Gallery):
     def set(self, **values: Any) -> None:
         super().set(**({"page": 0} | values))
 
-    def _broken(self, problems: Iterable[Any]) -> list[Suspicion]:
+    def _broken(self, problems: Iterable[Any]) -> list[LabelIssue]:
         """What the reader named, in its own words without the folders."""
         place = {Path(name).stem: image for image, name in enumerate(self.seen.names)}
         return [
-            Suspicion(
+            LabelIssue(
                 place.get(Path(one.file).stem, -1), "broken", 1.0, None, f"{Path(one.file).name}:{one.line}: {one.what}"
             )
             for one in problems
         ]
 
-    def chosen(self) -> list[Suspicion]:
+    def chosen(self) -> list[LabelIssue]:
         """In the order of the list, of the chosen kind, at least as doubtful as asked for."""
         kind, least = self.values["kind"], self.values["least"]
-        return [one for one in self.suspicions if one.doubt >= least and kind in (ANY, one.kind)]
+        return [one for one in self.issues if one.doubt >= least and kind in (ANY, one.kind)]
 
     def counts(self) -> dict[str, int]:
         least = self.values["least"]
-        kinds = [one.kind for one in self.suspicions if one.doubt >= least]
-        return {kind: kinds.count(kind) for kind in SUSPICIONS}
+        kinds = [one.kind for one in self.issues if one.doubt >= least]
+        return {kind: kinds.count(kind) for kind in ISSUE_KINDS}
 
-    def shown(self) -> tuple[int, list[Suspicion]]:
+    def shown(self) -> tuple[int, list[LabelIssue]]:
         """The page, and the suspicions on it."""
         chosen = self.chosen()
         page = min(int(self.values["page"]), max(0, (len(chosen) - 1) // PAGE))
@@ -79,7 +79,7 @@ class LabelBrowser(Gallery):
         page, suspicions = self.shown()
         return [self._tile(PAGE * page + place + 1, one) for place, one in enumerate(suspicions) if one.image >= 0]
 
-    def _tile(self, rank: int, one: Suspicion) -> Tile:
+    def _tile(self, rank: int, one: LabelIssue) -> Tile:
         names = [self.seen.classes[label] for label in self.seen.labels[one.image].tolist()]
         pairs = zip(self.seen.boxes[one.image].tolist(), names, strict=True)
         outlines = [Outline(box, "label", name, False) for box, name in pairs]
@@ -91,7 +91,7 @@ class LabelBrowser(Gallery):
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
         content, buffers = super().setup()
-        return content | {"kinds": [ANY, *SUSPICIONS], "page": PAGE}, buffers
+        return content | {"kinds": [ANY, *ISSUE_KINDS], "page": PAGE}, buffers
 
     def numbers(self) -> dict[str, Any]:
         chosen = self.chosen()
@@ -100,7 +100,7 @@ class LabelBrowser(Gallery):
         words = f"{len(chosen)} of {sum(map(len, self.seen.labels))} labels look suspicious"
         return {"reasons": reasons, "total": len(chosen), "shown_page": page, "counts": self.counts(), "words": words}
 
-    def _name(self, one: Suspicion) -> str:
+    def _name(self, one: LabelIssue) -> str:
         return self.seen.names[one.image] if one.image >= 0 and one.kind != "broken" else one.kind
 
     def figure(self) -> Picture:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from teachkit.experiments.lr_range_test import RangePoint, RangeTest, range_points
-from teachkit.experiments.small import SIDE, small_exam
+from teachkit.experiments.small import SIDE, small_validation_batch
 from teachkit.feed.scenes import CLASSES
 from teachkit.learn.schedule import SCHEDULES
 from teachkit.watch.cockpit.frames import png
@@ -154,7 +154,7 @@ class LearningRatePlayground(Playground):
     # what is shown
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
-        exam = small_exam()
+        exam = small_validation_batch()
         content = {
             "classes": list(CLASSES),
             "image_size": [SIDE, SIDE],
@@ -175,7 +175,7 @@ class LearningRatePlayground(Playground):
             name: {lane: [] if fresh else [_four(value) for value in list(race.losses[lane][name])] for lane in LANES}
             for name in LOSSES
         }
-        objects = int(small_exam().ground_truth.mask.sum())
+        objects = int(small_validation_batch().ground_truth.mask.sum())
         return {
             "state": self._state(),
             "step": 0 if fresh else race.steps,

@@ -1,7 +1,7 @@
 """The same detector three times, from one seed on the same batches, at three rates. No thread, no widget."""
 
 from teachkit.errors import UserError
-from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_exam, small_trainer, usual_rate
+from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, small_validation_batch, usual_rate
 from teachkit.learn.records import Record
 from teachkit.scoring import objects_found
 from teachkit.structures import LOSS_NAMES
@@ -58,7 +58,7 @@ class Race:
 
     def look(self) -> None:
         """Objects found in the exam, and the boxes on the picture that is shown."""
-        exam = small_exam()
+        exam = small_validation_batch()
         for lane, trainer in self.trainers.items():
             try:
                 detections = trainer.model.detect(exam.images, limit=MOST_BOXES)  # type: ignore[operator]

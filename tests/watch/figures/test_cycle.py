@@ -50,7 +50,7 @@ def test_after_the_best_says_the_same_in_two_values(runs):
 
 
 def test_faults_side_by_side_has_a_dot_for_each_run():
-    picture = cycle_figures.faults_side_by_side(recorded.records("worse_data"))
+    picture = cycle_figures.faults_side_by_side(recorded.records("data_faults"))
     assert picture.axes[0].get_title() == "objects found, of 148"
     assert all(sum(len(line.get_xdata()) for line in axes.lines) == 18 for axes in picture.axes)
     assert picture.axes[0].get_yticklabels()[0].get_text() == "clean"

@@ -11,7 +11,7 @@ from pycocotools.cocoeval import COCOeval
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
 from teachkit.feed.loader import load_data
-from teachkit.scoring import ERROR_KINDS, classify_errors, confusion_matrix, score
+from teachkit.scoring import ERROR_TYPES, classify_errors, confusion_matrix, score
 from teachkit.watch.widgets.errors_browser import ALL_ERRORS, ErrorsBrowser
 
 
@@ -41,7 +41,7 @@ def test_numbers_are_those_of_a_detector_asked_at_that_threshold(browser, model,
     browser.set(threshold=threshold)
     found, truths = seen_by(model, threshold)
     errors = [one.counts() for one in classify_errors(found, truths)]
-    assert browser.counts() == {kind: sum(one[kind] for one in errors) for kind in ERROR_KINDS}
+    assert browser.counts() == {kind: sum(one[kind] for one in errors) for kind in ERROR_TYPES}
     assert (browser.confusion() == confusion_matrix(found, truths, 4)).all()
     rankings = score(found, truths, browser.classes).rankings
     for name, (recall, precision) in browser.points().items():

@@ -50,7 +50,7 @@ def test_what_the_reader_left_out_goes_first_with_file_and_line(tmp_path):
     label = folder / "Annotations" / "train_0003.xml"
     label.write_text(label.read_text().replace("<xmax>29</xmax>", "<xmax>2</xmax>"))
     browser = LabelBrowser(load_data(folder, device="cpu", shuffle=False, augment=False))
-    first = browser.suspicions[0]
+    first = browser.issues[0]
     assert first.kind == "broken"
     assert first.why.startswith("train_0003.xml:6: box has no area")
     assert browser.seen.names[first.image] == "train_0003.png"
@@ -60,10 +60,10 @@ def test_what_the_reader_left_out_goes_first_with_file_and_line(tmp_path):
 
 def test_the_two_broken_boxes_of_real_pictures_come_first(bccd):
     browser = LabelBrowser(load_data(bccd, split="trainval", device="cpu", shuffle=False, augment=False))
-    assert [one.why.split(":")[0] for one in browser.suspicions[:2]] == [
+    assert [one.why.split(":")[0] for one in browser.issues[:2]] == [
         "BloodImage_00338.xml", "BloodImage_00343.xml",
     ]  # fmt: skip
-    assert {one.kind for one in browser.suspicions[2:]} <= {"duplicate", "odd size"}
+    assert {one.kind for one in browser.issues[2:]} <= {"duplicate", "odd size"}
     browser.close()
 
 
@@ -78,7 +78,7 @@ def test_kind_and_doubt_choose(browser):
 def test_pages_show_six_each_and_end_where_the_list_ends(browser):
     browser.set(least=0, page=1)
     assert [one["why"] for one in browser.numbers()["reasons"]] == [
-        f"{browser.seen.names[one.image]}: {one.why}" for one in browser.suspicions[6:12]
+        f"{browser.seen.names[one.image]}: {one.why}" for one in browser.issues[6:12]
     ]
     browser.set(least=0, page=10_000)
     assert browser.numbers()["shown_page"] == (len(browser.chosen()) - 1) // 6
