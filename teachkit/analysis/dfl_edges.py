@@ -1,6 +1,6 @@
-"""The edges that DFL is about, one by one: where each truly lies, and what the detector believes of it.
+"""The box edges that DFL is computed from: the true distance of each, and the distribution that is predicted.
 
-N answering anchor points of a batch, R bins; sides are left, top, right, bottom.
+N positive anchor points of a batch, R bins; sides are left, top, right, bottom.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from teachkit.structures import GroundTruth, Predictions
 class Edges:
     """logits: [N, 4, R]; distances: [N, 4] true ones, in strides; weights: [N] target scores > 0; strides: [N] px.
 
-    image, point: [N] int64, where in the batch each anchor point stands.
+    image, point: [N] int64, index of the image in the batch and of the anchor point in the image.
     """
 
     logits: Tensor
@@ -33,16 +33,16 @@ class Edges:
 
     @property
     def shares(self) -> Tensor:
-        """[N, 4, R]: what the detector believes."""
+        """[N, 4, R]: the predicted distributions over bins."""
         return self.logits.softmax(-1)
 
     @property
     def target(self) -> Tensor:
-        """[N, 4, R]: what it should believe."""
+        """[N, 4, R]: the target distributions over bins."""
         return dfl_target(self.distances, self.logits.shape[-1])
 
     def mean(self, values: Tensor) -> float:
-        """Mean over the sides, then over the points by their weight, as the criterion's. values: [N, 4]."""
+        """Mean over the sides, then over the points weighted by target score, as in the criterion. values: [N, 4]."""
         return float((values.mean(-1) * self.weights).sum() / self.weights.sum())
 
     def dfl(self) -> float:
@@ -50,7 +50,7 @@ class Edges:
         return self.mean(dfl_loss(self.logits, self.distances))
 
     def floor(self) -> float:
-        """Mean entropy of the targets, in nats: what DFL cannot be below."""
+        """Mean entropy of the targets, in nats: the smallest possible DFL."""
         return self.mean(entropy(self.target))
 
     def off(self) -> float:
@@ -60,7 +60,7 @@ class Edges:
 
 @torch.no_grad()
 def edges_of(predictions: Predictions, ground_truth: GroundTruth) -> Edges:
-    """Of every anchor point that answers for an object and counts. N = 0 where there are no objects."""
+    """The edges of each positive anchor point with a target score above 0. N = 0 if there are no objects."""
     assignment = TaskAlignedAssigner()(predictions, ground_truth)
     weights = assignment.target_scores.sum(-1) * assignment.positive  # [B, A]
     image, point = (weights > 0).nonzero(as_tuple=True)  # [N], [N]

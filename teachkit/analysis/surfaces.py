@@ -1,4 +1,4 @@
-"""Losses of two weights, small enough to be drawn: where the update rules can be watched."""
+"""Losses of two weights, which can be drawn as a surface, and the paths of the update rules on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from teachkit.analysis.update_rules import adam_step, adamw_step, momentum_step,
 
 Point = tuple[float, float]
 STEEPNESS = 20.0  # of the bowl: its second derivative along y, against 1 along x
-LOST = 1e6  # farther out than this a path has diverged
+LOST = 1e6  # a path with a larger coordinate has diverged
 
 
 @dataclass(frozen=True)
 class Surface:
-    """loss(x, y), its gradient by hand, the part of the plane that is drawn, and where the lowest points lie."""
+    """loss(x, y), its gradient by hand, x, y: the ranges that are drawn; minima: where the loss is lowest."""
 
     name: str
     loss: Callable[[float, float], float]
@@ -33,7 +33,7 @@ SURFACES = {
         (-3.5, 1.2),
         ((0.0, 0.0),),
     ),
-    "valley": Surface(  # Rosenbrock 1960, with 10 in place of 100, so that its floor can be seen
+    "valley": Surface(  # Rosenbrock 1960, with 10 in place of 100, so that its floor is visible
         "bent valley (Rosenbrock)",
         lambda x, y: (1 - x) * (1 - x) + 10 * (y - x * x) * (y - x * x),
         lambda x, y: (-2 * (1 - x) - 40 * x * (y - x * x), 20 * (y - x * x)),
@@ -73,11 +73,11 @@ def path(
     beta2: float = 0.999,
     decay: float = 0.01,
 ) -> list[Point]:
-    """start and the point after each step; shorter than steps + 1 if it has diverged. rule: a name of RULES."""
+    """The start and the point after each step: steps + 1 points, fewer if it diverges. rule: a key of RULES."""
     points, m, v = [start], [0.0, 0.0], [0.0, 0.0]
     for t in range(1, steps + 1):
         gradient, point = surface.gradient(*points[-1]), list(points[-1])
-        for at, g in enumerate(gradient):  # each weight by itself
+        for at, g in enumerate(gradient):  # each of the two weights by itself
             w = point[at]
             if rule == "sgd":
                 point[at] = sgd_step(w, g, lr)
@@ -88,7 +88,7 @@ def path(
             else:
                 corrected = rule == "adam"
                 point[at], m[at], v[at] = adam_step(w, g, m[at], v[at], t, lr, beta1, beta2, corrected=corrected)
-        if not max(map(abs, point)) < LOST:  # NaN is caught too
+        if not max(map(abs, point)) < LOST:  # true for NaN as well
             break
         points.append((point[0], point[1]))
     return points

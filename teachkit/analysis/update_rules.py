@@ -1,24 +1,31 @@
-"""How far a weight moves: the update rules of torch.optim, each written out for one weight at one step.
+"""The update rules of torch.optim, each written out for one weight and one step.
 
-w: the weight; g: its gradient; lr: the learning rate; state goes in and comes out. They take floats, or tensors of any
-shape: every rule works on each weight by itself, whatever its neighbours do. tests/learn/test_steps.py holds them
-against torch.optim.
+w: the weight; g: its gradient; lr: the learning rate. The state of the optimizer goes in and comes out. The rules take
+floats, or tensors of any shape, each weight of which is updated by itself. `same_steps` compares a rule with torch's.
 """
 
+from collections.abc import Callable
 from typing import TypeVar
 
+import torch
 from torch import Tensor
+from torch.optim import Optimizer
+
+from teachkit.feed.detector import Detector
+from teachkit.punish.criterion import Criterion
+from teachkit.structures import Batch
 
 T = TypeVar("T", float, Tensor)
+Rule = Callable[..., tuple[Tensor, ...]]
 
 
 def sgd_step(w: T, g: T, lr: float) -> T:
-    """→ the new w. Against the slope, and the steeper the farther."""
+    """→ the new w: against the gradient, and in proportion to it."""
     return w - lr * g
 
 
 def momentum_step(w: T, g: T, velocity: T, lr: float, momentum: float = 0.9) -> tuple[T, T]:
-    """→ w, velocity. velocity: 0 at first; a fading sum of gradients, up to 1 / (1 − momentum) times as long as one.
+    """→ w, velocity. velocity: 0 at first; a decaying sum of gradients, at most 1 / (1 − momentum) times one gradient.
 
     Polyak 1964; as in torch.optim.SGD without dampening.
     """
@@ -40,7 +47,7 @@ def adam_step(
 ) -> tuple[T, T, T]:
     """→ w, m, v. m, v: 0 at first; moving averages of g and of g². t: 1 at the first step.
 
-    corrected: undoes that both averages start at 0. Kingma and Ba 2015, arXiv 1412.6980, algorithm 1 and section 3.
+    corrected: with bias correction, as both averages start at 0. Kingma and Ba 2015, arXiv 1412.6980, algorithm 1.
     """
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
@@ -63,8 +70,30 @@ def adamw_step(
     eps: float = 1e-8,
     decay: float = 0.01,
 ) -> tuple[T, T, T]:
-    """→ w, m, v. Adam on a weight that first shrinks by the share lr · decay, past both averages.
+    """→ w, m, v. Adam on a weight that first shrinks by lr · decay · w, which does not enter the averages.
 
-    Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2; there lr has no part in the decay, in torch it has.
+    Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2. There the decay does not depend on lr; in torch it does.
     """
     return adam_step(w - lr * decay * w, g, m, v, t, lr, beta1, beta2, eps)
+
+
+def same_steps(
+    model: Detector, batch: Batch, optimizer: Optimizer, rule: Rule, memory: int = 0, steps: int = 3
+) -> bool:
+    """Whether the rule gives each weight of the model the same value as the optimizer at each step, to 1e-6.
+
+    optimizer: of model.parameters(), which it trains; rule(w, g, t, *memory) → (w, *memory), with g the gradient and
+    t = 1 at the first step; memory: how many tensors the rule keeps for each weight between steps, all 0 at first.
+    """
+    criterion, weights = Criterion(), list(model.parameters())
+    kept: list[tuple[Tensor, ...]] = [(torch.zeros_like(one),) * memory for one in weights]
+    for t in range(1, steps + 1):
+        optimizer.zero_grad()
+        criterion(model(batch.images), batch.ground_truth).backward()
+        # copies: the optimizer changes its weights in place, and would change the values of a rule that does nothing
+        ours = [rule(one.detach().clone(), one.grad, t, *mine) for one, mine in zip(weights, kept, strict=True)]
+        optimizer.step()
+        if not all(torch.allclose(one[0], its, atol=1e-6) for one, its in zip(ours, weights, strict=True)):
+            return False
+        kept = [one[1:] for one in ours]
+    return True

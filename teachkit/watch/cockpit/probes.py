@@ -2,7 +2,7 @@
 
 import time
 
-from teachkit.analysis.gradient_share import GradientShare, gradient_share
+from teachkit.analysis.gradients import GradientShare, gradient_share
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.learn.trainer import Trainer

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from teachkit.analysis.gradient_share import GradientShare, gradient_share, statistics_kept
+from teachkit.analysis.gradients import GradientShare, gradient_share, statistics_kept
 from teachkit.errors import UserError
 from teachkit.experiments.recorded import trained_and_untrained
 from teachkit.feed.detector import Detector

@@ -3,8 +3,11 @@ import math
 import pytest
 import torch
 
-from teachkit.analysis.gradient_share import GradientShare, gradient_share, loss_gradients
+from teachkit.analysis.gradients import GradientShare, frozen, gradient_share, loss_gradients, parts_of, signal_by_part
+from teachkit.experiments.recorded import detector
 from teachkit.feed.detector import Detector
+from teachkit.feed.loader import load_data
+from teachkit.punish.assigner import TaskAlignedAssigner
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import Batch, GroundTruth, LossWeights
 
@@ -82,3 +85,44 @@ def test_pictures_without_objects_teach_the_classes_only(model, batch):
 def test_where_nothing_pulls_the_shares_are_undefined():
     share = GradientShare({"box": 1.0, "cls": 2.0, "dfl": 3.0}, {})
     assert all(math.isnan(one) for one in share.shares(LossWeights(0, 0, 0)).values())
+
+
+# The error signal, part by part
+
+
+@pytest.fixture(scope="module")
+def scenes() -> Batch:
+    return next(iter(load_data("shapes", "val", batch_size=4, device="cpu")))
+
+
+def test_each_branch_hears_its_own_losses_and_what_is_shared_hears_all(scenes):
+    model, _ = detector("shapes")
+    signal = signal_by_part(model, Criterion(), scenes)
+    for part, arrived in signal.items():
+        silent = {"class branch": {"box", "dfl"}, "box branch": {"cls"}}.get(part, set())
+        assert {name for name, size in arrived.items() if size == 0} == silent
+
+
+def test_the_signal_is_the_length_of_what_backward_leaves(scenes):
+    model, _ = detector("shapes")
+    signal = signal_by_part(model, Criterion(), scenes)
+    Criterion()(model(scenes.images), scenes.ground_truth).cls.backward()
+    for part, parameters in parts_of(model).items():
+        length = sum(float(one.grad.square().sum()) for one in parameters if one.grad is not None) ** 0.5
+        assert signal[part]["cls"] == pytest.approx(length, rel=1e-4)
+    assert sum(map(len, parts_of(model).values())) == len(list(model.parameters()))
+
+
+def test_with_frozen_targets_a_nudge_agrees_with_backward(scenes):
+    model, _ = detector("shapes")
+    weight = model.predictor.box_branch[1].bias
+    with torch.no_grad():
+        targets = TaskAlignedAssigner()(model(scenes.images), scenes.ground_truth)
+    criterion = Criterion(assigner=frozen(targets))
+    criterion(model(scenes.images), scenes.ground_truth).backward()
+    place, totals = int(weight.grad.abs().argmax()), []
+    for nudge in (0.003, -0.006):
+        with torch.no_grad():
+            weight[place] += nudge
+            totals.append(criterion(model(scenes.images), scenes.ground_truth).total.item())
+    assert (totals[0] - totals[1]) / 0.006 == pytest.approx(weight.grad[place].item(), rel=0.02)
