@@ -75,6 +75,15 @@ def test_learn_and_everything_below_it_draw_nothing():
         assert not libraries & {"ipywidgets", "anywidget", "matplotlib", "IPython"}, path
 
 
+def test_figures_are_drawn_without_any_widget():
+    for path in (ROOT / "teachkit" / "watch" / "figures").glob("*.py"):
+        names = set(imported_by(path))
+        assert not {name.split(".")[0] for name in names} & {"ipywidgets", "anywidget", "IPython"}, path
+        assert all(name.startswith("teachkit.watch.figures") for name in names if name.startswith("teachkit.watch")), (
+            path
+        )
+
+
 @pytest.mark.parametrize("names", ["", "load_data, Detector, Criterion, Trainer, score"])
 def test_importing_the_public_names_loads_no_plots_and_no_widgets(names):
     program = f"import sys, teachkit\n{f'from teachkit import {names}' if names else ''}\nprint(*sys.modules)"

@@ -10,7 +10,7 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.exercises import progress
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.prediction import Prediction
 
 _begun: set[str] = set()  # lessons of this kernel whose answers count; worked solutions never begin one
@@ -81,7 +81,7 @@ class Lesson:
         self.number, self.title = number, progress.LESSONS[number][0]
         _begun.add(number)
 
-    def predict(self, name: str, show: Callable[[], Picture] | None = None) -> Prediction:
+    def predict(self, name: str, show: Callable[[], NotebookFigure] | None = None) -> Prediction:
         """A question from predictions.toml, before the experiment; the first answer is kept with the progress.
 
         show: makes the picture of what happens, for after the answer. UserError if the lesson asks no such question.
@@ -96,11 +96,11 @@ class Lesson:
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """A picture of the progress; the words beside it are the same for everybody, as stored output has to be."""
         try:
-            picture = progress_picture(self.number, progress.counts())
+            figure = progress_figure(self.number, progress.counts())
         except UserError as error:
             warnings.warn(str(error), stacklevel=2)
-            picture = progress_picture(self.number, progress.counts({}))
-        data, metadata = picture._repr_mimebundle_()
+            figure = progress_figure(self.number, progress.counts({}))
+        data, metadata = figure._repr_mimebundle_()
         return data | {"text/plain": f"Lesson {self.number}, {self.title}: your progress"}, metadata
 
 
@@ -109,12 +109,12 @@ def begin(number: str) -> Lesson:
     return Lesson(number)
 
 
-def progress_picture(lesson: str, counts: dict[str, tuple[int, int]]) -> Picture:
+def progress_figure(lesson: str, counts: dict[str, tuple[int, int]]) -> NotebookFigure:
     """One bar a lesson, filled as far as its exercises are solved. counts: lesson → solved, of how many."""
     solved, of = counts[lesson]
     told = ", ".join(f"{number}: {one} of {all_of}" for number, (one, all_of) in counts.items() if all_of)
-    picture = Picture(figsize=(8, 1.05), alt=f"Exercises solved. {told}")
-    axes = picture.subplots()
+    figure = NotebookFigure(figsize=(8, 1.05), alt=f"Exercises solved. {told}")
+    axes = figure.subplots()
     for at, (number, (one, all_of)) in enumerate(counts.items()):
         here = number == lesson
         axes.bar(
@@ -131,4 +131,4 @@ def progress_picture(lesson: str, counts: dict[str, tuple[int, int]]) -> Picture
         side.set_visible(False)
     axes.tick_params(length=0)
     axes.set_title(f"Your exercises: {solved} of {of} solved in lesson {lesson}", fontsize=9, loc="left")
-    return picture
+    return figure

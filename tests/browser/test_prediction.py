@@ -13,12 +13,12 @@ CELLS = [
 import os
 os.environ["TEACHKIT_PROGRESS"] = os.path.join(os.getcwd(), "progress-of-the-test.json")
 from teachkit.exercises import lesson
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 
 def show():
-    picture = Picture(figsize=(8, 2.5), alt="The loss rises.")
-    picture.subplots().plot([1, 2, 4])
-    return picture
+    figure = NotebookFigure(figsize=(8, 2.5), alt="The loss rises.")
+    figure.subplots().plot([1, 2, 4])
+    return figure
 
 lesson_07, questions = lesson.begin("07"), {}
 def ask(name):

@@ -1,29 +1,17 @@
 """What the front end is told: once how the cockpit is made up, then frame by frame what is new."""
 
-import io
 import math
 from typing import Any
-
-from torch import Tensor
 
 from teachkit.learn.schedule import SCHEDULES
 from teachkit.watch.cockpit.marks import Mark, labelled
 from teachkit.watch.cockpit.presets import PRESETS
 from teachkit.watch.cockpit.session import OWN, Lab
 from teachkit.watch.cockpit.timeline import Story
+from teachkit.watch.figures.images import png
 
 SLIDER_RATES = (1e-6, 10.0)
 OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD, momentum", OWN: "as handed over"}
-
-
-def png(image: Tensor) -> bytes:
-    """image: [3, H, W] in 0–1 → a PNG file."""
-    from PIL import Image
-
-    pixels = image.detach().mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def setup(lab: Lab, title: str) -> tuple[dict[str, Any], list[bytes]]:

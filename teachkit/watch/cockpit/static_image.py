@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from teachkit.watch.cockpit.marks import word
 from teachkit.watch.cockpit.session import Lab
 from teachkit.watch.figures.names import write_names
-from teachkit.watch.figures.plots import LOSSES, PALETTE, Picture, draw_box, show_image
+from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure, draw_box, show_image
 
 
 def still_of(lab: Lab) -> bytes:
     """PNG of 1,100 × 400 px."""
-    figure = Picture(figsize=(11, 4), alt="")
+    figure = NotebookFigure(figsize=(11, 4), alt="")
     losses, *pictures = figure.subplots(1, 1 + len(lab.pictures), width_ratios=[1.6, *[1] * len(lab.pictures)])
     _draw_losses(losses, lab)
     for index, axes in enumerate(pictures):

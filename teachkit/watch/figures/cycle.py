@@ -9,7 +9,7 @@ from teachkit.learn.records import Record
 from teachkit.scoring.counting import THRESHOLDS
 from teachkit.scoring.precision import RECALLS, PrecisionRecall
 from teachkit.structures import LOSS_NAMES
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 
 
 def mean_of_epochs(records: Sequence[Record], name: str) -> list[float]:
@@ -36,12 +36,12 @@ def after_the_best(records: Sequence[Record]) -> tuple[float, list[str]]:
     return 1 - training[-1] / training[int(np.argmin(exam))], worse
 
 
-def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> Picture:
+def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> NotebookFigure:
     """For each run its total loss on what it practises and on the exam, and its mAP50, over epochs."""
-    picture = Picture(
+    figure = NotebookFigure(
         figsize=(11, 3.7), alt=f"Training and validation total loss of {len(runs)} runs, and their mAP50, by epoch"
     )
-    losses, scores = picture.subplots(1, 2, width_ratios=[1.6, 1])
+    losses, scores = figure.subplots(1, 2, width_ratios=[1.6, 1])
     for place, (label, records) in enumerate(runs.items()):
         colour = PALETTE[place]
         training, validation = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
@@ -56,11 +56,11 @@ def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> Picture:
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
     handles, labels = losses.get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=len(runs), fontsize=9, frameon=False)
-    return picture
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(runs), fontsize=9, frameon=False)
+    return figure
 
 
-def faults_side_by_side(runs: Sequence[Record]) -> Picture:
+def faults_side_by_side(runs: Sequence[Record]) -> NotebookFigure:
     """Objects found and the exam's losses, by what was wrong with the training data. runs: of `train_with_fault`.
 
     A bar is the mean of the runs with that fault, each dot one run.
@@ -73,8 +73,10 @@ def faults_side_by_side(runs: Sequence[Record]) -> Picture:
         "val_cls": "exam: class loss",
         "val_dfl": "exam: DFL",
     }
-    picture = Picture(figsize=(9.5, 5), alt=f"Objects found and exam losses, one bar for each of: {', '.join(faults)}")
-    for axes, (name, title) in zip(picture.subplots(2, 2, sharey=True).flat, panels.items(), strict=True):
+    figure = NotebookFigure(
+        figsize=(9.5, 5), alt=f"Objects found and exam losses, one bar for each of: {', '.join(faults)}"
+    )
+    for axes, (name, title) in zip(figure.subplots(2, 2, sharey=True).flat, panels.items(), strict=True):
         for place, fault in enumerate(faults):
             values = final_values(runs, fault, name)
             axes.barh(place, np.mean(values), color=PALETTE[0] if place else "#8a96a5")
@@ -82,29 +84,33 @@ def faults_side_by_side(runs: Sequence[Record]) -> Picture:
         axes.set(title=title, yticks=range(len(faults)), yticklabels=faults)
         axes.grid(axis="x", alpha=0.3)
     axes.invert_yaxis()  # shared by all four
-    return picture
+    return figure
 
 
-def count_error_by_threshold(errors: Mapping[str, Sequence[float]]) -> Picture:
+def count_error_by_threshold(errors: Mapping[str, Sequence[float]]) -> NotebookFigure:
     """Mean absolute error of a count at each threshold. errors: name → what `scoring.count_errors` gives."""
-    picture = Picture(figsize=(8, 3.2), alt=f"Error of the count by score threshold, a valley: {', '.join(errors)}")
-    axes = picture.subplots()
+    figure = NotebookFigure(
+        figsize=(8, 3.2), alt=f"Error of the count by score threshold, a valley: {', '.join(errors)}"
+    )
+    axes = figure.subplots()
     for (name, values), look in zip(errors.items(), ("o-", "s--", "^:"), strict=False):
         axes.plot(THRESHOLDS, values, look, color=PALETTE[len(axes.lines)], label=name)
     axes.set(xlabel="score threshold", ylabel="mean absolute error,\nobjects a picture", xlim=(0, 1), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()
-    return picture
+    return figure
 
 
-def precision_recall(curve: PrecisionRecall, title: str = "", threshold: float | None = None) -> Picture:
+def precision_recall(curve: PrecisionRecall, title: str = "", threshold: float | None = None) -> NotebookFigure:
     """The curve as the answers are let in one by one, and the staircase of what is still to be had; AP is its area.
 
     threshold: a score; where the answers above it stand is marked.
     """
     recall, precision, scores = (np.asarray(one) for one in curve)
-    picture = Picture(figsize=(6.4, 3.6), alt=f"Precision against recall, {title}, and the staircase whose mean is AP")
-    axes = picture.subplots()
+    figure = NotebookFigure(
+        figsize=(6.4, 3.6), alt=f"Precision against recall, {title}, and the staircase whose mean is AP"
+    )
+    axes = figure.subplots()
     staircase = [float(precision[recall >= one].max(initial=0)) for one in RECALLS]
     axes.fill_between(RECALLS, staircase, step="pre", alpha=0.18, color=PALETTE[0], linewidth=0)
     axes.step(RECALLS, staircase, where="pre", color=PALETTE[0], linewidth=2, label="still to be had (AP: its mean)")
@@ -118,4 +124,4 @@ def precision_recall(curve: PrecisionRecall, title: str = "", threshold: float |
     axes.set_title(title, parse_math=False)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9, loc="lower left")
-    return picture
+    return figure

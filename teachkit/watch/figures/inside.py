@@ -9,28 +9,29 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from teachkit.structures import Predictions
-from teachkit.watch.figures.plots import PALETTE, Picture, show_image
+from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure, show_image
 
 MARKERS = ("o", "s", "^", "D", "v")  # one for each stride
-SIDES = ("left", "top", "right", "bottom")
+HATCHES = {"box": "", "cls": "///", "dfl": "..."}
+BAR = 0.26  # width of a bar; the three losses stand side by side at each part of the detector
 
 
-def anchor_map(image: Tensor, predictions: Predictions) -> Picture:
+def anchor_map(image: Tensor, predictions: Predictions) -> NotebookFigure:
     """The anchor points over the picture, a panel for each stride. image: [3, H, W] in 0–1."""
     kinds = predictions.strides.unique().tolist()
-    picture = Picture(
+    figure = NotebookFigure(
         figsize=(3.6 * len(kinds), 3.9), alt="Anchor points over a picture, a panel for each stride", photo=True
     )
-    for axes, stride, marker in zip(picture.subplots(1, len(kinds), squeeze=False)[0], kinds, MARKERS, strict=False):
+    for axes, stride, marker in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, MARKERS, strict=False):
         points = predictions.anchor_points[predictions.strides == stride]
         show_image(axes, image)
         axes.plot(*points.T.tolist(), marker, color="white", markeredgecolor="black", markersize=4, linestyle="none")
         axes.set_title(f"stride {stride:g} px: {len(points)} anchor points", fontsize=10)
         axes.set(xlabel="x, px", ylabel="y, px")
-    return picture
+    return figure
 
 
-def decoded(image: Tensor, predictions: Predictions, point: int, title: str = "") -> Picture:
+def decoded(image: Tensor, predictions: Predictions, point: int, title: str = "") -> NotebookFigure:
     """One anchor point, its four distances and the box they make. predictions: of this picture alone (B = 1).
 
     A box that reaches out of the picture is shown whole, on grey.
@@ -38,8 +39,8 @@ def decoded(image: Tensor, predictions: Predictions, point: int, title: str = ""
     x, y = predictions.anchor_points[point].tolist()
     x1, y1, x2, y2 = predictions.boxes[0, point].tolist()
     stride = float(predictions.strides[point])
-    picture = Picture(figsize=(4.6, 4.6), alt=f"{title}: an anchor point, four distances and the box", photo=True)
-    axes = picture.subplots()
+    figure = NotebookFigure(figsize=(4.6, 4.6), alt=f"{title}: an anchor point, four distances and the box", photo=True)
+    axes = figure.subplots()
     show_image(axes, image)
     height, width = image.shape[-2:]
     if min(x1, y1, width - x2, height - y2) < 0:
@@ -57,38 +58,40 @@ def decoded(image: Tensor, predictions: Predictions, point: int, title: str = ""
     axes.plot([x], [y], "o", color="white", markeredgecolor="black", markersize=7)
     axes.set_title(f"{title}\n({x:g}, {y:g}), distances in strides of {stride:g} px", fontsize=10)
     axes.set(xlabel="x, px", ylabel="y, px")
-    return picture
+    return figure
 
 
-def score_maps(image: Tensor, predictions: Predictions, classes: Sequence[str], title: str = "") -> Picture:
+def score_maps(image: Tensor, predictions: Predictions, classes: Sequence[str], title: str = "") -> NotebookFigure:
     """The scores of each class at the anchor points of the finest stride, brightest where it is surest. B = 1."""
     finest = predictions.strides == predictions.strides.min()
     height, width = image.shape[-2:]
     stride = int(predictions.strides.min())
     scores = predictions.scores[0, finest].detach().T.unflatten(1, (height // stride, width // stride))
-    picture = Picture(
+    figure = NotebookFigure(
         figsize=(2.3 * (len(classes) + 1) + 0.6, 2.8), alt=f"{title}: the scores of each class as a map", photo=True
     )
-    row = picture.subplots(1, len(classes) + 1)
+    row = figure.subplots(1, len(classes) + 1)
     show_image(row[0], image)
     for axes, name, score in zip(row[1:], classes, scores, strict=True):
         drawn = axes.imshow(score.numpy(), vmin=0, vmax=1, cmap="cividis", extent=(0, width, height, 0))
         axes.set_title(f"{name}: up to {float(score.max()):.2f}", fontsize=9, parse_math=False)
     for axes in row:
         axes.set(xticks=[], yticks=[])
-    picture.colorbar(drawn, ax=row, label="score", shrink=0.75)
-    picture.suptitle(title, fontsize=10, parse_math=False)
-    return picture
+    figure.colorbar(drawn, ax=row, label="score", shrink=0.75)
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    return figure
 
 
-def bin_bars(panels: Mapping[str, Tensor], target: Tensor | None = None, distance: float | None = None) -> Picture:
+def bin_bars(
+    panels: Mapping[str, Tensor], target: Tensor | None = None, distance: float | None = None
+) -> NotebookFigure:
     """What is believed of one edge, a panel for each moment. panels: title → shares [R]; target: [R]; in strides."""
     alt = f"Shares of an edge's bins: {', '.join(panels)}"
     if target is not None:
         alt += "; the target is hatched"
-    picture = Picture(figsize=(3.1 * len(panels) + 0.4, 2.7), alt=alt)
+    figure = NotebookFigure(figsize=(3.1 * len(panels) + 0.4, 2.7), alt=alt)
     for axes, (title, shares) in zip(
-        picture.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+        figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
     ):
         bins = range(len(shares))
         aside = 0.2 if target is not None else 0
@@ -102,28 +105,30 @@ def bin_bars(panels: Mapping[str, Tensor], target: Tensor | None = None, distanc
             axes.axvline(distance, color=PALETTE[1], linestyle="--", linewidth=1.5)
         axes.set(ylim=(0, 1), xticks=range(0, len(shares), 3), xlabel="bin, in strides")
         axes.set_title(f"{title}\nexpected edge {expected:.2f}", fontsize=9, parse_math=False)
-    picture.axes[0].set_ylabel("share")
-    return picture
+    figure.axes[0].set_ylabel("share")
+    return figure
 
 
-def threshold_curve(thresholds: Sequence[float], found: Sequence[int], extra: Sequence[int], objects: int) -> Picture:
+def threshold_curve(
+    thresholds: Sequence[float], found: Sequence[int], extra: Sequence[int], objects: int
+) -> NotebookFigure:
     """Objects found and boxes too many against the score threshold; objects: how many there are to be found."""
     alt = "Objects found and boxes too many against the score threshold"
-    picture = Picture(figsize=(6.4, 3), alt=alt)
-    axes = picture.subplots()
+    figure = NotebookFigure(figsize=(6.4, 3), alt=alt)
+    axes = figure.subplots()
     axes.plot(thresholds, found, color=PALETTE[0], marker="o", label="objects found")
     axes.plot(thresholds, extra, color=PALETTE[1], marker="s", linestyle="--", label="boxes too many")
     axes.axhline(objects, color="#55606e", linestyle=":", label=f"objects there are: {objects}")
     axes.set(xlabel="score threshold", ylabel="count", xlim=(0, 1), ylim=(0, 1.25 * objects))
     axes.grid(alpha=0.3)
-    picture.legend(fontsize=9, loc="outside upper center", ncols=3)
-    return picture
+    figure.legend(fontsize=9, loc="outside upper center", ncols=3)
+    return figure
 
 
-def floor_bars(moments: Mapping[str, tuple[float, float]]) -> Picture:
+def floor_bars(moments: Mapping[str, tuple[float, float]]) -> NotebookFigure:
     """DFL at several moments, split at its floor. moments: name → (floor, DFL), nats."""
-    picture = Picture(figsize=(7, 2.9), alt=f"DFL and its floor at: {', '.join(moments)}")
-    axes = picture.subplots()
+    figure = NotebookFigure(figsize=(7, 2.9), alt=f"DFL and its floor at: {', '.join(moments)}")
+    axes = figure.subplots()
     floors, wholes = zip(*moments.values(), strict=True)
     above = [whole - floor for floor, whole in moments.values()]
     axes.bar(list(moments), floors, 0.55, color="#c9d1da", edgecolor="#55606e", hatch="...", label="floor")
@@ -132,4 +137,28 @@ def floor_bars(moments: Mapping[str, tuple[float, float]]) -> Picture:
         axes.text(at, whole + 0.03, f"{whole:.2f}", ha="center", fontsize=9)
     axes.set(ylabel="DFL, nats", ylim=(0, 1.18 * max(wholes)))
     axes.legend(fontsize=9)
-    return picture
+    return figure
+
+
+def signal_bars(signal: Mapping[str, Mapping[str, float]]) -> NotebookFigure:
+    """How much of each loss arrives at each part of the detector. A loss that does not arrive is written 0.
+
+    signal: part → loss → length of its gradient, as `analysis.error_signal.signal_by_part` gives it.
+    """
+    arriving = "; ".join(
+        f"{part}: {', '.join(name for name, size in arrived.items() if size) or 'none'}"
+        for part, arrived in signal.items()
+    )
+    figure = NotebookFigure(figsize=(9, 2.8), alt=f"Which losses arrive at which part of the detector. {arriving}")
+    axes = figure.subplots()
+    for place, name in enumerate(LOSSES):
+        at = [part + (place - 1) * BAR for part in range(len(signal))]
+        sizes = [arrived[name] for arrived in signal.values()]
+        axes.bar(at, sizes, BAR, color=LOSSES[name][0], hatch=HATCHES[name], edgecolor="white", label=name)
+        for x, size in zip(at, sizes, strict=True):
+            if not size:
+                axes.text(x, 0, "0", ha="center", va="bottom", color=LOSSES[name][0], weight="bold")
+    axes.set(ylabel="length of the gradient")
+    axes.set_xticks(range(len(signal)), list(signal))
+    axes.legend(title="raw loss", loc="upper left")
+    return figure

@@ -26,7 +26,7 @@ CROWDED = 10  # detections in a picture, above which names would hide them
 EVENTS = {"spike": "spike", "skipped": "skipped step", "plateau": "plateau", "diverged": "diverged"}
 
 
-class Picture(Figure):
+class NotebookFigure(Figure):
     """A matplotlib Figure that a notebook shows by itself. alt: what it shows, for those who cannot see it.
 
     photo: stored as a JPEG, a tenth of the size of a PNG where there are pictures in it.
@@ -64,7 +64,7 @@ class Picture(Figure):
         return {kind: image, "text/plain": self.alt}, {kind: {"alt": self.alt}}
 
 
-def curves(records: Sequence[dict[str, Any]]) -> Picture:
+def curves(records: Sequence[dict[str, Any]]) -> NotebookFigure:
     """The story of a run: its three unweighted losses, its scores on validation, its learning rate, its incidents.
 
     records: what a Trainer hands out, or the lines of a `--log` file, in order.
@@ -74,8 +74,8 @@ def curves(records: Sequence[dict[str, Any]]) -> Picture:
     last_step = {record["epoch"]: record["step"] for record in steps}
     ends = [last_step.get(record["epoch"], 0) for record in epochs]
 
-    picture = Picture(figsize=(11, 3.4), alt="Curves of a training run: losses, scores and learning rate by step")
-    losses, scores, rate = picture.subplots(1, 3)
+    figure = NotebookFigure(figsize=(11, 3.4), alt="Curves of a training run: losses, scores and learning rate by step")
+    losses, scores, rate = figure.subplots(1, 3)
     for name, (colour, dash, marker) in LOSSES.items():
         at, values = _finite([record["step"] for record in steps], [record[name] for record in steps])
         losses.plot(at, values, color=colour, alpha=0.25, linewidth=0.8)
@@ -99,7 +99,7 @@ def curves(records: Sequence[dict[str, Any]]) -> Picture:
             axes.set_yscale("log", nonpositive="mask")  # a loss of 0 has no place there
     losses.legend(loc="upper right", fontsize=9)
     scores.legend(loc="lower right", fontsize=9)
-    return picture
+    return figure
 
 
 def detection_grid(
@@ -109,7 +109,7 @@ def detection_grid(
     ground_truth: GroundTruth | None = None,
     columns: int = 4,
     title: str = "",
-) -> Picture:
+) -> NotebookFigure:
     """Pictures with what was found in them, solid and named with its score, over what is there, white and dashed.
 
     What is there is named only where nothing else is drawn: on top of each other two names cannot be read.
@@ -122,9 +122,9 @@ def detection_grid(
     crowded = detections is not None and any(len(found) > CROWDED for found in detections)
     spare = (0.35 if title else 0) + (0.3 if crowded else 0)
     alt = f"{title or 'Pictures with detected boxes'}: detections are solid, true objects are dashed"
-    picture = Picture(figsize=(2.3 * columns, 2.3 * rows * height / width + spare), alt=alt, photo=True)
-    picture.suptitle(title, parse_math=False)
-    grid = list(picture.subplots(rows, columns, squeeze=False).flat)
+    figure = NotebookFigure(figsize=(2.3 * columns, 2.3 * rows * height / width + spare), alt=alt, photo=True)
+    figure.suptitle(title, parse_math=False)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:
         axes.axis("off")
     for index, (axes, image) in enumerate(zip(grid, images, strict=False)):
@@ -139,21 +139,21 @@ def detection_grid(
             draw_detections(axes, detections[index], classes, brief=crowded)
     if crowded:
         keys = [Patch(color=_colour(label), label=name) for label, name in enumerate(classes)]
-        picture.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 2 * columns), frameon=False)
-    return picture
+        figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 2 * columns), frameon=False)
+    return figure
 
 
-def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Picture:
+def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> NotebookFigure:
     """One picture, pixel for pixel, with what was found in it. image: [3, h, w], float in 0–1 or uint8."""
     height, width = image.shape[-2:]
     dpi = max(100.0, max(height, width) / 6.4)  # lines and letters grow with a large picture
     alt = f"A picture with {len(found)} detected boxes"
-    picture = Picture(figsize=(width / dpi, height / dpi), dpi=dpi, alt=alt, layout=None)
-    axes = picture.add_axes((0, 0, 1, 1))
+    figure = NotebookFigure(figsize=(width / dpi, height / dpi), dpi=dpi, alt=alt, layout=None)
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     show_image(axes, image)
     draw_detections(axes, found, classes)
-    return picture
+    return figure
 
 
 def draw_detections(axes: Axes, found: Detections, classes: Sequence[str], brief: bool = False) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.learn.files import write_whole
 from teachkit.learn.log import as_json
-from teachkit.watch.cockpit.frames import png
 from teachkit.watch.cockpit.session import Lab
 from teachkit.watch.cockpit.timeline import Curve
+from teachkit.watch.figures.images import png
 from teachkit.watch.replay.recording import VALIDATION, Recording, endless_story, find_pictures, open_run
 from teachkit.watch.widgets.widget import front_end
 

@@ -13,9 +13,9 @@ from teachkit.experiments.recorded import trained_and_untrained
 from teachkit.feed.scenes import make_scenes
 from teachkit.punish.assigner import TaskAlignedAssigner, candidates
 from teachkit.structures import Assignment, Batch, GroundTruth, Predictions
-from teachkit.watch.cockpit.frames import png
+from teachkit.watch.figures.images import png
 from teachkit.watch.figures.names import write_names
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
 from teachkit.watch.widgets.widget import front_end
 
@@ -130,10 +130,10 @@ class AssignerPlayground(Playground):
             f"best overlap {best:.2f}.",
         }
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         now = self.numbers()
-        picture = Picture(figsize=(5.4, 5), alt=f"{self.words}. {now['words']}", photo=True)
-        axes = picture.subplots()
+        figure = NotebookFigure(figsize=(5.4, 5), alt=f"{self.words}. {now['words']}", photo=True)
+        axes = figure.subplots()
         axes.imshow(self.images[0].permute(1, 2, 0).cpu().numpy())
         axes.axis("off")
         boxes = self.truth.boxes[0].tolist()
@@ -147,4 +147,4 @@ class AssignerPlayground(Playground):
             )  # fmt: skip
         write_names(axes, [(box, name, "white") for box, name in zip(boxes, self.objects, strict=True)])
         axes.set_title(f"top-k {self.values['topk']}, alpha {self.values['alpha']:g}, beta {self.values['beta']:g}")
-        return picture
+        return figure

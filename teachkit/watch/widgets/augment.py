@@ -11,8 +11,9 @@ from teachkit.errors import UserError
 from teachkit.feed.augment import clip, colour, flip, zoom
 from teachkit.scoring.matching import overlaps
 from teachkit.structures import GroundTruth
-from teachkit.watch.figures.plots import Picture
-from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, as_bytes, gallery_picture
+from teachkit.watch.figures.images import as_bytes
+from teachkit.watch.figures.plots import NotebookFigure
+from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_figure
 from teachkit.watch.widgets.playground import between, one_of
 from teachkit.watch.widgets.widget import front_end
 
@@ -138,5 +139,5 @@ class AugmentPlayground(Gallery):
         fits = "" if fit != fit else f", labels overlap their objects by {fit:.0%}"
         return {"rows": rows, "fit": fit, "words": f"{int(kept.sum())} of {len(kept)} objects left{fits}"}
 
-    def figure(self) -> Picture:
-        return gallery_picture(self.tiles(), self.STYLES, 2, self.title, f"{self.title} {self.numbers()['words']}", 8)
+    def figure(self) -> NotebookFigure:
+        return gallery_figure(self.tiles(), self.STYLES, 2, self.title, f"{self.title} {self.numbers()['words']}", 8)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from teachkit.errors import UserError
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.playground import Playground
 from teachkit.watch.widgets.widget import front_end
 
@@ -97,9 +97,9 @@ class ChartPlayground(Playground):
         words = ", ".join(f"{name}: {text}" for name, text in told.items())
         return {"lines": [asdict(line) for line in self.lines()], "told": list(told.items()), "words": words}
 
-    def figure(self) -> Picture:
-        picture = Picture(figsize=(8, 3.2), alt=f"{self.words}. {self.numbers()['words']}")
-        axes = picture.subplots()
+    def figure(self) -> NotebookFigure:
+        figure = NotebookFigure(figsize=(8, 3.2), alt=f"{self.words}. {self.numbers()['words']}")
+        axes = figure.subplots()
         named: set[str] = set()
         for line in self.lines():
             look = self.LOOKS[line.look]
@@ -120,4 +120,4 @@ class ChartPlayground(Playground):
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
         told = [f"{name}: {text}".replace(" ", "\xa0") for name, text in self.told().items()]  # broken between two only
         axes.set_title(textwrap.fill("   ".join(told), ROOM), fontsize=9, loc="left")
-        return picture
+        return figure

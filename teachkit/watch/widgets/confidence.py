@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from teachkit.punish.losses import cls_loss, focal_loss
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.playground import Playground, between
 from teachkit.watch.widgets.widget import front_end
 
@@ -81,10 +81,10 @@ class ConfidencePlayground(Playground):
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
         return {"names": NAMES, "scores": SCORES.tolist()}, []
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         now = self.numbers()
-        picture = Picture(figsize=(7, 3.4), alt=f"{self.words}. {now['words']}")
-        axes = picture.subplots()
+        figure = NotebookFigure(figsize=(7, 3.4), alt=f"{self.words}. {now['words']}")
+        axes = figure.subplots()
         for name, (colour, dash) in STYLES.items():
             axes.plot(SCORES, now["curves"][name], color=colour, linestyle=dash, linewidth=2, label=NAMES[name])
             axes.plot([self.values["score"]], [now["loss"][name]], "o", color=colour)
@@ -92,4 +92,4 @@ class ConfidencePlayground(Playground):
         axes.set(xlim=(0, 1), ylim=(0, 5), xlabel="confidence (score)", ylabel="loss, nats", title=now["words"])
         axes.legend()
         axes.grid(alpha=0.3)
-        return picture
+        return figure

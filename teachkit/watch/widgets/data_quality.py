@@ -7,8 +7,8 @@ import torch
 
 from teachkit.feed.examples import Examples
 from teachkit.feed.scenes import SceneSettings, make_scenes
-from teachkit.watch.figures.plots import Picture
-from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_picture
+from teachkit.watch.figures.plots import NotebookFigure
+from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_figure
 from teachkit.watch.widgets.playground import between
 from teachkit.watch.widgets.widget import front_end
 
@@ -59,5 +59,5 @@ class DataQualityPlayground(Gallery):
         told = ", ".join(f"{name} {count}" for name, count in zip(scenes.classes, counts, strict=True))
         return {"count": sum(counts), "words": f"{sum(counts)} labels: {told}"}
 
-    def figure(self) -> Picture:
-        return gallery_picture(self.tiles(), self.STYLES, 3, self.title, f"{self.title} {self.numbers()['words']}", 8)
+    def figure(self) -> NotebookFigure:
+        return gallery_figure(self.tiles(), self.STYLES, 3, self.title, f"{self.title} {self.numbers()['words']}", 8)

@@ -11,7 +11,7 @@ from teachkit.boxes import expected_bin
 from teachkit.errors import UserError
 from teachkit.feed.detector import FIRST_SLOPE
 from teachkit.punish.losses import LAST_BIN_MARGIN, beyond_bins, dfl_loss, dfl_target
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
 from teachkit.watch.widgets.widget import front_end
 
@@ -140,10 +140,10 @@ class DFLPlayground(Playground):
             )
         return ""
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         now = self.numbers()
-        picture = Picture(figsize=(8.5, 3.4), alt=f"{self.words}. {now['words']}")
-        axes = picture.subplots()
+        figure = NotebookFigure(figsize=(8.5, 3.4), alt=f"{self.words}. {now['words']}")
+        axes = figure.subplots()
         bins = range(BINS)
         axes.bar([one - 0.2 for one in bins], now["target"], 0.4, color="white", edgecolor=PALETTE[1], hatch="///")
         axes.bar([one + 0.2 for one in bins], now["shares"], 0.4, color=PALETTE[0])
@@ -154,4 +154,4 @@ class DFLPlayground(Playground):
             xlim=(LOW, HIGH), ylim=(0, 1), xticks=list(bins), ylabel="share", xlabel="bin = distance in strides",
             title=f"DFL {now['loss']:.2f} = floor {now['floor']:.2f} + {now['above']:.2f} that can still be learned",
         )  # fmt: skip
-        return picture
+        return figure

@@ -7,7 +7,7 @@ import numpy as np
 
 from teachkit.scoring import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix, score
 from teachkit.structures import Batch, Detections
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.examined import examine
 from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, draw_tiles
 from teachkit.watch.widgets.playground import between, one_of
@@ -164,10 +164,10 @@ class ErrorsBrowser(Gallery):
             "words": f"threshold {self.values['threshold']:.2f}: {told}; {pictures} pictures",
         }
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         told = self.numbers()["words"]
-        picture = Picture(figsize=(10, 7.4), alt=f"{self.title}. {told}")
-        parts: Any = picture.subfigures(2, 1, height_ratios=(1.75, 1))
+        figure = NotebookFigure(figsize=(10, 7.4), alt=f"{self.title}. {told}")
+        parts: Any = figure.subfigures(2, 1, height_ratios=(1.75, 1))
         above, below = parts
         above.suptitle(f"{self.values['kind']}, {self.values['cls']}, {told}", fontsize=9, parse_math=False)
         draw_tiles(above, self.tiles(), self.STYLES, 3)
@@ -184,7 +184,7 @@ class ErrorsBrowser(Gallery):
         curve.legend(fontsize=9, loc="lower left")
         curve.grid(alpha=0.3)
         draw_matrix(table, self.confusion(), self.classes)
-        return picture
+        return figure
 
 
 def draw_matrix(axes: Any, matrix: np.ndarray, classes: list[str]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from teachkit.errors import UserError
 from teachkit.learn.validation import IOU_THRESHOLD, LIMIT, SCORE_THRESHOLD
 from teachkit.structures import Batch, Detections, GroundTruth
-from teachkit.watch.widgets.gallery import as_bytes
+from teachkit.watch.figures.images import as_bytes
 
 BROWSED_PIXELS = 400e6  # of all pictures together: they are held in memory
 

@@ -5,13 +5,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from teachkit.watch.figures.images import rgba
 from teachkit.watch.figures.names import write_names
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.playground import Playground
 
 Box = Sequence[float]
@@ -43,18 +43,6 @@ class Tile:
     image: Tensor
     caption: str
     outlines: list[Outline] = field(default_factory=list)
-
-
-def as_bytes(image: Tensor) -> Tensor:
-    """[3, h, w], floats in 0–1 or uint8 → uint8 on the CPU."""
-    image = image.detach().cpu()
-    return image if image.dtype == torch.uint8 else (image.clamp(0, 1) * 255).round().to(torch.uint8)
-
-
-def rgba(image: Tensor) -> bytes:
-    """uint8 [3, h, w] → h · w · 4 bytes, which a canvas takes without decoding."""
-    opaque = torch.full_like(image[:1], 255)
-    return torch.cat([image, opaque]).permute(1, 2, 0).contiguous().numpy().tobytes()
 
 
 class Gallery(Playground):
@@ -97,10 +85,10 @@ def _told(tile: Tile) -> dict[str, Any]:
     return {"caption": tile.caption, "size": [height, width], "outlines": outlines}
 
 
-def draw_tiles(picture: Any, tiles: Sequence[Tile], styles: dict[str, Style], columns: int) -> None:
-    """The same in a figure. picture: a matplotlib figure or a part of one."""
+def draw_tiles(figure: Any, tiles: Sequence[Tile], styles: dict[str, Style], columns: int) -> None:
+    """Draws the tiles in rows of `columns`. figure: a matplotlib figure or a part of one."""
     columns = max(1, min(columns, len(tiles)))
-    grid = picture.subplots(math.ceil(len(tiles) / columns) or 1, columns, squeeze=False)
+    grid = figure.subplots(math.ceil(len(tiles) / columns) or 1, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for axes, tile in zip(grid.flat, tiles, strict=False):
@@ -124,14 +112,14 @@ def _outline(axes: Axes, one: Outline, style: Style) -> None:
         )
 
 
-def gallery_picture(
+def gallery_figure(
     tiles: Sequence[Tile], styles: dict[str, Style], columns: int, title: str, alt: str, width: float = 9.0
-) -> Picture:
+) -> NotebookFigure:
     """Tiles alone, as a still twin."""
     columns = max(1, min(columns, len(tiles)))
     tall = tiles[0].image.shape[1] / tiles[0].image.shape[2] if tiles else 0.2
     rows = math.ceil(len(tiles) / columns) or 1
-    picture = Picture(figsize=(width, 0.4 + rows * (width / columns * tall + 0.25)), alt=alt)
-    picture.suptitle(title, fontsize=11, parse_math=False)
-    draw_tiles(picture, tiles, styles, columns)
-    return picture
+    figure = NotebookFigure(figsize=(width, 0.4 + rows * (width / columns * tall + 0.25)), alt=alt)
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    draw_tiles(figure, tiles, styles, columns)
+    return figure

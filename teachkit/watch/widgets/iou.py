@@ -8,57 +8,17 @@ import torch
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from teachkit.boxes import ciou, diou, giou, iou
+from teachkit.analysis.sliding_box import EDGES, LEAST_SIDE, MEASURES, STOPS, losses_and_slopes, slid, span
 from teachkit.errors import UserError
-from teachkit.watch.cockpit.frames import png
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.boxes import LINES
+from teachkit.watch.figures.images import png
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.playground import Playground, between, one_of
 from teachkit.watch.widgets.widget import front_end
 
-MEASURES: dict[str, tuple[str, Callable[[Tensor, Tensor], Tensor]]] = {
-    "iou": ("IoU", iou), "giou": ("GIoU", giou), "diou": ("DIoU", diou), "ciou": ("CIoU", ciou),
-}  # fmt: skip
-LINES = {"iou": (PALETTE[1], "--"), "giou": (PALETTE[2], "-."), "diou": (PALETTE[3], ":"), "ciou": (PALETTE[0], "-")}
 SLIDES = {"across": "move it left and right", "down": "move it up and down", "wide": "make it narrower and wider"}
-EDGES = ("left", "top", "right", "bottom")
-LEAST_SIDE = 2.0  # px: a box under the hand never vanishes
 CANVAS = (128, 128)  # height and width in px where there is no picture
-STOPS = 97  # places along a slide at which the losses are worked out
 FLAT = 1e-6  # per px: far less than an edge on the screen could show, and far more than rounding
-
-
-def losses_and_slopes(predicted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """1 − measure for each of MEASURES → [4], and its slope for each edge → [4, 4] per px, in float64.
-
-    predicted, truth: [4] xyxy px. Where two edges lie exactly on each other a loss has a kink: there the slope is half
-    way between those of its two sides.
-    """
-    copies = predicted.double().repeat(len(MEASURES), 1).requires_grad_()  # [4 measures, 4 edges]
-    pairs = zip(MEASURES.values(), copies, strict=True)
-    losses = torch.stack([1 - measure(copy, truth.double()) for (_, measure), copy in pairs])
-    losses.sum().backward()
-    assert copies.grad is not None
-    return losses.detach(), copies.grad
-
-
-def span(box: Sequence[float], slide: str, size: tuple[int, int]) -> tuple[float, float]:
-    """From where to where a box can be slid inside a picture, size: (height, width) px."""
-    x1, y1, x2, y2 = box
-    if slide == "wide":
-        # a little short of both ends: the page rounds to tenths of a pixel
-        return LEAST_SIDE + 1, max(LEAST_SIDE + 2, min(x1 + x2, 2 * size[1] - x1 - x2) - 1)
-    return 0.0, max(1.0, size[1] - (x2 - x1) if slide == "across" else size[0] - (y2 - y1))
-
-
-def slid(box: Sequence[float], slide: str, at: Tensor) -> Tensor:
-    """The box at every stop. at: [N] px, of its left or top edge, or its width → [N, 4] px."""
-    x1, y1, x2, y2 = (torch.full_like(at, value) for value in box)
-    if slide == "wide":
-        middle = (x1 + x2) / 2
-        return torch.stack([middle - at / 2, y1, middle + at / 2, y2], -1)
-    if slide == "across":
-        return torch.stack([at, y1, at + x2 - x1, y2], -1)
-    return torch.stack([x1, at, x2, at + y2 - y1], -1)
 
 
 def box_within(size: tuple[int, int]) -> Callable[[Any], list[float]]:
@@ -188,10 +148,10 @@ class IoUPlayground(Playground):
             f"{abs(chosen['slopes'][steepest]):.4f} per px. An arrow shows where a step would move its edge."
         )
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         now, key = self.numbers(), self.values["measure"]
-        picture = Picture(figsize=(9, 3.6), alt=f"{self.words}. {now['words']}")
-        stage, chart = picture.subplots(1, 2, width_ratios=(1, 1.35))
+        figure = NotebookFigure(figsize=(9, 3.6), alt=f"{self.words}. {now['words']}")
+        stage, chart = figure.subplots(1, 2, width_ratios=(1, 1.35))
         height, width = self.size
         if self.picture is not None:
             stage.imshow(self.picture.permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
@@ -222,7 +182,7 @@ class IoUPlayground(Playground):
             title=f"{MEASURES[key][0]} loss {now['measures'][key]['loss']:.3f}",
         )
         chart.legend(fontsize=9)
-        return picture
+        return figure
 
     def along(self) -> float:
         """Where on the chosen slide the box is, px."""

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from teachkit.scoring import ISSUE_KINDS, LabelIssue, find_label_issues
 from teachkit.structures import Batch
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.examined import examine
-from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_picture
+from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_figure
 from teachkit.watch.widgets.playground import between, one_of
 from teachkit.watch.widgets.widget import front_end
 
@@ -103,6 +103,6 @@ class LabelBrowser(Gallery):
     def _name(self, one: LabelIssue) -> str:
         return self.seen.names[one.image] if one.image >= 0 and one.kind != "broken" else one.kind
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         told = self.numbers()["words"]
-        return gallery_picture(self.tiles(), self.STYLES, 3, f"{self.title}: {told}", f"{self.title}. {told}", 10)
+        return gallery_figure(self.tiles(), self.STYLES, 3, f"{self.title}: {told}", f"{self.title}. {told}", 10)

@@ -7,10 +7,10 @@ from teachkit.experiments.lr_range_test import RangePoint, RangeTest, range_poin
 from teachkit.experiments.small import SIDE, small_validation_batch
 from teachkit.feed.scenes import CLASSES
 from teachkit.learn.schedule import SCHEDULES
-from teachkit.watch.cockpit.frames import png
 from teachkit.watch.cockpit.painter import Painter
 from teachkit.watch.cockpit.worker import Worker
-from teachkit.watch.figures.plots import LOSSES, PALETTE, Picture
+from teachkit.watch.figures.images import png
+from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure
 from teachkit.watch.widgets.notebook import stop_on_interrupt
 from teachkit.watch.widgets.playground import Playground, between, one_of
 from teachkit.watch.widgets.race import LANES, STEPS, Race, lane_rates
@@ -206,15 +206,15 @@ class LearningRatePlayground(Playground):
             f"{score[lane]} found at the {lane} rate" for lane in LANES
         )
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         """Three losses at three rates, and the range test if there has been one."""
         test = RangeTest(self.points)
         alt = f"Losses of the same detector at three learning rates after {self.race.steps} steps"
         lanes = (
             list(LOSSES) if self.race.steps or not self.points else []
         )  # a test alone needs no empty charts beside it
-        picture = Picture(figsize=(11 if lanes else 5, 3.4), alt=alt)
-        grid = list(picture.subplots(1, len(lanes) + bool(self.points), squeeze=False)[0])
+        figure = NotebookFigure(figsize=(11 if lanes else 5, 3.4), alt=alt)
+        grid = list(figure.subplots(1, len(lanes) + bool(self.points), squeeze=False)[0])
         for axes, name in zip(grid, lanes, strict=False):
             for lane, (colour, dash) in LANE_STYLES.items():
                 values = self.race.losses[lane][name]
@@ -234,7 +234,7 @@ class LearningRatePlayground(Playground):
             grid[-1].set(title="range test", xlabel="learning rate", xscale="log", yscale="log")
             grid[-1].legend(fontsize=9)
             grid[-1].grid(alpha=0.3)
-        return picture
+        return figure
 
 
 def _four(value: float) -> float:

@@ -16,7 +16,7 @@ from teachkit.punish.criterion import Criterion
 from teachkit.structures import LOSS_NAMES, Batch, Losses, LossWeights
 from teachkit.watch.cockpit.marks import word
 from teachkit.watch.cockpit.start_up import first_images
-from teachkit.watch.figures.plots import LOSSES, Picture
+from teachkit.watch.figures.plots import LOSSES, NotebookFigure
 from teachkit.watch.widgets.playground import Playground, between, one_of
 from teachkit.watch.widgets.widget import front_end
 
@@ -103,11 +103,11 @@ class LossWeightsPlayground(Playground):
             "words": f"Total {total:.2f}. The raw losses have not moved. Shares of the gradient: {told}.",
         }
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         now = self.numbers()
-        picture = Picture(figsize=(9, 2.6), alt=f"{self.words}. {now['words']}")
+        figure = NotebookFigure(figsize=(9, 2.6), alt=f"{self.words}. {now['words']}")
         panels = zip(
-            picture.subplots(1, 3),
+            figure.subplots(1, 3),
             ("raw", "weighted", "share"),
             ("raw losses", f"weighted: total {now['total']:.2f}", "share of the gradient"),
             strict=True,
@@ -125,7 +125,7 @@ class LossWeightsPlayground(Playground):
             axes.invert_yaxis()
             if what == "share":
                 axes.set_xlim(0, 1)
-        return picture
+        return figure
 
 
 def whole_norm(pulls: GradientShare, weights: LossWeights) -> float:

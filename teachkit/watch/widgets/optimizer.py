@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from teachkit.analysis.surfaces import RULES, SURFACES, Point, Surface, path
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
 from teachkit.watch.widgets.widget import front_end
 
@@ -98,9 +98,9 @@ class OptimizerPlayground(Playground):
         words = f"Loss after {self.values['steps']} steps at rate {self.values['lr']:g}: {ends}."
         return {"rules": rules, "start_loss": self.surface.loss(self.values["x"], self.values["y"]), "words": words}
 
-    def figure(self) -> Picture:
-        picture = Picture(figsize=(8.5, 4), alt=f"{self.words}. {self.numbers()['words']}")
-        axes = picture.subplots()
+    def figure(self) -> NotebookFigure:
+        figure = NotebookFigure(figsize=(8.5, 4), alt=f"{self.words}. {self.numbers()['words']}")
+        axes = figure.subplots()
         draw_heights(axes, self.surface)
         for name, points in self.paths().items():
             colour, dash, marker, letter = STYLES[name]
@@ -112,7 +112,7 @@ class OptimizerPlayground(Playground):
         axes.set(xlim=self.surface.x, ylim=self.surface.y, xlabel="weight 1", ylabel="weight 2",
                  title=f"{self.surface.name}, rate {self.values['lr']:g}, {self.values['steps']} steps")  # fmt: skip
         axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-        return picture
+        return figure
 
 
 def draw_heights(axes: Axes, surface: Surface) -> None:
@@ -127,9 +127,9 @@ def draw_heights(axes: Axes, surface: Surface) -> None:
 
 def heights(surface: Surface) -> bytes:
     """The surface alone, PNG, edge to edge."""
-    picture = Picture(figsize=(8, 5), alt=surface.name, layout=None)
-    axes = picture.add_axes((0, 0, 1, 1))
+    figure = NotebookFigure(figsize=(8, 5), alt=surface.name, layout=None)
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     draw_heights(axes, surface)
     axes.set(xlim=surface.x, ylim=surface.y)
-    return picture.png()
+    return figure.png()

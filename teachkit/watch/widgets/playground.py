@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from teachkit.errors import UserError
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.notebook import replace_widget_of_this_cell
 from teachkit.watch.widgets.widget import Widget
 
@@ -46,7 +46,7 @@ class Playground(Widget):
         """What is shown for `values`; "words", one sentence, is read out."""
         raise NotImplementedError
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         """The widget as it stands, for a page without a kernel."""
         raise NotImplementedError
 

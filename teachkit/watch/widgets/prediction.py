@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from teachkit.errors import UserError
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.playground import Playground
 from teachkit.watch.widgets.widget import front_end
 
@@ -29,7 +29,7 @@ class Prediction(Playground):
         choices: Sequence[str],
         right: int,
         because: str | Sequence[str],
-        show: Callable[[], Picture] | None = None,
+        show: Callable[[], NotebookFigure] | None = None,
         committed: Callable[[int], None] | None = None,
     ) -> None:
         if not 2 <= len(choices) <= len(LETTERS) or not 0 <= right < len(choices):
@@ -38,7 +38,7 @@ class Prediction(Playground):
         self.because = [because] * len(choices) if isinstance(because, str) else list(because)
         if len(self.because) != len(choices):
             raise UserError(f"{len(choices)} choices need as many reasons, or one for all, not {len(self.because)}")
-        self._picture, self._committed = show, committed
+        self._draw, self._committed = show, committed
         self.levers = {"choice": self._place}
         lines = [f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
         self.words = "\n".join([f"Predict first: {question}", *lines])
@@ -82,30 +82,32 @@ class Prediction(Playground):
 
     def _show(self) -> None:
         super()._show()
-        if self.values and self._picture is not None:
-            picture = self._picture()
+        if self.values and self._draw is not None:
+            figure = self._draw()
             self.post(
                 "numbers",
-                self.numbers() | {"values": self.values, "refused": "", "error": "", "alt": picture.alt},
-                [picture.png()],
+                self.numbers() | {"values": self.values, "refused": "", "error": "", "alt": figure.alt},
+                [figure.png()],
             )
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         lines = textwrap.wrap(self.question, 88)
         for letter, choice in zip(LETTERS, self.choices, strict=False):
             lines += textwrap.wrap(choice, 84, initial_indent=f"○  {letter})  ", subsequent_indent="        ")
-        picture = Picture(figsize=(8.5, 0.5 + 0.27 * len(lines)), alt=self.words, layout=None, facecolor="#f4f6f9")
-        picture.text(0.02, 0.95, "Predict first", fontsize=9, color="#0072B2", va="top", weight="bold")
-        picture.text(
+        figure = NotebookFigure(
+            figsize=(8.5, 0.5 + 0.27 * len(lines)), alt=self.words, layout=None, facecolor="#f4f6f9"
+        )
+        figure.text(0.02, 0.95, "Predict first", fontsize=9, color="#0072B2", va="top", weight="bold")
+        figure.text(
             0.02,
-            0.95 - 0.3 / picture.get_figheight(),
+            0.95 - 0.3 / figure.get_figheight(),
             "\n".join(lines),
             fontsize=11,
             va="top",
             linespacing=1.5,
             parse_math=False,
         )
-        return picture
+        return figure
 
     def _place(self, value: Any) -> int:
         if type(value) is not int or not 0 <= value < len(self.choices):

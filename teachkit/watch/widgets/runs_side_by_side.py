@@ -5,9 +5,9 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_model
-from teachkit.watch.cockpit.frames import png
 from teachkit.watch.cockpit.timeline import Curve, Found
-from teachkit.watch.figures.plots import PALETTE, Picture
+from teachkit.watch.figures.images import png
+from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.replay.recording import Recording, find_pictures, look_at, open_run
 from teachkit.watch.widgets.playground import Playground, one_of, rounded
 from teachkit.watch.widgets.widget import front_end
@@ -102,9 +102,9 @@ class RunsSideBySide(Playground):
         found = run.story.looks[0][1] if only_end else run.story.found_at(self.values["step"])
         return (found or [[] for _ in range(PICTURES_SHOWN)])[:PICTURES_SHOWN]
 
-    def figure(self) -> Picture:
-        picture = Picture(figsize=(11, 3.2), alt=self.words)
-        axes = picture.subplots(1, 4)
+    def figure(self) -> NotebookFigure:
+        figure = NotebookFigure(figsize=(11, 3.2), alt=self.words)
+        axes = figure.subplots(1, 4)
         loss, score = self.values["loss"], self.values["score"]
         panels = [
             (f"{LOSSES[loss]}, training", "steps", loss),
@@ -125,10 +125,10 @@ class RunsSideBySide(Playground):
             one.set(xlabel="step", yscale="linear" if part == "scores" else "log")
             one.grid(alpha=0.3)
         handles, labels = axes[0].get_legend_handles_labels()
-        legend = picture.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
         for text in legend.get_texts():
             text.set_parse_math(False)
-        return picture
+        return figure
 
 
 def newest(curve: Curve, column: str, step: int) -> float | None:

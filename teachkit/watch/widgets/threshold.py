@@ -12,9 +12,9 @@ from teachkit.feed.decode import decode
 from teachkit.feed.loader import load_data
 from teachkit.scoring import objects_found
 from teachkit.structures import Batch, Detections, Predictions
-from teachkit.watch.cockpit.frames import png
 from teachkit.watch.cockpit.start_up import first_images
-from teachkit.watch.figures.plots import Picture, detection_grid
+from teachkit.watch.figures.images import png
+from teachkit.watch.figures.plots import NotebookFigure, detection_grid
 from teachkit.watch.widgets.playground import Playground, between, one_of
 from teachkit.watch.widgets.widget import front_end
 
@@ -106,7 +106,7 @@ class ThresholdPlayground(Playground):
             f"{shown - found} boxes too many.",
         }
 
-    def figure(self) -> Picture:
+    def figure(self) -> NotebookFigure:
         left = [one.take(slice(DRAWN)) for one in self.detections()]
         title = f"{self.values['model']}, {self.numbers()['words'][0].lower()}{self.numbers()['words'][1:]}"
         return detection_grid(self.batch.images, left, self.classes, self.batch.ground_truth, title=title)

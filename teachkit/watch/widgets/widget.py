@@ -72,5 +72,5 @@ class Widget(anywidget.AnyWidget):
         """The live view, the still twin, and words that are the same on every machine."""
         bundle = super()._repr_mimebundle_(**settings)
         data, metadata = bundle if bundle is not None else ({}, {})
-        picture = base64.b64encode(self.still()).decode()
-        return data | {"image/png": picture, "text/plain": self.words}, metadata | {"image/png": {"alt": self.words}}
+        image = base64.b64encode(self.still()).decode()
+        return data | {"image/png": image, "text/plain": self.words}, metadata | {"image/png": {"alt": self.words}}

@@ -9,8 +9,8 @@ from teachkit.scoring.precision import PrecisionRecall, precision_recall
 from teachkit.watch.figures import cycle as cycle_figures
 
 
-def spread_of(picture) -> float:
-    return float(np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB")).std())
+def spread_of(figure) -> float:
+    return float(np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB")).std())
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +50,17 @@ def test_after_the_best_says_the_same_in_two_values(runs):
 
 
 def test_faults_side_by_side_has_a_dot_for_each_run():
-    picture = cycle_figures.faults_side_by_side(recorded.records("data_faults"))
-    assert picture.axes[0].get_title() == "objects found, of 148"
-    assert all(sum(len(line.get_xdata()) for line in axes.lines) == 18 for axes in picture.axes)
-    assert picture.axes[0].get_yticklabels()[0].get_text() == "clean"
-    assert picture.axes[0].yaxis_inverted()
-    assert spread_of(picture) > 10
+    figure = cycle_figures.faults_side_by_side(recorded.records("data_faults"))
+    assert figure.axes[0].get_title() == "objects found, of 148"
+    assert all(sum(len(line.get_xdata()) for line in axes.lines) == 18 for axes in figure.axes)
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "clean"
+    assert figure.axes[0].yaxis_inverted()
+    assert spread_of(figure) > 10
 
 
 def test_the_error_of_a_count_has_a_line_for_each_split_over_all_thresholds():
-    picture = cycle_figures.count_error_by_threshold({"val": np.linspace(3, 1, 19), "test": np.linspace(1, 3, 19)})
-    val, test = picture.axes[0].lines
+    figure = cycle_figures.count_error_by_threshold({"val": np.linspace(3, 1, 19), "test": np.linspace(1, 3, 19)})
+    val, test = figure.axes[0].lines
     assert (val.get_ydata()[0], test.get_ydata()[-1]) == (3, 3)
     assert (val.get_xdata()[0], val.get_xdata()[-1]) == (0.05, 0.95)
     assert val.get_color() != test.get_color()
@@ -71,7 +71,7 @@ def test_the_figures_show_something(runs):
     assert spread_of(cycle_figures.training_and_validation(runs)) > 10
     hits = np.array([True, False, True, False, True])
     curve = PrecisionRecall(*precision_recall(hits, 4), np.array([0.9, 0.8, 0.7, 0.6, 0.5]))
-    picture = cycle_figures.precision_recall(curve, "$5 <b>", threshold=0.65)
-    assert spread_of(picture) > 10
-    labels = [text.get_text() for text in picture.axes[0].get_legend().get_texts()]
+    figure = cycle_figures.precision_recall(curve, "$5 <b>", threshold=0.65)
+    assert spread_of(figure) > 10
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert "confidence ≥ 0.65" in labels

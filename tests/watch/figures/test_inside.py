@@ -20,14 +20,14 @@ def predictions():
 @pytest.mark.parametrize("name", ["anchor_map", "decoded", "score_maps", "bin_bars"])
 def test_it_is_not_blank_and_has_words(predictions, name):
     shares = predictions.box_logits[0, 7, 2].softmax(-1)
-    picture = {
+    figure = {
         "anchor_map": lambda: inside.anchor_map(IMAGE[0], predictions),
         "decoded": lambda: inside.decoded(IMAGE[0], predictions, 7, "<b>untrained"),
         "score_maps": lambda: inside.score_maps(IMAGE[0], predictions, ["$5", "<i>b"], "untrained"),
         "bin_bars": lambda: inside.bin_bars({"before": shares, "$after": shares}, shares, 3.2),
     }[name]()
-    assert len(picture.alt) > 10
-    pixels = np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB"))
+    assert len(figure.alt) > 10
+    pixels = np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB"))
     assert pixels.reshape(-1, 3).std(0).max() > 10
 
 
@@ -45,3 +45,28 @@ def test_a_box_that_reaches_out_of_the_picture_is_shown_whole(predictions):
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert left < x1 < x2 < right
     assert top < y1 < y2 < bottom
+
+
+SIGNAL = {"neck": {"box": 1.0, "cls": 0.1, "dfl": 0.4}, "class branch": {"box": 0.0, "cls": 2.0, "dfl": 0.0}}
+
+
+def test_each_bar_is_as_long_as_the_signal_and_a_missing_one_says_0():
+    axes = inside.signal_bars(SIGNAL).axes[0]
+    bars = {bars.get_label(): [bar.get_height() for bar in bars] for bars in axes.containers}
+    assert bars == {name: [arrived[name] for arrived in SIGNAL.values()] for name in ("box", "cls", "dfl")}
+    assert [text.get_text() for text in axes.texts] == ["0", "0"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == list(SIGNAL)
+
+
+def test_the_words_say_which_losses_arrive_where():
+    assert "neck: box, cls, dfl; class branch: cls" in inside.signal_bars(SIGNAL).alt
+
+
+def test_losses_are_told_apart_without_colour():
+    axes = inside.signal_bars(SIGNAL).axes[0]
+    assert len({bars[0].get_hatch() for bars in axes.containers}) == 3
+
+
+@pytest.mark.parametrize("signal", [{"neck": {"box": 0.0, "cls": 0.0, "dfl": 0.0}}])
+def test_a_detector_that_nothing_reaches_is_shown_too(signal):
+    assert inside.signal_bars(signal).png()

@@ -35,12 +35,12 @@ def found(*rows):
     return Detections(table[:, :4], table[:, 4], table[:, 5].long())
 
 
-def pixels(picture):
-    return np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB")).astype(int)
+def pixels(figure):
+    return np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB")).astype(int)
 
 
-def lines_of(picture, axes):
-    return {line.get_label(): line for line in picture.axes[axes].lines if line.get_label()[0] != "_"}
+def lines_of(figure, axes):
+    return {line.get_label(): line for line in figure.axes[axes].lines if line.get_label()[0] != "_"}
 
 
 def test_the_smoothed_curves_start_at_the_first_loss_and_follow_it_down():
@@ -85,10 +85,10 @@ def test_an_undefined_score_is_left_out():
 def test_incidents_are_marked_where_they_happened_and_named_once():
     records = run()
     records += [{"kind": "event", "step": step, "what": "spike"} for step in (7, 21)]
-    picture = plots.curves(records)
-    marked = [line.get_xdata()[0] for line in picture.axes[0].lines if line.get_linestyle() == ":"]
+    figure = plots.curves(records)
+    marked = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     assert marked == [7, 21]
-    assert [text.get_text() for text in picture.axes[0].get_legend().get_texts()].count("spike") == 1
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()].count("spike") == 1
 
 
 def test_a_loss_that_falls_to_0_leaves_room_for_the_rest():
@@ -124,19 +124,19 @@ def test_pictures_of_both_kinds_are_shown_alike(dtype):
 
 def test_boxes_are_drawn_where_they_are_and_truth_is_dashed():
     truth = GroundTruth.from_lists([torch.tensor([[1.0, 2, 5, 6]])], [torch.tensor([0])])
-    picture = plots.detection_grid([torch.zeros(3, 8, 8)], [found((1, 1, 6, 7, 0.9, 1))], CLASSES, truth)
-    boxes = [(tuple(patch.get_bbox().extents), patch.get_linestyle()) for patch in picture.axes[0].patches]
+    figure = plots.detection_grid([torch.zeros(3, 8, 8)], [found((1, 1, 6, 7, 0.9, 1))], CLASSES, truth)
+    boxes = [(tuple(patch.get_bbox().extents), patch.get_linestyle()) for patch in figure.axes[0].patches]
     assert (1, 2, 5, 6) in [box for box, style in boxes if style == "--" or isinstance(style, tuple)]
     assert ((1, 1, 6, 7), "-") in boxes
-    assert [text.get_text() for text in picture.axes[0].texts] == ["square 0.90"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["square 0.90"]
 
 
 def test_a_crowded_picture_has_initials_and_a_key_instead_of_names():
     many = found(*((step, step, step + 5, step + 5, 0.9, step % 2) for step in range(plots.CROWDED + 1)))
-    picture = plots.detection_grid([torch.zeros(3, 32, 32)], [many], CLASSES)
-    assert {text.get_text() for text in picture.axes[0].texts} == {"d", "s"}
-    assert [text.get_text() for text in picture.legends[0].get_texts()] == CLASSES
-    picture.png()
+    figure = plots.detection_grid([torch.zeros(3, 32, 32)], [many], CLASSES)
+    assert {text.get_text() for text in figure.axes[0].texts} == {"d", "s"}
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == CLASSES
+    figure.png()
 
 
 @pytest.mark.parametrize(("height", "width"), [(10, 20), (20, 10), (15, 15)])
@@ -147,9 +147,9 @@ def test_an_annotated_picture_keeps_every_pixel_of_the_original(height, width):
 
 
 def test_an_annotated_picture_names_what_was_found():
-    picture = plots.annotated(torch.zeros(3, 100, 700), found((30, 40, 80, 90, 0.75, 1)), CLASSES)
-    assert [text.get_text() for text in picture.axes[0].texts] == ["square 0.75"]
-    shown = pixels(picture)
+    figure = plots.annotated(torch.zeros(3, 100, 700), found((30, 40, 80, 90, 0.75, 1)), CLASSES)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["square 0.75"]
+    shown = pixels(figure)
     assert shown.shape == (100, 700, 3)
     assert (shown[65, 25:85] > 0).any()
     assert not shown[65, 40:70].any()
@@ -158,26 +158,26 @@ def test_an_annotated_picture_names_what_was_found():
 def test_only_the_truth_is_drawn_and_named_where_nothing_was_asked_of_a_detector():
     """A label of the wrong class is seen only where the class is written."""
     truth = GroundTruth.from_lists([torch.tensor([[1.0, 2, 5, 6]])], [torch.tensor([1])])
-    picture = plots.detection_grid([torch.zeros(3, 8, 8)], None, CLASSES, truth)
-    assert [text.get_text() for text in picture.axes[0].texts] == [CLASSES[1]]
-    assert len(picture.axes[0].patches) == 2  # the dash and the dark line under it
+    figure = plots.detection_grid([torch.zeros(3, 8, 8)], None, CLASSES, truth)
+    assert [text.get_text() for text in figure.axes[0].texts] == [CLASSES[1]]
+    assert len(figure.axes[0].patches) == 2  # the dash and the dark line under it
 
 
 @pytest.mark.parametrize("name", ["$5", "$x_1$", "<b>bold</b>", r"\frac", "细胞"])
 def test_a_class_name_is_shown_as_it_is_written(name):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        picture = plots.detection_grid([torch.zeros(3, 8, 8)], [found((1, 1, 6, 7, 0.5, 0))], [name], title=name)
-        picture.png()
-    assert picture.axes[0].texts[0].get_text() == f"{name} 0.50"
+        figure = plots.detection_grid([torch.zeros(3, 8, 8)], [found((1, 1, 6, 7, 0.5, 0))], [name], title=name)
+        figure.png()
+    assert figure.axes[0].texts[0].get_text() == f"{name} 0.50"
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 9])
 def test_any_number_of_pictures_fits_the_grid(count):
     images = torch.zeros(count, 3, 8, 8)
-    picture = plots.detection_grid(images, [found() for _ in range(count)], CLASSES)
-    assert sum(bool(axes.images) for axes in picture.axes) == count
-    picture.png()
+    figure = plots.detection_grid(images, [found() for _ in range(count)], CLASSES)
+    assert sum(bool(axes.images) for axes in figure.axes) == count
+    figure.png()
 
 
 def test_a_notebook_shows_the_picture_and_the_words_that_stand_for_it():
@@ -187,15 +187,15 @@ def test_a_notebook_shows_the_picture_and_the_words_that_stand_for_it():
 
 
 def test_a_stored_chart_looks_the_same_in_half_the_room():
-    picture = plots.curves(run())
-    stored = np.asarray(Image.open(io.BytesIO(picture.stored())).convert("RGB")).astype(int)
-    assert np.abs(stored - pixels(picture)).mean() < 1
-    assert len(picture.stored()) < len(picture.png()) / 2
+    figure = plots.curves(run())
+    stored = np.asarray(Image.open(io.BytesIO(figure.stored())).convert("RGB")).astype(int)
+    assert np.abs(stored - pixels(figure)).mean() < 1
+    assert len(figure.stored()) < len(figure.png()) / 2
 
 
 def test_photographs_keep_all_their_colours_when_stored():
-    picture = plots.detection_grid(torch.rand(2, 3, 32, 32), None, CLASSES)
-    assert Image.open(io.BytesIO(picture.stored())).mode == "RGBA"
+    figure = plots.detection_grid(torch.rand(2, 3, 32, 32), None, CLASSES)
+    assert Image.open(io.BytesIO(figure.stored())).mode == "RGBA"
 
 
 def test_no_figure_is_left_with_pyplot():

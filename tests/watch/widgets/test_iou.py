@@ -8,8 +8,9 @@ from PIL import Image
 from torchvision import ops
 
 import teachkit as tk
+from teachkit.analysis.sliding_box import EDGES, MEASURES
 from teachkit.errors import UserError
-from teachkit.watch.widgets.iou import EDGES, MEASURES, SLIDES, IoUPlayground
+from teachkit.watch.widgets.iou import SLIDES, IoUPlayground
 
 TRUTH = (24.0, 24.0, 104.0, 104.0)
 REFERENCE = {

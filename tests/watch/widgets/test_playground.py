@@ -4,7 +4,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from teachkit.errors import UserError
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.playground import Playground, between, one_of
 
 
@@ -25,7 +25,7 @@ class Doubling(Playground):
         return {"twice": 2 * self.values["x"], "words": f"twice {self.values['x']}"}
 
     def figure(self):
-        return Picture(figsize=(1, 1))
+        return NotebookFigure(figsize=(1, 1))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from PIL import Image
 from teachkit.errors import UserError
 from teachkit.exercises import progress
 from teachkit.exercises.lesson import begin
-from teachkit.watch.figures.plots import Picture
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.prediction import LETTERS, Prediction
 
 CHOICES = ["it falls", "it rises", "it stays"]
@@ -82,9 +82,9 @@ def test_nothing_of_the_answer_is_sent_before_committing(make):
 
     def show():
         shown.append(1)
-        picture = Picture(figsize=(2, 1), alt="It rises.")
-        picture.subplots().plot([0, 1])
-        return picture
+        figure = NotebookFigure(figsize=(2, 1), alt="It rises.")
+        figure.subplots().plot([0, 1])
+        return figure
 
     prediction = make(show=show)
     prediction._receive(None, {"kind": "hello", "ask": 1}, [])
