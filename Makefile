@@ -34,6 +34,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null; then \
+		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && npm run --silent lint; \
+	else echo "no node 20 or later here: the front ends' JavaScript was not checked"; fi
 
 # Two workers fill two cores, so one thread each. A file stays on one worker: its fixtures, or its kernel, start once.
 units notebooks: export OMP_NUM_THREADS := 1

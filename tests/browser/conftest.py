@@ -4,8 +4,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+
+from teachkit.watch.frontend.bundle import WATCH
 
 sys.path.insert(0, str(Path(__file__).parent))  # for notebook_page, which the benchmarks use too
 pytest.register_assert_rewrite("tidy")
@@ -44,6 +47,25 @@ def browser() -> Iterator[Any]:
         one = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         yield one
         one.close()
+
+
+@pytest.fixture(scope="module")
+def front_ends(browser: Any) -> Iterator[Any]:
+    """An empty page that can import the front ends as they stand: `await import("/widgets/iou.js")`."""
+    kinds = {".js": "text/javascript", ".css": "text/css"}
+
+    def answer(route: Any) -> None:
+        path = WATCH / urlsplit(route.request.url).path[1:]
+        if path.suffix in kinds and path.is_file():
+            route.fulfill(path=path, content_type=kinds[path.suffix])
+        else:
+            route.fulfill(body="<!doctype html><body>", content_type="text/html")
+
+    page = browser.new_page()
+    page.route("http://front-ends.test/**", answer)
+    page.goto("http://front-ends.test/")
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,9 @@ from teachkit.watch.cockpit.presets import PRESETS
 from teachkit.watch.cockpit.session import Lab
 from teachkit.watch.cockpit.start_up import build_lab
 from teachkit.watch.cockpit.worker import Worker, stop_running
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.notebook import replace_widget_of_this_cell, stop_on_interrupt
-from teachkit.watch.widgets.widget import Widget, front_end
+from teachkit.watch.widgets.widget import Widget
 
 
 class Cockpit(Widget):
@@ -27,8 +28,8 @@ class Cockpit(Widget):
     this thread with the same result. `close()` ends all threads and frees what was kept.
     """
 
-    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "cockpit.js")
-    _css = front_end("style.css", "cockpit.css")
+    _esm = front_end("cockpit/cockpit.js")
+    _css = front_end("cockpit/cockpit.css")
     words = "Training cockpit: run this notebook to steer the training yourself; the picture shows how it stood"
 
     def __init__(

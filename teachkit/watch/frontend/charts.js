@@ -1,89 +1,82 @@
-// Curves over training steps on one canvas each: lines or stacked areas, with marks, ghosts of earlier runs and a cursor.
+// Curves over training steps, on one canvas each: lines or stacked areas, with marks, ghosts of earlier runs, a cursor.
 
-function niceTicks(low, high, count) {
-  const rough = (high - low) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, power >= 10 ? 2.5 : 5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
-  const ticks = [];
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) ticks.push(Number(tick.toPrecision(10)));
-  return ticks;
-}
-
-function logTicks(low, high, room) {
-  const decades = Math.log10(high / low);
-  const within = decades < 1.3 ? [1, 2, 5] : [1];
-  const every = Math.max(1, Math.ceil(decades / Math.max(3, room)));
-  const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
-    if (power % every) continue;
-    for (const factor of within) {
-      const tick = Number(`${factor}e${power}`);
-      if (tick >= low * 0.999 && tick <= high * 1.001) ticks.push(tick);
-    }
-  }
-  return ticks;
-}
+import { logTicks, niceTicks } from "./axes.js";
+import { Canvas } from "./canvas.js";
+import { COLOURS, LOSSES } from "./colours.js";
+import { drawCurve, drawLine, drawMarker, hatch } from "./drawing.js";
+import { element } from "./elements.js";
+import { short } from "./numbers.js";
 
 function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
 }
 
-// Mean over the last few points: the bold line. The raw line stays visible beneath it, so that no spike is smoothed away.
-function smoothed(values, span = 9) {
-  let sum = 0, count = 0;
+// Mean over the last few points: the bold line. The raw line stays visible beneath it: no spike is smoothed away.
+export function smoothed(values, span = 9) {
+  let sum = 0,
+    count = 0;
   return values.map((value, place) => {
-    if (value != null) { sum += value; count += 1; }
+    if (value != null) {
+      sum += value;
+      count += 1;
+    }
     const leaving = values[place - span];
-    if (place >= span && leaving != null) { sum -= leaving; count -= 1; }
+    if (place >= span && leaving != null) {
+      sum -= leaving;
+      count -= 1;
+    }
     return value == null || !count ? null : sum / count;
   });
 }
 
-// The pen is lifted over what is missing: a NaN leaves a gap.
-function drawCurve(pen, steps, values, x, y, log) {
-  let up = true;
-  pen.beginPath();
-  values.forEach((value, place) => {
-    const missing = value == null || (log && value <= 0);
-    if (!missing && up) pen.moveTo(x(steps[place]), y(value));
-    else if (!missing) pen.lineTo(x(steps[place]), y(value));
-    up = missing;
-  });
-  pen.stroke();
-}
-
 // settings: {title, unit, kind: "lines" | "stack", scale: "linear" | "log", range: [low, high] or null, smooth, series}
 // series: {name: {label, colour, dash, marker}}; data: {step: […], name: […], …}
-class Chart {
+export class Chart {
   constructor(settings) {
     this.settings = settings;
     this.view = { data: { step: [] }, ghosts: [], marks: [], cursor: null, last: 10 };
     this.canvas = new Canvas(settings.title, (...place) => this.draw(...place));
     this.title = element("span", {}, settings.title);
     this.note = element("span", { class: "tk-note" });
-    this.node = element("figure", { class: "tk-chart" },
-      element("figcaption", {}, this.title, this.note), this.canvas.node);
+    this.node = element(
+      "figure",
+      { class: "tk-chart" },
+      element("figcaption", {}, this.title, this.note),
+      this.canvas.node,
+    );
   }
   // view: {data, ghosts, marks, cursor, last, news}; nothing is drawn again while `news`, a text, stays the same.
   show(view) {
     if (view.news != null && view.news === this.view.news) return;
     const stack = this.settings.kind === "stack";
-    this.view = stack ? { ...view, data: this.complete(view.data), ghosts: view.ghosts.map((ghost) => this.complete(ghost)) } : view;
+    this.view = stack
+      ? { ...view, data: this.complete(view.data), ghosts: view.ghosts.map((ghost) => this.complete(ghost)) }
+      : view;
     this.canvas.node.dataset.points = view.data.step.length;
     this.canvas.paint();
   }
-  tell() { // said by a screen reader on reaching the curve; set rarely, for changing it is not free
+  tell() {
+    // said by a screen reader on reaching the curve; set rarely, for changing it is not free
     const { series, title } = this.settings;
     const newest = Object.entries(series).map(([name, one]) => `${one.label} ${short(this.view.data[name]?.at(-1))}`);
-    this.canvas.node.setAttribute("aria-label", `${title} at step ${this.view.data.step.at(-1) ?? 0}: ${newest.join(", ")}`);
+    this.canvas.node.setAttribute(
+      "aria-label",
+      `${title} at step ${this.view.data.step.at(-1) ?? 0}: ${newest.join(", ")}`,
+    );
   }
-  names() { return Object.keys(this.settings.series); }
-  bold(values) { return this.settings.smooth ? smoothed(values) : values; }
+  names() {
+    return Object.keys(this.settings.series);
+  }
+  bold(values) {
+    return this.settings.smooth ? smoothed(values) : values;
+  }
 
   // Where a share is undefined nothing can be stacked: such rows are left out.
   complete(data) {
-    const rows = data.step.map((_, place) => place).filter((place) => this.names().every((name) => data[name]?.[place] != null));
+    const rows = data.step
+      .map((_, place) => place)
+      .filter((place) => this.names().every((name) => data[name]?.[place] != null));
     if (rows.length === data.step.length) return data;
     return Object.fromEntries(["step", ...this.names()].map((name) => [name, rows.map((place) => data[name][place])]));
   }
@@ -92,7 +85,9 @@ class Chart {
     const layers = {};
     for (const name of this.names()) {
       const floor = below.slice();
-      (data[name] ?? []).forEach((value, place) => { below[place] += value ?? 0; });
+      (data[name] ?? []).forEach((value, place) => {
+        below[place] += value ?? 0;
+      });
       layers[name] = { floor, top: below.slice() };
     }
     return layers;
@@ -101,14 +96,20 @@ class Chart {
   limits(data, ghosts) {
     const { range, scale, kind, floor } = this.settings;
     if (range) return range;
-    let low = Infinity, high = -Infinity;
+    let low = Infinity,
+      high = -Infinity;
     for (const run of [data, ...ghosts]) {
-      const rows = kind === "stack" ? [Object.values(this.stacked(run)).at(-1).top] : this.names().map((name) => run[name] ?? []);
+      const rows =
+        kind === "stack" ? [Object.values(this.stacked(run)).at(-1).top] : this.names().map((name) => run[name] ?? []);
       for (const row of rows) {
         const values = row.filter((value) => value != null && (scale !== "log" || value > 0));
         low = values.reduce((least, value) => Math.min(least, value), low);
-        const most = kind === "stack" ? Math.max(1.5 * quantile(values, 0.95), ...(run === data ? values.slice(-60) : [])) : null;
-        high = values.reduce((greatest, value) => Math.max(greatest, most == null ? value : Math.min(value, most)), high);
+        const most =
+          kind === "stack" ? Math.max(1.5 * quantile(values, 0.95), ...(run === data ? values.slice(-60) : [])) : null;
+        high = values.reduce(
+          (greatest, value) => Math.max(greatest, most == null ? value : Math.min(value, most)),
+          high,
+        );
       }
     }
     if (low > high) return scale === "log" ? [0.1, 10] : [0, 1];
@@ -120,9 +121,15 @@ class Chart {
   draw(pen, width, height, size) {
     const { data, ghosts, marks, cursor, last } = this.view;
     pen.font = `600 ${size}px system-ui, sans-serif`;
-    const words = this.names().length > 1 ? Object.values(this.settings.series).map((one) => pen.measureText(one.label).width) : [0];
+    const words =
+      this.names().length > 1
+        ? Object.values(this.settings.series).map((one) => pen.measureText(one.label).width)
+        : [0];
     const told = this.settings.words && height > 7.5 * size; // in a low chart the curve needs the marks' room
-    const left = size * 4, right = width - Math.max(...words) - size * 1.2, top = size * (told ? 2.6 : 1), bottom = height - size * 1.6;
+    const left = size * 4,
+      right = width - Math.max(...words) - size * 1.2,
+      top = size * (told ? 2.6 : 1),
+      bottom = height - size * 1.6;
     const [low, high] = this.limits(data, ghosts);
     const log = this.settings.scale === "log";
     const x = (step) => left + ((right - left) * step) / Math.max(last, 10);
@@ -180,7 +187,9 @@ class Chart {
       drawCurve(pen, data.step, this.bold(values), x, y, log);
       if (this.settings.dots) {
         pen.fillStyle = one.colour;
-        values.forEach((value, place) => { if (value != null) drawMarker(pen, one.marker, x(data.step[place]), y(value), size / 5); });
+        values.forEach((value, place) => {
+          if (value != null) drawMarker(pen, one.marker, x(data.step[place]), y(value), size / 5);
+        });
       }
     }
     pen.setLineDash([]);
@@ -190,7 +199,8 @@ class Chart {
     pen.lineWidth = 1.5;
     pen.globalAlpha = 0.75;
     if (this.settings.kind === "stack") {
-      for (const layer of Object.values(this.stacked(data)).slice(this.settings.range ? 0 : -1)) drawCurve(pen, data.step, layer.top, x, y, log);
+      for (const layer of Object.values(this.stacked(data)).slice(this.settings.range ? 0 : -1))
+        drawCurve(pen, data.step, layer.top, x, y, log);
     } else {
       for (const [name, one] of Object.entries(this.settings.series)) {
         pen.setLineDash(one.dash);
@@ -229,14 +239,18 @@ class Chart {
     const layers = this.settings.kind === "stack" ? this.stacked(data) : null;
     const labels = [];
     for (const [name, one] of Object.entries(this.settings.series)) {
-      const values = layers ? layers[name].top.map((value, place) => (value + layers[name].floor[place]) / 2) : this.bold(data[name] ?? []);
+      const values = layers
+        ? layers[name].top.map((value, place) => (value + layers[name].floor[place]) / 2)
+        : this.bold(data[name] ?? []);
       const place = values.findLastIndex((value) => value != null && (!log || value > 0));
       if (place < 0) continue;
       labels.push({ one, at: y(values[place]), from: y(values[place]), end: x(data.step[place]) });
     }
     labels.sort((a, b) => a.at - b.at);
     const gap = size * 1.15;
-    labels.forEach((label, place) => { label.at = Math.max(label.at, top + size * 0.4, place ? labels[place - 1].at + gap : 0); });
+    labels.forEach((label, place) => {
+      label.at = Math.max(label.at, top + size * 0.4, place ? labels[place - 1].at + gap : 0);
+    });
     for (let place = labels.length - 1, floor = bottom; place >= 0; place -= 1, floor = labels[place + 1].at - gap) {
       labels[place].at = Math.min(labels[place].at, floor);
     }
@@ -259,14 +273,16 @@ class Chart {
     pen.textAlign = "left";
     const free = [edge, edge];
     for (const mark of [...marks].reverse()) {
-      const at = x(mark.step), width = pen.measureText(mark.label).width;
+      const at = x(mark.step),
+        width = pen.measureText(mark.label).width;
       pen.strokeStyle = pen.fillStyle = mark.alarm ? "#B00020" : COLOURS.ink;
       pen.globalAlpha = mark.pending ? 0.6 : 1;
       pen.lineWidth = mark.alarm ? 2 : 1.2;
       pen.setLineDash(mark.pending ? [1, 3] : mark.alarm ? [] : [5, 4]);
       drawLine(pen, at, top - size * 0.2, at, bottom);
       drawMarker(pen, mark.alarm ? "triangle" : "circle", at, top - size * 0.2, size * (mark.alarm ? 0.32 : 0.22));
-      const start = Math.min(at, edge - 1 - width), row = free.findIndex((end) => start + width <= end);
+      const start = Math.min(at, edge - 1 - width),
+        row = free.findIndex((end) => start + width <= end);
       if (told && row >= 0) {
         pen.fillText(mark.label, start, top - size * (0.7 + 0.95 * row));
         free[row] = start - size * 0.6;
@@ -282,37 +298,46 @@ class Chart {
     pen.fillStyle = COLOURS.purple;
     drawMarker(pen, "triangle", at, bottom + size * 0.3, size * 0.45);
   }
-  close() { this.canvas.close(); }
+  close() {
+    this.canvas.close();
+  }
 }
 
 // What the cockpit and a replay show of a run.
-const RUN_CHARTS = {
-  raw: { title: "Losses, unweighted", kind: "lines", scale: "log", floor: 1e-3, smooth: true, words: true, series: LOSSES },
-  weighted: { title: "Weight × loss, stacked to the total", kind: "stack", scale: "linear", words: true, series: LOSSES },
+export const RUN_CHARTS = {
+  raw: {
+    title: "Losses, unweighted",
+    kind: "lines",
+    scale: "log",
+    floor: 1e-3,
+    smooth: true,
+    words: true,
+    series: LOSSES,
+  },
+  weighted: {
+    title: "Weight × loss, stacked to the total",
+    kind: "stack",
+    scale: "linear",
+    words: true,
+    series: LOSSES,
+  },
   share: { title: "Share of the gradient", kind: "stack", scale: "linear", unit: "%", range: [0, 1], series: LOSSES },
-  lr: { title: "Learning rate", kind: "lines", scale: "log", words: true,
-    series: { lr: { label: "rate", colour: COLOURS.purple, dash: [], marker: "circle" } } },
-  map: { title: "Validation mAP", kind: "lines", scale: "linear", range: [0, 1], dots: true, series: {
-    map50: { label: "mAP50", colour: COLOURS.blue, dash: [10, 5], marker: "square" },
-    map: { label: "mAP", colour: COLOURS.ink, dash: [], marker: "circle" } } },
+  lr: {
+    title: "Learning rate",
+    kind: "lines",
+    scale: "log",
+    words: true,
+    series: { lr: { label: "rate", colour: COLOURS.purple, dash: [], marker: "circle" } },
+  },
+  map: {
+    title: "Validation mAP",
+    kind: "lines",
+    scale: "linear",
+    range: [0, 1],
+    dots: true,
+    series: {
+      map50: { label: "mAP50", colour: COLOURS.blue, dash: [10, 5], marker: "square" },
+      map: { label: "mAP", colour: COLOURS.ink, dash: [], marker: "circle" },
+    },
+  },
 };
-
-// A second cue for areas: plain, slanted, dotted.
-const hatches = new Map();
-function hatch(pen, series) {
-  if (hatches.has(series.marker + series.colour)) return hatches.get(series.marker + series.colour);
-  const tile = element("canvas", { width: 10, height: 10 });
-  const brush = tile.getContext("2d");
-  brush.strokeStyle = brush.fillStyle = series.colour;
-  brush.lineWidth = 1.6;
-  if (series.marker === "square") {
-    for (const shift of [-10, 0, 10]) { brush.moveTo(shift, 10); brush.lineTo(shift + 10, 0); }
-    brush.stroke();
-  } else if (series.marker === "triangle") {
-    brush.fillRect(1, 1, 2.4, 2.4);
-    brush.fillRect(6, 6, 2.4, 2.4);
-  }
-  const pattern = pen.createPattern(tile, "repeat");
-  hatches.set(series.marker + series.colour, pattern);
-  return pattern;
-}

@@ -1,6 +1,12 @@
 // Pictures with boxes: the truth dashed in white, what the detector finds in its class's colour with name and score.
 
-class Pictures {
+import { Canvas } from "./canvas.js";
+import { CLASS_COLOURS } from "./colours.js";
+import { bestGrid, drawBox } from "./drawing.js";
+import { element } from "./elements.js";
+import { NamePlaces, tellUnderPointer, within } from "./names.js";
+
+export class Pictures {
   constructor(classes, imageSize) {
     this.classes = classes;
     this.imageSize = imageSize; // [height, width] px of the detector's input, in which all boxes are given
@@ -10,14 +16,31 @@ class Pictures {
     this.ghost = []; // what the parent run found at the same step
     this.spots = []; // where each picture lies on the canvas: [x, y, scale]
     this.canvas = new Canvas("Validation pictures", (...place) => this.draw(...place));
-    tellUnderPointer(this.canvas.node, (x, y) => this.spots.flatMap(([left, top, scale], place) => (this.found[place] ?? [])
-      .filter((box) => within((x - left) / scale, (y - top) / scale, box)).map((box) => this.nameOf(box))).join(", "));
-    this.node = element("figure", { class: "tk-chart tk-pictures" },
-      element("figcaption", {}, "Validation pictures",
-        element("span", { class: "tk-note" }, "solid: found · dashed white: truth")), this.canvas.node);
+    tellUnderPointer(this.canvas.node, (x, y) =>
+      this.spots
+        .flatMap(([left, top, scale], place) =>
+          (this.found[place] ?? [])
+            .filter((box) => within((x - left) / scale, (y - top) / scale, box))
+            .map((box) => this.nameOf(box)),
+        )
+        .join(", "),
+    );
+    this.node = element(
+      "figure",
+      { class: "tk-chart tk-pictures" },
+      element(
+        "figcaption",
+        {},
+        "Validation pictures",
+        element("span", { class: "tk-note" }, "solid: found · dashed white: truth"),
+      ),
+      this.canvas.node,
+    );
   }
   async load(buffers) {
-    const fresh = await Promise.all(buffers.map((buffer) => createImageBitmap(new Blob([buffer], { type: "image/png" }))));
+    const fresh = await Promise.all(
+      buffers.map((buffer) => createImageBitmap(new Blob([buffer], { type: "image/png" }))),
+    );
     this.images.forEach((image) => image.close());
     this.images = fresh;
     this.canvas.paint();
@@ -33,8 +56,10 @@ class Pictures {
   }
   tell() {
     const count = (lists) => lists.reduce((sum, one) => sum + one.length, 0);
-    this.canvas.node.setAttribute("aria-label",
-      `Validation pictures: ${count(this.found)} objects found, ${count(this.truth)} are there`);
+    this.canvas.node.setAttribute(
+      "aria-label",
+      `Validation pictures: ${count(this.found)} objects found, ${count(this.truth)} are there`,
+    );
   }
   layout(width, height) {
     return bestGrid(Math.max(1, this.images.length), this.imageSize, [width, height], [6, 6]);
@@ -42,9 +67,15 @@ class Pictures {
   draw(pen, width, height, size) {
     const [tall, wide] = this.imageSize;
     const { scale, columns, rows } = this.layout(width, height);
-    const stepX = wide * scale + 6, stepY = tall * scale + 6;
-    const left = (width - columns * stepX + 6) / 2, top = (height - rows * stepY + 6) / 2;
-    this.spots = this.images.map((_, place) => [left + (place % columns) * stepX, top + Math.floor(place / columns) * stepY, scale]);
+    const stepX = wide * scale + 6,
+      stepY = tall * scale + 6;
+    const left = (width - columns * stepX + 6) / 2,
+      top = (height - rows * stepY + 6) / 2;
+    this.spots = this.images.map((_, place) => [
+      left + (place % columns) * stepX,
+      top + Math.floor(place / columns) * stepY,
+      scale,
+    ]);
     this.images.forEach((image, place) => {
       pen.save();
       pen.translate(...this.spots[place]);
@@ -60,8 +91,12 @@ class Pictures {
     });
   }
   box(pen, [x1, y1, x2, y2], scale, colour, dash, thick, casing) {
-    drawBox(pen, [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale],
-      { colour, dash, thick, casing: { colour: casing, more: 2 } });
+    drawBox(pen, [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale], {
+      colour,
+      dash,
+      thick,
+      casing: { colour: casing, more: 2 },
+    });
   }
   found_box(pen, box, scale, thick = 3) {
     this.box(pen, box, scale, this.colourOf(box), [], thick, "rgba(0,0,0,.65)");
@@ -70,7 +105,13 @@ class Pictures {
   names(pen, found, scale, size, places) {
     for (const box of [...found].sort((a, b) => b[5] - a[5])) {
       const name = this.nameOf(box);
-      places.write(pen, [name, name.replace(/ \S+$/, "")], box.slice(0, 4).map((side) => side * scale), size * 0.86, { paper: this.colourOf(box) });
+      places.write(
+        pen,
+        [name, name.replace(/ \S+$/, "")],
+        box.slice(0, 4).map((side) => side * scale),
+        size * 0.86,
+        { paper: this.colourOf(box) },
+      );
     }
   }
   nameOf([, , , , label, score]) {

@@ -12,8 +12,8 @@ from teachkit.learn.log import as_json
 from teachkit.watch.cockpit.session import Lab
 from teachkit.watch.cockpit.timeline import Curve
 from teachkit.watch.figures.images import png
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.replay.recording import VALIDATION, Recording, endless_story, find_pictures, open_run
-from teachkit.watch.widgets.widget import front_end
 
 LARGEST = 5 * 10**6  # bytes of the file
 DIGITS = 6  # of the numbers, where all of theirs would make the file too large
@@ -115,7 +115,7 @@ def _page(told: Recording, digits: int | None) -> bytes:
         content = _rounded(content, digits)
     # No "<" stays in the data: a class called "</script>" must not end it. In JSON the escape means the same letter.
     data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    script = front_end("base.js", "charts.js", "names.js", "pictures.js", "replay.js")
+    script = front_end("replay/replay.js")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -124,7 +124,7 @@ def _page(told: Recording, digits: int | None) -> bytes:
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>{html.escape(told.name)} · replay</title>
 <style>
-{front_end("style.css", "replay.css")}
+{front_end("replay/replay.css")}
 </style>
 </head>
 <body>

@@ -16,8 +16,8 @@ from teachkit.structures import Assignment, Batch, GroundTruth, Predictions
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.names import write_names
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
-from teachkit.watch.widgets.widget import front_end
 
 MOST_ROWS = 8  # of the table of points
 
@@ -37,8 +37,8 @@ class AssignerPlayground(Playground):
     taken, by default a built-in scene; topk, alpha, beta: of `TaskAlignedAssigner`. UserError if the picture is empty.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "pictures.js", "assigner.js")
-    _css = front_end("style.css", "playground.css", "assigner.css")
+    _esm = front_end("widgets/assigner.js")
+    _css = front_end("widgets/assigner.css")
     title = "Who is punished? The assigner on a real picture"
     words = "A picture with its true boxes, and the anchor points that answer for each of them"
 

@@ -13,9 +13,9 @@ from teachkit.scoring.matching import overlaps
 from teachkit.structures import GroundTruth
 from teachkit.watch.figures.images import as_bytes
 from teachkit.watch.figures.plots import NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_figure
 from teachkit.watch.widgets.playground import between, one_of
-from teachkit.watch.widgets.widget import front_end
 
 YES_NO = ["no", "yes"]
 FACTORS = ("brightness", "contrast", "saturation")
@@ -47,8 +47,8 @@ class AugmentPlayground(Gallery):
     The same functions that augment the training batches: `flip`, `zoom`, `colour` and `clip` of teachkit/feed/augment.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "augment.js")
-    _css = front_end("style.css", "playground.css", "gallery.css")
+    _esm = front_end("widgets/augment.js")
+    _css = front_end("widgets/gallery.css")
     title = "One picture, other views: do the boxes follow?"
     words = "A picture with boxes and a changed copy of it: run the notebook to flip, zoom, shift and colour it"
     STYLES: ClassVar[dict[str, Style]] = {

@@ -1,13 +1,26 @@
 // One chart over recorded runs, with sliders that stop at certain numbers, menus, and a table of what they come to.
 
+import { axes } from "../frontend/axes.js";
+import { Canvas } from "../frontend/canvas.js";
+import { COLOURS } from "../frontend/colours.js";
+import { drawMarker, swatch } from "../frontend/drawing.js";
+import { element } from "../frontend/elements.js";
+import { playground } from "../frontend/playground.js";
+
 class LineChart {
   constructor(setup) {
     this.setup = setup;
     this.lines = [];
     this.canvas = new Canvas(setup.title, (...place) => this.draw(...place));
-    const legend = Object.values(setup.looks).map((look) => element("span", { class: "tk-look" }, swatch(look), look.label));
-    this.node = element("figure", { class: "tk-chart tk-panel" },
-      element("figcaption", {}, setup.caption, element("span", { class: "tk-note tk-looks" }, ...legend)), this.canvas.node);
+    const legend = Object.values(setup.looks).map((look) =>
+      element("span", { class: "tk-look" }, swatch(look), look.label),
+    );
+    this.node = element(
+      "figure",
+      { class: "tk-chart tk-panel" },
+      element("figcaption", {}, setup.caption, element("span", { class: "tk-note tk-looks" }, ...legend)),
+      this.canvas.node,
+    );
   }
   show(lines, words) {
     this.lines = lines;
@@ -29,7 +42,8 @@ class LineChart {
       pen.beginPath();
       if (look.width) line.points.forEach(([across, up]) => pen.lineTo(x(across), y(up)));
       if (look.width) pen.stroke();
-      if (look.marker) line.points.forEach(([across, up]) => drawMarker(pen, look.marker, x(across), y(up), size * 0.4));
+      if (look.marker)
+        line.points.forEach(([across, up]) => drawMarker(pen, look.marker, x(across), y(up), size * 0.4));
       pen.restore();
       if (!line.note || !line.points.length) continue;
       const [across, up] = line.points.at(-1);
@@ -38,10 +52,16 @@ class LineChart {
       const outside = x(across) + pen.measureText(line.note).width + size > right;
       pen.textAlign = outside ? "right" : "left";
       pen.textBaseline = "bottom";
-      pen.fillText(line.note, x(across) + (outside ? -0.6 : 0.6) * size, Math.max(top + size * 1.2, y(up) - size * 0.3));
+      pen.fillText(
+        line.note,
+        x(across) + (outside ? -0.6 : 0.6) * size,
+        Math.max(top + size * 1.2, y(up) - size * 0.3),
+      );
     }
   }
-  close() { this.canvas.close(); }
+  close() {
+    this.canvas.close();
+  }
 }
 
 function render(view) {
@@ -50,20 +70,34 @@ function render(view) {
     const controls = {};
     for (const [name, label, numbers] of setup.sliders) {
       const last = numbers.length - 1;
-      const scale = { toPlace: (value) => Math.max(0, numbers.indexOf(value)) / last, toValue: (place) => numbers[Math.round(place * last)] };
+      const scale = {
+        toPlace: (value) => Math.max(0, numbers.indexOf(value)) / last,
+        toValue: (place) => numbers[Math.round(place * last)],
+      };
       controls[name] = lever(label, name, scale);
       controls[name].range.step = Math.floor(1e9 / last) / 1e6; // an arrow key goes to the next number, End to the last
     }
     for (const [name, label, choices] of setup.menus) controls[name] = choice(label, name, choices);
     const table = element("tbody");
-    page.append(chart.node, element("div", { class: "tk-controls" }, ...Object.values(controls).map((one) => one.node),
-      element("table", { class: "tk-numbers-table" }, table)));
+    page.append(
+      chart.node,
+      element(
+        "div",
+        { class: "tk-controls" },
+        ...Object.values(controls).map((one) => one.node),
+        element("table", { class: "tk-numbers-table" }, table),
+      ),
+    );
     return {
       show: ({ lines, values, told, words, refused }, fresh) => {
         chart.show(lines, words);
         if (fresh) for (const [name, one] of Object.entries(controls)) one.show(values[name]);
         if (refused) for (const one of Object.values(controls)) one.refuse?.();
-        table.replaceChildren(...told.map(([name, text]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, text))));
+        table.replaceChildren(
+          ...told.map(([name, text]) =>
+            element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, text)),
+          ),
+        );
         root.dataset.values = JSON.stringify(values);
         root.dataset.told = words;
       },

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from teachkit.errors import UserError
 from teachkit.watch.figures.plots import NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground
-from teachkit.watch.widgets.widget import front_end
 
 ROOM = 100  # letters of a still twin's title in one line
 MARKERS = {"circle": "o", "square": "s", "triangle": "^"}  # of the page → of matplotlib
@@ -65,8 +65,8 @@ class ChartPlayground(Playground):
     sliders: (lever, label, its numbers in order), menus: (lever, label, {value: text}).
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "chart.js")
-    _css = front_end("style.css", "playground.css", "chart.css")
+    _esm = front_end("widgets/chart.js")
+    _css = front_end("widgets/chart.css")
     LOOKS: ClassVar[dict[str, Look]]
     across: Axis
     up: Axis

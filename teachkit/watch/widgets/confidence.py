@@ -8,8 +8,8 @@ from torch import Tensor
 
 from teachkit.punish.losses import cls_loss, focal_loss
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between
-from teachkit.watch.widgets.widget import front_end
 
 NAMES = {"bce": "BCE", "weighted": "weight × BCE", "focal": "focal"}
 STYLES = {"bce": (PALETTE[0], "-"), "weighted": (PALETTE[1], "--"), "focal": (PALETTE[2], "-.")}
@@ -23,8 +23,8 @@ class ConfidencePlayground(Playground):
     loss; background: anchor points with target 0 for each such object, at the score `background_score`.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "confidence.js")
-    _css = front_end("style.css", "playground.css", "confidence.css")
+    _esm = front_end("widgets/confidence.js")
+    _css = front_end("widgets/confidence.css")
     title = "How sure, and how wrong? The class loss"
     words = "The class loss against the confidence: cross-entropy, weighted cross-entropy and focal loss"
     levers: Mapping[str, Callable[[Any], Any]] = {

@@ -8,9 +8,9 @@ import torch
 from teachkit.feed.examples import Examples
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.watch.figures.plots import NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_figure
 from teachkit.watch.widgets.playground import between
-from teachkit.watch.widgets.widget import front_end
 
 SCENES, SEED = 6, 3
 KNOBS = ("loose_boxes", "missing_boxes", "wrong_labels", "imbalance")
@@ -25,8 +25,8 @@ def _scenes(**knobs: float) -> Examples:
 class DataQualityPlayground(Gallery):
     """Six built-in scenes with their labels, by the knobs, 0–1, that make the training sets of lesson 10."""
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "data_quality.js")
-    _css = front_end("style.css", "playground.css", "gallery.css")
+    _esm = front_end("widgets/data_quality.js")
+    _css = front_end("widgets/gallery.css")
     title = "Labels made worse: what would you have been told?"
     words = "Scenes with labels: run the notebook to make the labels worse"
     STYLES: ClassVar[dict[str, Style]] = {"label": Style("#ffffff")}

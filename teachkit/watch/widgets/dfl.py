@@ -12,8 +12,8 @@ from teachkit.errors import UserError
 from teachkit.feed.detector import FIRST_SLOPE
 from teachkit.punish.losses import LAST_BIN_MARGIN, beyond_bins, dfl_loss, dfl_target
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
-from teachkit.watch.widgets.widget import front_end
 
 BINS, STRIDE = 16, 8  # of the course's detector: bins 0 … 15, eight pixels each at its finer stride
 LEAST_SHARE = 1e-6  # softmax gives every bin a little, and the logarithm of nothing is infinite
@@ -61,8 +61,8 @@ class DFLPlayground(Playground):
     bars: heights of all 16 bins, which makes the shape "hand". Loss and floor are in nats.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "dfl.js")
-    _css = front_end("style.css", "playground.css", "dfl.css")
+    _esm = front_end("widgets/dfl.js")
+    _css = front_end("widgets/dfl.css")
     title = "One edge and its bins: DFL"
     words = "The bins of one edge: its two-bin target beside what the detector believes, with the DFL loss"
     levers: Mapping[str, Callable[[Any], Any]] = {

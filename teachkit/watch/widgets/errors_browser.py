@@ -8,10 +8,10 @@ import numpy as np
 from teachkit.scoring import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix, score
 from teachkit.structures import Batch, Detections
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.examined import examine
 from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, draw_tiles
 from teachkit.watch.widgets.playground import between, one_of
-from teachkit.watch.widgets.widget import front_end
 
 ALL_ERRORS, ALL_CLASSES = "all errors", "all classes"
 PAGE = 6  # pictures at a time
@@ -27,8 +27,8 @@ class ErrorsBrowser(Gallery):
     matrix that of `scoring.confusion_matrix`, all at an overlap of 0.5.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "errors_browser.js")
-    _css = front_end("style.css", "playground.css", "gallery.css", "errors_browser.css")
+    _esm = front_end("widgets/errors_browser.js")
+    _css = front_end("widgets/errors_browser.css")
     title = "Errors, kind by kind"
     words = "A detector's errors on real pictures, sorted by kind: run the notebook to browse them"
     STYLES: ClassVar[dict[str, Style]] = {

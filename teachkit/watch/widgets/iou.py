@@ -13,8 +13,8 @@ from teachkit.errors import UserError
 from teachkit.watch.figures.boxes import LINES
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of
-from teachkit.watch.widgets.widget import front_end
 
 SLIDES = {"across": "move it left and right", "down": "move it up and down", "wide": "make it narrower and wider"}
 CANVAS = (128, 128)  # height and width in px where there is no picture
@@ -48,8 +48,8 @@ class IoUPlayground(Playground):
     picture: [3, H, W] float in 0–1 to lie under them, else an empty canvas of 128 × 128 px.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "iou.js")
-    _css = front_end("style.css", "playground.css", "iou.css")
+    _esm = front_end("widgets/iou.js")
+    _css = front_end("widgets/iou.css")
     title = "One box over the truth: the IoU family"
     words = (
         "A predicted box over a dashed true box, with the slope of a loss at each edge, and four losses along a slide"

@@ -1,15 +1,26 @@
 // Labels that deserve a second look, one picture for each, with the reason in words.
 
+import { element } from "../frontend/elements.js";
+import { linearScale } from "../frontend/numbers.js";
+import { playground } from "../frontend/playground.js";
+import { Gallery, pager, styleKey } from "./gallery.js";
+
 function render(view) {
   return playground(view, "labels", ({ setup, page, set, lever, choice, root }) => {
     const gallery = new Gallery("Pictures with a suspicious label each", setup);
     const least = lever("least doubt", "least", linearScale(0, 1, 2));
-    const kind = choice("kind", "kind", setup.kinds.map((name) => [name, name]));
+    const kind = choice(
+      "kind",
+      "kind",
+      setup.kinds.map((name) => [name, name]),
+    );
     const options = Object.fromEntries([...kind.node.querySelectorAll("option")].map((one) => [one.value, one]));
-    const pages = pager("labels", setup.page, set), list = element("ol", { class: "tk-browser-list" });
-    page.append(gallery.node,
-      element("div", { class: "tk-browser-side" }, kind.node, least.node,
-        pages.node, styleKey(setup.styles), list));
+    const pages = pager("labels", setup.page, set),
+      list = element("ol", { class: "tk-browser-list" });
+    page.append(
+      gallery.node,
+      element("div", { class: "tk-browser-side" }, kind.node, least.node, pages.node, styleKey(setup.styles), list),
+    );
     return {
       show: (numbers, fresh) => {
         const { tiles, values, buffers, reasons, total } = numbers;

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from teachkit.scoring import ISSUE_KINDS, LabelIssue, find_label_issues
 from teachkit.structures import Batch
 from teachkit.watch.figures.plots import NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.examined import examine
 from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, gallery_figure
 from teachkit.watch.widgets.playground import between, one_of
-from teachkit.watch.widgets.widget import front_end
 
 ANY = "anything suspicious"
 PAGE = 6
@@ -24,8 +24,8 @@ class LabelBrowser(Gallery):
     first. Nothing is changed: it says where to look.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "gallery.js", "label_browser.js")
-    _css = front_end("style.css", "playground.css", "gallery.css")
+    _esm = front_end("widgets/label_browser.js")
+    _css = front_end("widgets/gallery.css")
     title = "Labels, the suspicious ones first"
     words = "A data set's labels, the suspicious ones first: run the notebook to browse them"
     STYLES: ClassVar[dict[str, Style]] = {

@@ -1,5 +1,16 @@
 // Three rates side by side: a curve of each loss with a line for each rate, the boxes at each rate, the range test.
 
+import { axes } from "../frontend/axes.js";
+import { Canvas } from "../frontend/canvas.js";
+import { Chart } from "../frontend/charts.js";
+import { COLOURS, LOSSES } from "../frontend/colours.js";
+import { button } from "../frontend/controls.js";
+import { drawCurve, drawLine, drawMarker, swatch } from "../frontend/drawing.js";
+import { element } from "../frontend/elements.js";
+import { logScale, short } from "../frontend/numbers.js";
+import { Pictures } from "../frontend/pictures.js";
+import { playground } from "../frontend/playground.js";
+
 const LANES = {
   low: { colour: COLOURS.blue, dash: [3, 5], marker: "circle" },
   usual: { colour: COLOURS.green, dash: [], marker: "square" },
@@ -15,8 +26,12 @@ class TestChart {
     this.view = { test: { lr: [] }, rates: {} };
     this.canvas = new Canvas("Range test", (...place) => this.draw(...place));
     this.note = element("span", { class: "tk-note" });
-    this.node = element("figure", { class: "tk-chart tk-test" },
-      element("figcaption", {}, "Range test of the middle run", this.note), this.canvas.node);
+    this.node = element(
+      "figure",
+      { class: "tk-chart tk-test" },
+      element("figcaption", {}, "Range test of the middle run", this.note),
+      this.canvas.node,
+    );
   }
   show(test, rates, testing) {
     const news = JSON.stringify([test.lr.length, test.suggested, rates, testing]);
@@ -24,16 +39,28 @@ class TestChart {
     this.news = news;
     this.view = { test, rates };
     this.canvas.node.dataset.points = test.lr.length;
-    this.note.textContent = testing ? `at rate ${short(test.lr.at(-1))}` : test.suggested
-      ? `losses turn at ${short(test.largest)}; a tenth is ${short(test.suggested)}` : test.lr.length ? "no turn seen" : "the rate grows at each step";
+    this.note.textContent = testing
+      ? `at rate ${short(test.lr.at(-1))}`
+      : test.suggested
+        ? `losses turn at ${short(test.largest)}; a tenth is ${short(test.suggested)}`
+        : test.lr.length
+          ? "no turn seen"
+          : "the rate grows at each step";
     this.canvas.node.setAttribute("aria-label", `Range test: ${this.note.textContent}`);
     this.canvas.paint();
   }
   draw(pen, width, height, size) {
     const { test, rates } = this.view;
     const values = LOSS_NAMES.flatMap((name) => test[name] ?? []).filter((value) => value > 0);
-    const up = { range: values.length ? [Math.min(...values) / 1.3, Math.max(...values) * 1.3] : [0.1, 10], log: true, label: "loss" };
-    const { x, y, left, right, top, bottom } = axes(pen, width, height, size, { across: { range: this.range, log: true, label: "learning rate" }, up });
+    const up = {
+      range: values.length ? [Math.min(...values) / 1.3, Math.max(...values) * 1.3] : [0.1, 10],
+      log: true,
+      label: "loss",
+    };
+    const { x, y, left, right, top, bottom } = axes(pen, width, height, size, {
+      across: { range: this.range, log: true, label: "learning rate" },
+      up,
+    });
     pen.save();
     pen.beginPath();
     pen.rect(left, 0, right - left, bottom);
@@ -62,14 +89,24 @@ class TestChart {
     }
     pen.restore();
   }
-  close() { this.canvas.close(); }
+  close() {
+    this.canvas.close();
+  }
 }
 
 function build({ setup, buffers, page, set, lever, choice, root, ask }) {
-  const charts = LOSS_NAMES.map((name) => new Chart({ title: `${LOSSES[name].label} loss, unweighted`, kind: "lines", scale: "log",
-    smooth: true, series: Object.fromEntries(Object.entries(LANES).map(([lane, one]) => [lane, { ...one, label: lane }])) }));
+  const charts = LOSS_NAMES.map(
+    (name) =>
+      new Chart({
+        title: `${LOSSES[name].label} loss, unweighted`,
+        kind: "lines",
+        scale: "log",
+        smooth: true,
+        series: Object.fromEntries(Object.entries(LANES).map(([lane, one]) => [lane, { ...one, label: lane }])),
+      }),
+  );
   charts.forEach((chart) => chart.node.classList.add("tk-panel"));
-  const pictures = Object.entries(LANES).map(([lane, one]) => {
+  const pictures = Object.values(LANES).map((one) => {
     const picture = new Pictures(setup.classes, setup.image_size);
     picture.node.classList.add("tk-lane-picture");
     picture.caption = element("span");
@@ -85,19 +122,33 @@ function build({ setup, buffers, page, set, lever, choice, root, ask }) {
   start.classList.add("tk-main");
   const step = button("One step", () => ask("step"), { "data-control": "step" });
   const probe = button("Range test", () => ask("test"), { "data-control": "test" });
-  const captions = (factor, lr) => Object.keys(LANES).forEach((lane, place) => {
-    const name = lane === "usual" ? "usual rate" : `${lane === "low" ? "÷" : "×"} ${times(factor)}`;
-    pictures[place].caption.textContent = `${name}: ${short(lr[lane])}`;
-  });
+  const captions = (factor, lr) =>
+    Object.keys(LANES).forEach((lane, place) => {
+      const name = lane === "usual" ? "usual rate" : `${lane === "low" ? "÷" : "×"} ${times(factor)}`;
+      pictures[place].caption.textContent = `${name}: ${short(lr[lane])}`;
+    });
   let usual = 0;
   const local = (factor) => captions(factor, { low: usual / factor, usual, high: usual * factor });
-  const factor = lever("Usual rate, divided and multiplied by", "factor", logScale(...setup.factors),
-    { onMove: (value) => { local(value); set({ factor: value }); } });
-  const optimizer = choice("Optimizer", "optimizer", setup.optimizers), schedule = choice("Schedule", "schedule", setup.schedules);
+  const factor = lever("Usual rate, divided and multiplied by", "factor", logScale(...setup.factors), {
+    onMove: (value) => {
+      local(value);
+      set({ factor: value });
+    },
+  });
+  const optimizer = choice("Optimizer", "optimizer", setup.optimizers),
+    schedule = choice("Schedule", "schedule", setup.schedules);
   page.append(
-    element("div", { class: "tk-lead" }, element("div", { class: "tk-bar" }, start, step, probe), factor.node, optimizer.node, schedule.node),
+    element(
+      "div",
+      { class: "tk-lead" },
+      element("div", { class: "tk-bar" }, start, step, probe),
+      factor.node,
+      optimizer.node,
+      schedule.node,
+    ),
     element("div", { class: "tk-row" }, ...charts.map((chart) => chart.node)),
-    element("div", { class: "tk-row" }, ...pictures.map((picture) => picture.node), test.node));
+    element("div", { class: "tk-row" }, ...pictures.map((picture) => picture.node), test.node),
+  );
 
   return {
     show(now, fresh) {
@@ -118,13 +169,24 @@ function build({ setup, buffers, page, set, lever, choice, root, ask }) {
       LOSS_NAMES.forEach((name, place) => {
         const data = { step: steps };
         for (const lane of Object.keys(LANES)) data[lane] = steps.map((at) => now.losses[name][lane][at] ?? null);
-        charts[place].show({ data, ghosts: [], marks: [], cursor: null, last: Math.max(20, now.step), news: `${now.step} ${now.values.factor} ${now.values.optimizer} ${now.values.schedule}` });
+        charts[place].show({
+          data,
+          ghosts: [],
+          marks: [],
+          cursor: null,
+          last: Math.max(20, now.step),
+          news: `${now.step} ${now.values.factor} ${now.values.optimizer} ${now.values.schedule}`,
+        });
         if (!running) charts[place].tell();
       });
       Object.keys(LANES).forEach((lane, place) => {
         pictures[place].show([now.found[lane]], null);
-        pictures[place].count.textContent = `${now.ended[lane] ? "diverged, " : ""}finds ${now.score[lane]} of ${now.objects}`;
-        pictures[place].canvas.node.setAttribute("aria-label", `Boxes at the ${lane} rate: ${pictures[place].count.textContent}`);
+        pictures[place].count.textContent =
+          `${now.ended[lane] ? "diverged, " : ""}finds ${now.score[lane]} of ${now.objects}`;
+        pictures[place].canvas.node.setAttribute(
+          "aria-label",
+          `Boxes at the ${lane} rate: ${pictures[place].count.textContent}`,
+        );
       });
       test.show(now.test, now.rates, now.state === "testing");
       root.dataset.state = now.state;
@@ -134,7 +196,9 @@ function build({ setup, buffers, page, set, lever, choice, root, ask }) {
       root.dataset.schedule = now.values.schedule;
       root.dataset.tested = now.test.lr.length;
     },
-    close() { [...charts, ...pictures, test].forEach((one) => one.close()); },
+    close() {
+      [...charts, ...pictures, test].forEach((one) => one.close());
+    },
   };
 }
 

@@ -11,10 +11,10 @@ from teachkit.watch.cockpit.painter import Painter
 from teachkit.watch.cockpit.worker import Worker
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.notebook import stop_on_interrupt
 from teachkit.watch.widgets.playground import Playground, between, one_of
 from teachkit.watch.widgets.race import LANES, STEPS, Race, lane_rates
-from teachkit.watch.widgets.widget import front_end
 
 FACTORS = (2.0, 1000.0)
 OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}
@@ -29,8 +29,8 @@ class LearningRatePlayground(Playground):
     now. `close()` ends the threads. seed: of weights and order.
     """
 
-    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "playground.js", "learning_rate.js")
-    _css = front_end("style.css", "playground.css", "learning_rate.css")
+    _esm = front_end("widgets/learning_rate.js")
+    _css = front_end("widgets/learning_rate.css")
     title = "One detector, three learning rates"
     words = "Three learning rates side by side: run this notebook to try rates yourself; the picture shows how it stood"
     levers: Mapping[str, Callable[[Any], Any]] = {

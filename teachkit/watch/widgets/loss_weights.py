@@ -17,8 +17,8 @@ from teachkit.structures import LOSS_NAMES, Batch, Losses, LossWeights
 from teachkit.watch.cockpit.marks import word
 from teachkit.watch.cockpit.start_up import first_images
 from teachkit.watch.figures.plots import LOSSES, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of
-from teachkit.watch.widgets.widget import front_end
 
 USUAL = LossWeights()
 LARGEST = 1000.0
@@ -47,8 +47,8 @@ class LossWeightsPlayground(Playground):
     UserError if no detector is given, or a value is out of its range.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "loss_weights.js")
-    _css = front_end("style.css", "playground.css", "loss_weights.css")
+    _esm = front_end("widgets/loss_weights.js")
+    _css = front_end("widgets/loss_weights.css")
     title = "Three weights on a frozen batch"
     words = "Raw losses, weighted losses and shares of the gradient, side by side, as three weights move"
 

@@ -1,5 +1,14 @@
 // Update rules on a surface of two weights: the start is put down by hand, the paths follow.
 
+import { axes } from "../frontend/axes.js";
+import { Canvas } from "../frontend/canvas.js";
+import { COLOURS } from "../frontend/colours.js";
+import { button, held } from "../frontend/controls.js";
+import { drawCurve, drawMarker, swatch } from "../frontend/drawing.js";
+import { element } from "../frontend/elements.js";
+import { clamp, linearScale, logScale, short } from "../frontend/numbers.js";
+import { playground } from "../frontend/playground.js";
+
 function render(view) {
   return playground(view, "optimizer", ({ setup, buffers, page, set, lever, choice, root }) => {
     const series = {
@@ -9,10 +18,14 @@ function render(view) {
       uncorrected: { colour: COLOURS.purple, dash: [3, 4], marker: "circle" },
       adamw: { colour: "#000000", dash: [16, 5, 4, 5], marker: "square" },
     };
-    const surfaces = Object.fromEntries(setup.surfaces.map(([name, words, x, y, minima]) => [name, { words, x, y, minima, picture: null }]));
+    const surfaces = Object.fromEntries(
+      setup.surfaces.map(([name, words, x, y, minima]) => [name, { words, x, y, minima, picture: null }]),
+    );
     setup.surfaces.forEach(([name], place) => {
-      createImageBitmap(new Blob([buffers[place]], { type: "image/png" }))
-        .then((picture) => { surfaces[name].picture = picture; canvas.paint(); });
+      createImageBitmap(new Blob([buffers[place]], { type: "image/png" })).then((picture) => {
+        surfaces[name].picture = picture;
+        canvas.paint();
+      });
     });
     const hidden = new Set();
     const now = { x: 0, y: 0, surface: setup.surfaces[0][0], rules: {} };
@@ -20,7 +33,10 @@ function render(view) {
 
     const canvas = new Canvas("Paths of the update rules", (pen, width, height, size) => {
       const surface = surfaces[now.surface];
-      plot = axes(pen, width, height, size, { across: { range: surface.x, label: "weight 1" }, up: { range: surface.y, label: "weight 2" } });
+      plot = axes(pen, width, height, size, {
+        across: { range: surface.x, label: "weight 1" },
+        up: { range: surface.y, label: "weight 2" },
+      });
       const { x, y, left, right, top, bottom } = plot;
       pen.save();
       pen.beginPath();
@@ -36,12 +52,20 @@ function render(view) {
       for (const [name] of setup.rules) {
         const rule = now.rules[name];
         if (!rule || hidden.has(name)) continue;
-        const points = rule.points, style = series[name];
+        const points = rule.points,
+          style = series[name];
         pen.strokeStyle = pen.fillStyle = style.colour;
         pen.lineWidth = 2.6;
         pen.setLineDash(style.dash);
-        drawCurve(pen, points.map(([a]) => a), points.map(([, b]) => b), x, y);
-        for (let place = 10; place < points.length; place += 10) drawMarker(pen, style.marker, x(points[place][0]), y(points[place][1]), size * 0.26);
+        drawCurve(
+          pen,
+          points.map(([a]) => a),
+          points.map(([, b]) => b),
+          x,
+          y,
+        );
+        for (let place = 10; place < points.length; place += 10)
+          drawMarker(pen, style.marker, x(points[place][0]), y(points[place][1]), size * 0.26);
         const [a, b] = points.at(-1);
         ends.push([name, clamp(x(a), left + size, right - size), clamp(y(b), top + size, bottom - size)]);
       }
@@ -50,7 +74,11 @@ function render(view) {
       const taken = []; // letters at the ends step aside for one another
       for (const [name, a, b] of ends) {
         let at = [a, b];
-        for (let turn = 0; turn < 12 && taken.some(([c, d]) => Math.hypot(c - at[0], d - at[1]) < size * 1.5); turn += 1) {
+        for (
+          let turn = 0;
+          turn < 12 && taken.some(([c, d]) => Math.hypot(c - at[0], d - at[1]) < size * 1.5);
+          turn += 1
+        ) {
           at = [a + size * 1.7 * Math.cos(turn * 1.05), b + size * 1.7 * Math.sin(turn * 1.05)];
         }
         at = [clamp(at[0], left + size, right - size), clamp(at[1], top + size, bottom - size)];
@@ -81,14 +109,26 @@ function render(view) {
       lay();
     });
 
-    const grip = element("div", { class: "tk-start", role: "slider", tabindex: "0", "data-control": "start",
-      "aria-label": "Start of the paths: arrow keys move it", "aria-valuemin": -setup.farthest, "aria-valuemax": setup.farthest });
+    const grip = element("div", {
+      class: "tk-start",
+      role: "slider",
+      tabindex: "0",
+      "data-control": "start",
+      "aria-label": "Start of the paths: arrow keys move it",
+      "aria-valuemin": -setup.farthest,
+      "aria-valuemax": setup.farthest,
+    });
     let laid = "";
     function lay() {
       const key = [plot.left, plot.top, plot.right, plot.bottom].join();
       if (key === laid) return;
       laid = key;
-      Object.assign(grip.style, { left: `${plot.left}px`, top: `${plot.top}px`, width: `${plot.right - plot.left}px`, height: `${plot.bottom - plot.top}px` });
+      Object.assign(grip.style, {
+        left: `${plot.left}px`,
+        top: `${plot.top}px`,
+        width: `${plot.right - plot.left}px`,
+        height: `${plot.bottom - plot.top}px`,
+      });
     }
     const told = () => {
       grip.setAttribute("aria-valuenow", now.x);
@@ -103,8 +143,12 @@ function render(view) {
       set({ x: now.x, y: now.y });
     };
     held(grip, (event) => {
-      const box = grip.getBoundingClientRect(), { x, y } = surfaces[now.surface];
-      put(x[0] + ((event.clientX - box.left) / box.width) * (x[1] - x[0]), y[1] - ((event.clientY - box.top) / box.height) * (y[1] - y[0]));
+      const box = grip.getBoundingClientRect(),
+        { x, y } = surfaces[now.surface];
+      put(
+        x[0] + ((event.clientX - box.left) / box.width) * (x[1] - x[0]),
+        y[1] - ((event.clientY - box.top) / box.height) * (y[1] - y[0]),
+      );
     });
     grip.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -127,28 +171,68 @@ function render(view) {
       decay: lever("AdamW's decay", "decay", linearScale(0, 1, 2)),
       steps: lever("steps", "steps", linearScale(1, setup.most_steps, 0)),
     };
-    const surface = choice("Surface", "surface", setup.surfaces.map(([name, words]) => [name, words]));
+    const surface = choice(
+      "Surface",
+      "surface",
+      setup.surfaces.map(([name, words]) => [name, words]),
+    );
 
     const cells = {};
     const rows = setup.rules.map(([name, words, letter]) => {
-      cells[name] = { first: element("td", { "data-number": `${name}-first` }), loss: element("td", { "data-number": `${name}-loss` }) };
-      const toggle = button(`${letter}  ${words}`, () => {
-        if (hidden.has(name)) hidden.delete(name); else hidden.add(name);
-        toggle.setAttribute("aria-pressed", !hidden.has(name));
-        canvas.paint();
-      }, { "aria-pressed": "true", "data-control": `rule-${name}`, title: "Show or hide this path" });
-      return element("tr", {}, element("th", { scope: "row" }, swatch(series[name]), toggle), cells[name].first, cells[name].loss);
+      cells[name] = {
+        first: element("td", { "data-number": `${name}-first` }),
+        loss: element("td", { "data-number": `${name}-loss` }),
+      };
+      const toggle = button(
+        `${letter}  ${words}`,
+        () => {
+          if (hidden.has(name)) hidden.delete(name);
+          else hidden.add(name);
+          toggle.setAttribute("aria-pressed", !hidden.has(name));
+          canvas.paint();
+        },
+        { "aria-pressed": "true", "data-control": `rule-${name}`, title: "Show or hide this path" },
+      );
+      return element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, swatch(series[name]), toggle),
+        cells[name].first,
+        cells[name].loss,
+      );
     });
     const ended = element("th", { scope: "col" });
-    const table = element("table", { class: "tk-numbers-table" },
-      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "rule"), element("th", { scope: "col" }, "first step"), ended)),
-      element("tbody", {}, ...rows));
+    const table = element(
+      "table",
+      { class: "tk-numbers-table" },
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          element("th", { scope: "col" }, "rule"),
+          element("th", { scope: "col" }, "first step"),
+          ended,
+        ),
+      ),
+      element("tbody", {}, ...rows),
+    );
     page.append(
-      element("figure", { class: "tk-chart tk-plane" },
-        element("figcaption", {}, "Where each rule walks", element("span", { class: "tk-note" }, "drag the start · darker is lower · ★ lowest · a mark every 10 steps")),
-        element("div", { class: "tk-stage" }, canvas.node, grip)),
+      element(
+        "figure",
+        { class: "tk-chart tk-plane" },
+        element(
+          "figcaption",
+          {},
+          "Where each rule walks",
+          element("span", { class: "tk-note" }, "drag the start · darker is lower · ★ lowest · a mark every 10 steps"),
+        ),
+        element("div", { class: "tk-stage" }, canvas.node, grip),
+      ),
       element("div", { class: "tk-controls" }, surface.node, ...Object.values(levers).map((one) => one.node)),
-      element("div", { class: "tk-table" }, table));
+      element("div", { class: "tk-table" }, table),
+    );
 
     return {
       show: (numbers, fresh) => {
@@ -164,7 +248,12 @@ function render(view) {
           cells[name].loss.textContent = rule.diverged ? `gone at step ${rule.diverged}` : short(rule.loss);
           root.dataset[name] = rule.diverged ? "diverged" : rule.loss;
         }
-        Object.assign(root.dataset, { surface: numbers.values.surface, x: numbers.values.x, y: numbers.values.y, lr: numbers.values.lr });
+        Object.assign(root.dataset, {
+          surface: numbers.values.surface,
+          x: numbers.values.x,
+          y: numbers.values.y,
+          lr: numbers.values.lr,
+        });
         told();
         canvas.paint();
       },

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 
 from teachkit.analysis.surfaces import RULES, SURFACES, Point, Surface, path
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
-from teachkit.watch.widgets.widget import front_end
 
 MOST_STEPS = 200
 FARTHEST = 5.0  # of a start, along x and along y
@@ -30,8 +30,8 @@ class OptimizerPlayground(Playground):
     torch.optim; steps: 1 … 200. UserError if a value is out of its range.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "optimizer.js")
-    _css = front_end("style.css", "playground.css", "optimizer.css")
+    _esm = front_end("widgets/optimizer.js")
+    _css = front_end("widgets/optimizer.css")
     title = "Same slope, different stride: update rules"
     words = "Paths of five update rules down a surface of two weights, from one start"
     levers: Mapping[str, Callable[[Any], Any]] = {

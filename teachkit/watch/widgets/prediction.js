@@ -1,19 +1,38 @@
 // A question with choices; what really happens appears once one of them has been committed to.
 
+import { button } from "../frontend/controls.js";
+import { element, uniqueId } from "../frontend/elements.js";
+import { playground } from "../frontend/playground.js";
+
 function render(view) {
   return playground(view, "prediction", ({ setup, page, set, root }) => {
-    const name = `tk-choice-${++controlsMade}`;
+    const name = `choice-${uniqueId()}`;
     const rows = setup.choices.map((choice, place) => {
-      const input = element("input", { type: "radio", name, value: place, onchange: () => { commit.disabled = false; } });
+      const input = element("input", {
+        type: "radio",
+        name,
+        value: place,
+        onchange: () => {
+          commit.disabled = false;
+        },
+      });
       return element("label", { class: "tk-choice" }, input, element("span", {}, `${"abcdefgh"[place]}) ${choice}`));
     });
-    const commit = button("That is my prediction", () => {
-      const chosen = page.querySelector("input:checked");
-      if (chosen) set({ choice: Number(chosen.value) });
-    }, { class: "tk-button tk-main", disabled: true, "data-control": "commit" });
+    const commit = button(
+      "That is my prediction",
+      () => {
+        const chosen = page.querySelector("input:checked");
+        if (chosen) set({ choice: Number(chosen.value) });
+      },
+      { class: "tk-button tk-main", disabled: true, "data-control": "commit" },
+    );
     const verdict = element("p", { class: "tk-verdict", hidden: true });
     const picture = element("img", { class: "tk-evidence", hidden: true });
-    page.append(element("fieldset", { class: "tk-choices" }, element("legend", {}, setup.question), ...rows, commit), verdict, picture);
+    page.append(
+      element("fieldset", { class: "tk-choices" }, element("legend", {}, setup.question), ...rows, commit),
+      verdict,
+      picture,
+    );
     let address = null;
     return {
       show: ({ verdict: words, right, values, alt, buffers }) => {
@@ -25,7 +44,8 @@ function render(view) {
           row.dataset.mark = !words ? "" : place === right ? "right" : place === values.choice ? "wrong" : "";
           if (!words) row.querySelector("input").checked = false;
         });
-        if (words && !page.querySelector("input:checked")) rows[values.choice].querySelector("input").checked = true; // committed from a cell
+        // committed from a cell
+        if (words && !page.querySelector("input:checked")) rows[values.choice].querySelector("input").checked = true;
         commit.disabled = !page.querySelector("input:checked");
         if (!words) picture.hidden = true;
         if (buffers?.length) {
@@ -34,7 +54,9 @@ function render(view) {
           Object.assign(picture, { src: address, alt, hidden: false });
         }
       },
-      close: () => { if (address) URL.revokeObjectURL(address); },
+      close: () => {
+        if (address) URL.revokeObjectURL(address);
+      },
     };
   });
 }

@@ -6,8 +6,8 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.watch.figures.plots import NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground
-from teachkit.watch.widgets.widget import front_end
 
 LETTERS = "abcdefgh"
 
@@ -19,8 +19,8 @@ class Prediction(Playground):
     that is then shown, if any; committed: called once with the first choice's place.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "prediction.js")
-    _css = front_end("style.css", "playground.css", "prediction.css")
+    _esm = front_end("widgets/prediction.js")
+    _css = front_end("widgets/prediction.css")
     title = "Predict first"
 
     def __init__(

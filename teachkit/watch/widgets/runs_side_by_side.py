@@ -8,9 +8,9 @@ from teachkit.learn.checkpoint import load_model
 from teachkit.watch.cockpit.timeline import Curve, Found
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.replay.recording import Recording, find_pictures, look_at, open_run
 from teachkit.watch.widgets.playground import Playground, one_of, rounded
-from teachkit.watch.widgets.widget import front_end
 
 MOST = 6  # told apart by colour, dash and marker
 DASHES = ("-", "--", "-.", ":", (0, (8, 2, 2, 2, 2, 2)), (0, (2, 4)))
@@ -29,8 +29,8 @@ class RunsSideBySide(Playground):
     found by then, or at its end where only its weights are there. UserError for fewer than two runs.
     """
 
-    _esm = front_end("base.js", "charts.js", "names.js", "pictures.js", "playground.js", "runs_side_by_side.js")
-    _css = front_end("style.css", "playground.css", "runs_side_by_side.css")
+    _esm = front_end("widgets/runs_side_by_side.js")
+    _css = front_end("widgets/runs_side_by_side.css")
     title = "Runs side by side"
     words = "Runs side by side: curves of several runs, what differs between them, and what each finds"
 

@@ -15,8 +15,8 @@ from teachkit.structures import Batch, Detections, Predictions
 from teachkit.watch.cockpit.start_up import first_images
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import NotebookFigure, detection_grid
+from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of
-from teachkit.watch.widgets.widget import front_end
 
 DRAWN = 60  # boxes in a picture, the best: more would be a wall of lines, and are told as a number
 USUAL_OVERLAP = 0.7
@@ -31,8 +31,8 @@ class ThresholdPlayground(Playground):
     UserError if no model is given, or a value is out of range.
     """
 
-    _esm = front_end("base.js", "charts.js", "playground.js", "names.js", "pictures.js", "threshold.js")
-    _css = front_end("style.css", "playground.css", "threshold.css")
+    _esm = front_end("widgets/threshold.js")
+    _css = front_end("widgets/threshold.css")
     title = "How sure is sure enough? The score threshold"
     words = "Pictures with the answers whose score is above a threshold, over the true objects"
 

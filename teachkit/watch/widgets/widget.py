@@ -1,23 +1,13 @@
-"""The base of every widget: a front end of plain JavaScript files, messages both ways, and a still twin."""
+"""The base of every widget: a front end in JavaScript, messages both ways, and a still twin."""
 
 import base64
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import anywidget
 
 from teachkit.errors import UserError
 from teachkit.learn.log import as_json
-
-WATCH = Path(__file__).parents[1]
-
-
-@cache
-def front_end(*names: str) -> str:
-    """The files one after another: one ES module or one style sheet, so that nothing is fetched by the browser."""
-    return "\n".join(next(WATCH.rglob(name)).read_text(encoding="utf-8") for name in names)
 
 
 class Widget(anywidget.AnyWidget):

@@ -1,0 +1,38 @@
+// A canvas as large as its place.
+
+import { element } from "./elements.js";
+
+// One canvas that follows its place's size and the screen's pixels. draw(pen, width, height, font size px).
+export class Canvas {
+  constructor(label, draw) {
+    this.node = element("canvas", { class: "tk-canvas", role: "img", "aria-label": label });
+    this.draw = draw;
+    this.width = this.height = this.size = 0;
+    this.resized = new ResizeObserver(() => {
+      this.measure();
+      this.paint();
+    });
+    this.resized.observe(this.node);
+  }
+  // Asked for only when the place has changed: the browser would lay out the whole notebook for each answer.
+  measure() {
+    this.width = this.node.clientWidth;
+    this.height = this.node.clientHeight;
+    this.size = parseFloat(getComputedStyle(this.node).fontSize);
+    const ratio = window.devicePixelRatio || 1;
+    this.node.width = Math.round(this.width * ratio);
+    this.node.height = Math.round(this.height * ratio);
+  }
+  paint() {
+    const { width, height } = this;
+    if (!width || !height) return; // scrolled away or in a hidden tab
+    const ratio = this.node.width / width;
+    const pen = this.node.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    this.draw(pen, width, height, this.size);
+  }
+  close() {
+    this.resized.disconnect();
+  }
+}

@@ -1,0 +1,106 @@
+// Strokes on a canvas: lines, markers, boxes and hatched areas, and where pictures lie side by side.
+
+import { element } from "./elements.js";
+
+export function drawLine(pen, x1, y1, x2, y2) {
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.lineTo(x2, y2);
+  pen.stroke();
+}
+
+// The pen is lifted over what is missing: a NaN leaves a gap.
+export function drawCurve(pen, steps, values, x, y, log) {
+  let up = true;
+  pen.beginPath();
+  values.forEach((value, place) => {
+    const missing = value == null || (log && value <= 0);
+    if (!missing && up) pen.moveTo(x(steps[place]), y(value));
+    else if (!missing) pen.lineTo(x(steps[place]), y(value));
+    up = missing;
+  });
+  pen.stroke();
+}
+
+export function drawMarker(pen, marker, x, y, size) {
+  pen.setLineDash([]);
+  pen.beginPath();
+  if (marker === "square") pen.rect(x - size * 0.85, y - size * 0.85, size * 1.7, size * 1.7);
+  else if (marker === "triangle") {
+    pen.moveTo(x, y - size);
+    pen.lineTo(x + size, y + size * 0.8);
+    pen.lineTo(x - size, y + size * 0.8);
+    pen.closePath();
+  } else pen.arc(x, y, size, 0, 7);
+  pen.fill();
+}
+
+// A box on a dark line of its own, so that it stands out on any picture. sides: x, y, width, height px.
+export function drawBox(pen, sides, { colour, dash, thick, casing }) {
+  for (const [stroke, width, pattern] of [
+    [casing.colour, thick + casing.more, []],
+    [colour, thick, dash],
+  ]) {
+    pen.strokeStyle = stroke;
+    pen.lineWidth = width;
+    pen.setLineDash(pattern);
+    pen.strokeRect(...sides);
+  }
+  pen.setLineDash([]);
+}
+
+// A second cue for areas: plain, slanted, dotted.
+const hatches = new Map();
+
+export function hatch(pen, series) {
+  if (hatches.has(series.marker + series.colour)) return hatches.get(series.marker + series.colour);
+  const tile = element("canvas", { width: 10, height: 10 });
+  const brush = tile.getContext("2d");
+  brush.strokeStyle = brush.fillStyle = series.colour;
+  brush.lineWidth = 1.6;
+  if (series.marker === "square") {
+    for (const shift of [-10, 0, 10]) {
+      brush.moveTo(shift, 10);
+      brush.lineTo(shift + 10, 0);
+    }
+    brush.stroke();
+  } else if (series.marker === "triangle") {
+    brush.fillRect(1, 1, 2.4, 2.4);
+    brush.fillRect(6, 6, 2.4, 2.4);
+  }
+  const pattern = pen.createPattern(tile, "repeat");
+  hatches.set(series.marker + series.colour, pattern);
+  return pattern;
+}
+
+// A small drawing of a series' line, so that a control and its curve are matched by more than colour. width 0: no line;
+// casing: [colour, px] of a line beneath it.
+export function swatch({ colour, dash, marker, width = 2.5, casing }) {
+  const canvas = element("canvas", { class: "tk-swatch", width: 56, height: 20, "aria-hidden": "true" });
+  const pen = canvas.getContext("2d");
+  if (casing) {
+    [pen.strokeStyle, pen.lineWidth] = casing;
+    drawLine(pen, 2, 10, 54, 10);
+  }
+  pen.strokeStyle = pen.fillStyle = colour;
+  pen.lineWidth = width + 1.5;
+  pen.setLineDash(dash);
+  if (width) drawLine(pen, 2, 10, 54, 10);
+  if (marker) drawMarker(pen, marker, 28, 10, 7);
+  return canvas;
+}
+
+// How `count` pictures of wide × tall fill a place best: their scale, in columns and rows. gaps: px across and down;
+// caption: px above each.
+export function bestGrid(count, [tall, wide], [width, height], [across, down], caption = 0) {
+  let best = { scale: 0, columns: 1, rows: 1 };
+  for (let columns = 1; columns <= count; columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const scale = Math.min(
+      (width - across * (columns - 1)) / columns / wide,
+      (height - rows * caption - down * (rows - 1)) / rows / tall,
+    );
+    if (scale > best.scale) best = { scale, columns, rows };
+  }
+  return best;
+}
