@@ -24,13 +24,13 @@ from notebook_page import MOVE, NotebookPage, Server
 CELLS = ["from teachkit.watch.cockpit.cockpit import Cockpit", "cockpit = Cockpit(threads={threads})\ncockpit"]
 ALONE = """
 import time
-began, first, busy = time.perf_counter(), cockpit.lab.step, time.process_time()
+began, first, busy = time.perf_counter(), cockpit.session.step, time.process_time()
 while time.perf_counter() - began < {seconds}:
-    cockpit.lab.trainer.step()
-steps = cockpit.lab.step - first
+    cockpit.session.trainer.step()
+steps = cockpit.session.step - first
 print(steps / (time.perf_counter() - began), (time.process_time() - busy) / steps)
 """
-STEP = "import time; print(cockpit.lab.step, time.perf_counter(), time.process_time())"
+STEP = "import time; print(cockpit.session.step, time.perf_counter(), time.process_time())"
 
 
 class Speed(NamedTuple):

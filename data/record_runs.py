@@ -48,11 +48,10 @@ def shapes() -> None:
 def cycle(name: str, pictures: int, epochs: int, seed: int) -> None:
     """A whole run for lesson 09, with what was found on four validation pictures at the end of each pass or so."""
     from teachkit.feed.detector import Detector
-    from teachkit.feed.loader import load_data
+    from teachkit.feed.loader import first_images, load_data
     from teachkit.learn.trainer import Trainer
     from teachkit.punish.criterion import Criterion
-    from teachkit.watch.cockpit.start_up import first_images
-    from teachkit.watch.replay.recording import look_at
+    from teachkit.watch.replay.recording import detect_on
 
     training = load_data("shapes", batch_size=8, limit=pictures, seed=seed, device="cpu", augment=False)
     exam = list(load_data("shapes", split="val", device="cpu"))
@@ -71,7 +70,7 @@ def cycle(name: str, pictures: int, epochs: int, seed: int) -> None:
     def keep(record: dict) -> None:
         kept.append({key: value for key, value in record.items() if key not in ("grad_norm", "rss_mb", "dfl_clipped")})
         if record["kind"] == "step" and record["step"] % 25 == 24:
-            kept.append({"kind": "look", "step": record["step"], "found": look_at(trainer.ema, shown)})
+            kept.append({"kind": "look", "step": record["step"], "found": detect_on(trainer.ema, shown)})
 
     trainer.on_record = keep
     trainer.fit(epochs)

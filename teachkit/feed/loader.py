@@ -1,7 +1,7 @@
 """From a data set to batches on the device: letterboxed, shuffled, augmented; any batch can be asked for again."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -242,3 +242,8 @@ def _height_and_width(image_size: object) -> tuple[int, int]:
         if max(height, width) <= 4096:
             return height, width
     raise UserError(f"image_size must be a side, or (height, width), of 16 … 4096 px, not {image_size!r}")
+
+
+def first_images(data: Iterable[Batch], count: int) -> Batch:
+    """The first `count` images of the first batch of the data; all of that batch if it holds fewer."""
+    return next(iter(data)).take(slice(count))

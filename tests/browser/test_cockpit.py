@@ -87,8 +87,8 @@ def test_a_change_is_in_force_at_exactly_the_step_where_it_is_marked(notebook, c
     press(cockpit, "Pause")
     notebook.wait(cockpit, "widget.dataset.state === 'paused'")
     shown = notebook.execute("""
-rows = {row[0]: row[6] for row in cockpit.lab.story.curves['steps'].rows}
-mark = cockpit.lab.story.marks[-1]
+rows = {row[0]: row[6] for row in cockpit.session.timeline.curves['steps'].rows}
+mark = cockpit.session.timeline.marks[-1]
 print(mark.label, rows[mark.step], rows[mark.step - 1])""")
     assert shown.split("\n")[0] == "box 0 0.0 7.5"
     press(cockpit, "Good")
@@ -125,7 +125,7 @@ def test_a_senseless_number_is_refused_in_words_and_the_old_one_stays(notebook, 
 def test_time_travel_and_a_branch_with_its_parent_in_grey(notebook, cockpit):
     press(cockpit, "Reset")
     notebook.wait(cockpit, "widget.dataset.step === '0' && widget.dataset.state === 'ready'")
-    notebook.execute("cockpit.lab.keep_every = 5")
+    notebook.execute("cockpit.session.keep_every = 5")
     train(notebook, cockpit, 14)
     newest = int(cockpit.get_attribute("data-step"))
     cockpit.locator("[data-control=time]").focus()
@@ -137,7 +137,7 @@ def test_time_travel_and_a_branch_with_its_parent_in_grey(notebook, cockpit):
     press(cockpit, "Branch here")
     notebook.wait(cockpit, f"widget.dataset.state === 'paused' && Number(widget.dataset.step) === {newest - 4}")
     assert (pixels(chart) != before).mean() > 1e-3
-    assert int(notebook.execute("print(len(cockpit.lab.ghosts))")) == 1
+    assert int(notebook.execute("print(len(cockpit.session.ghosts))")) == 1
     press(cockpit, "Back to here")
     notebook.wait(cockpit, "widget.dataset.state === 'paused'")
 
@@ -154,7 +154,7 @@ def test_the_stop_square_pauses_the_training(notebook, cockpit):
 
 def test_an_error_in_training_is_shown_in_a_red_panel(notebook, cockpit):
     notebook.execute(
-        "trainer, step = cockpit.lab.trainer, cockpit.lab.trainer.step\n"
+        "trainer, step = cockpit.session.trainer, cockpit.session.trainer.step\n"
         "def broken():\n    raise RuntimeError('<b>it broke</b>')\ntrainer.step = broken"
     )
     press(cockpit, "Start")
@@ -162,12 +162,12 @@ def test_an_error_in_training_is_shown_in_a_red_panel(notebook, cockpit):
     panel = cockpit.locator(".tk-message")
     assert panel.get_attribute("data-tone") == "error"
     assert "<b>it broke</b>" in panel.inner_text()  # as text, not as markup
-    notebook.execute("cockpit.lab.trainer.step = step")
+    notebook.execute("cockpit.session.trainer.step = step")
     press(cockpit, "One step")
     notebook.wait(cockpit, "widget.dataset.state === 'paused'")
 
 
-def test_a_second_lab_pauses_the_first_and_closing_frees_everything(notebook, cockpit):
+def test_a_second_session_pauses_the_first_and_closing_frees_everything(notebook, cockpit):
     press(cockpit, "Start")
     notebook.wait(cockpit, "widget.dataset.state === 'running'")
     notebook.run_cell(
@@ -181,7 +181,7 @@ def test_a_second_lab_pauses_the_first_and_closing_frees_everything(notebook, co
     notebook.wait(second, "Number(widget.dataset.step) >= 2", timeout=60)
     assert cockpit.get_attribute("data-state") == "paused"
     notebook.execute(
-        "import gc, weakref\nparts = (other.lab, other.lab.trainer, other.lab.trainer.model)\n"
+        "import gc, weakref\nparts = (other.session, other.session.trainer, other.session.trainer.model)\n"
         "gone = [weakref.ref(one) for one in parts]\ndel parts\nother.close()"
     )
     notebook.page.wait_for_function("document.querySelectorAll('.tk-cockpit').length === 1")

@@ -80,7 +80,7 @@ def test_nothing_is_loaded_from_elsewhere(pages):
         assert not re.search(r"""(url\(|@import)\s*['"]?(https?:)?//""", text), style.name
 
 
-def test_widgets_show_their_still_twins_and_formulas_are_set(pages):
+def test_widgets_show_their_static_images_and_formulas_are_set(pages):
     for name in LESSONS:
         text = (SITE / f"{name}.html").read_text(encoding="utf-8")
         assert "widget-view" not in text

@@ -29,7 +29,7 @@ def test_there_is_a_notebook_to_start_with():
 
 
 def test_no_state_of_widgets_is_stored(notebook):
-    """A page would show a dead widget instead of its still picture."""
+    """A page would show a dead widget instead of its static image."""
     assert "widgets" not in notebook.metadata
 
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from teachkit.feed.detector import Detector
+from teachkit.feed.loader import first_images
 from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import Batch, GroundTruth
-from teachkit.watch.cockpit.session import Lab
-from teachkit.watch.cockpit.start_up import first_images
+from teachkit.watch.cockpit.session import Session
 
 
 def batches(count: int, seed: int) -> list[Batch]:
@@ -46,8 +46,8 @@ def make_trainer() -> Callable[..., Trainer]:
 
 
 @pytest.fixture
-def make_lab(make_trainer: Callable[..., Trainer]) -> Callable[..., Lab]:
-    def make(trainer: Trainer | None = None, **settings: Any) -> Lab:
-        return Lab(trainer or make_trainer(), first_images(VALIDATION, 2), TRAINING[0], list(CLASSES), **settings)
+def make_session(make_trainer: Callable[..., Trainer]) -> Callable[..., Session]:
+    def make(trainer: Trainer | None = None, **settings: Any) -> Session:
+        return Session(trainer or make_trainer(), first_images(VALIDATION, 2), TRAINING[0], list(CLASSES), **settings)
 
     return make

@@ -1,4 +1,4 @@
-"""The connection that `make lab` and the browser tests use."""
+"""The connection that `make session` and the browser tests use."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,5 +20,5 @@ def test_small_messages_are_sent_at_once_and_the_connection_is_made_as_ever(monk
     assert told == [("nodelay", True), "connected"]
 
 
-def test_make_lab_uses_it():
+def test_make_session_uses_it():
     assert f"{PromptConnection.__module__}.{PromptConnection.__name__}" in (ROOT / "Makefile").read_text()

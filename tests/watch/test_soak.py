@@ -23,7 +23,7 @@ def resident() -> float:
 def cockpit(make_trainer):
     one = Cockpit(make_trainer(), classes=CLASSES, memory=4 * 2**20)
     yield one
-    if hasattr(one, "lab"):
+    if hasattr(one, "session"):
         one.close()
 
 
@@ -42,16 +42,16 @@ def test_ten_thousand_slider_events_and_two_thousand_redraws_leave_memory_flat(c
             cockpit._draw()
     press(cockpit, "pause")
     cockpit.stop()
-    assert cockpit.lab.step > 3
+    assert cockpit.session.step > 3
     assert resident() - before < 40
 
 
 def test_hundreds_of_steps_keep_snapshots_within_their_budget(cockpit):
-    cockpit.lab.keep_every = 1
+    cockpit.session.keep_every = 1
     cockpit.run(30)
     before = resident()
     cockpit.run(70)
-    assert cockpit.lab.history.size <= 4 * 2**20
+    assert cockpit.session.snapshots.size <= 4 * 2**20
     assert resident() - before < 40
 
 
@@ -74,7 +74,7 @@ def test_closed_cockpits_are_forgotten_with_all_they_held(make_trainer):
         press(one, "step")
         one.run(1)
         one._repr_mimebundle_()
-        gone += [weakref.ref(part) for part in (one, one.lab, one.lab.trainer, one.lab.trainer.model)]
+        gone += [weakref.ref(part) for part in (one, one.session, one.session.trainer, one.session.trainer.model)]
         one.close()
         del one
     gc.collect()
@@ -83,7 +83,7 @@ def test_closed_cockpits_are_forgotten_with_all_they_held(make_trainer):
 
 
 def test_no_figure_of_pyplot_is_ever_opened(cockpit):
-    cockpit.still()
+    cockpit.static_image()
     from matplotlib import _pylab_helpers
 
     assert _pylab_helpers.Gcf.figs == {}

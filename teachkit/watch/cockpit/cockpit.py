@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from teachkit.errors import UserError
+from teachkit.feed.detector import Detector
 from teachkit.learn.trainer import Trainer
 from teachkit.watch.cockpit.frames import Frames, setup
 from teachkit.watch.cockpit.painter import Painter
 from teachkit.watch.cockpit.presets import PRESETS
-from teachkit.watch.cockpit.session import Lab
-from teachkit.watch.cockpit.start_up import build_lab
+from teachkit.watch.cockpit.session import Session
+from teachkit.watch.cockpit.start_up import build_session
 from teachkit.watch.cockpit.worker import Worker, stop_running
 from teachkit.watch.frontend.bundle import front_end
+from teachkit.watch.replay.recording import Recording
+from teachkit.watch.replay.replay import export
 from teachkit.watch.widgets.notebook import replace_widget_of_this_cell, stop_on_interrupt
 from teachkit.watch.widgets.widget import Widget
 
@@ -24,8 +27,8 @@ class Cockpit(Widget):
     """Start, pause, rewind and branch a training, and move its rate and loss weights while it runs.
 
     trainer: what is steered; without one the built-in shapes and the default detector are taken (`data`, `lr`, … see
-    `build_lab`). pictures: how many validation pictures are shown. rate: frames a second. `run(n)` trains n steps in
-    this thread with the same result. `close()` ends all threads and frees what was kept.
+    `build_session`). pictures: how many validation pictures are shown. rate: frames a second. `run(n)` trains n steps
+    in this thread with the same result. `close()` ends all threads and frees what was kept.
     """
 
     _esm = front_end("cockpit/cockpit.js")
@@ -39,10 +42,10 @@ class Cockpit(Widget):
         stop_running()
         replace_widget_of_this_cell(self)
         self.title = title
-        self.lab: Lab = build_lab(trainer, **settings)
-        self.worker = Worker(self.lab.advance, ended=self._ended)
+        self.session: Session = build_session(trainer, **settings)
+        self.worker = Worker(self.session.advance, ended=self._ended)
         self.painter = Painter(self._draw, lambda: self.worker.alive, rate)
-        self.frames = Frames(self.lab)
+        self.frames = Frames(self.session)
         self.refused = ""  # one sentence, until the next value that is accepted
         self.error: BaseException | None = None
         self._drawing = threading.Lock()
@@ -53,11 +56,11 @@ class Cockpit(Widget):
             "step": lambda message: self.start(steps=1),
             "set": lambda message: self.set(**message["values"]),
             "preset": lambda message: self.preset(message["name"]),
-            "optimizer": lambda message: self._request(partial(self.lab.use_optimizer, message["name"])),
-            "reset": lambda message: self._request(self.lab.reset),
-            "rewind": lambda message: self._request(partial(self.lab.rewind, int(message["step"]))),
-            "branch": lambda message: self._request(partial(self.lab.branch, int(message["step"]))),
-            "rescue": lambda message: self._request(self.lab.rescue),
+            "optimizer": lambda message: self._request(partial(self.session.use_optimizer, message["name"])),
+            "reset": lambda message: self._request(self.session.reset),
+            "rewind": lambda message: self._request(partial(self.session.rewind, int(message["step"]))),
+            "branch": lambda message: self._request(partial(self.session.branch, int(message["step"]))),
+            "rescue": lambda message: self._request(self.session.rescue),
             "export": lambda message: self._request(self._save_replay),
             "peek": lambda message: self._peek(message["step"]),
         }
@@ -67,17 +70,17 @@ class Cockpit(Widget):
     def start(self, steps: float = float("inf")) -> None:
         """Trains in the background until `pause`, for `steps` steps at most."""
         self.error, self.refused = None, ""
-        self.lab.steps_left = steps
+        self.session.steps_left = steps
         self._work()
 
     def pause(self) -> None:
         """Asks for a stop after the step at hand; the panel says so once the thread has ended."""
-        self.lab.steps_left = 0
+        self.session.steps_left = 0
         self.painter.refresh()
 
     def set(self, **values: Any) -> None:
         """lr, schedule, box, cls, dfl: in force from the next step. UserError on a refused value; the old one stays."""
-        self.lab.trainer.control.set(**{name: typed(name, value) for name, value in values.items()})
+        self.session.trainer.control.set(**{name: typed(name, value) for name, value in values.items()})
         self.refused = ""
         self.painter.refresh()
 
@@ -85,39 +88,82 @@ class Cockpit(Widget):
         """Sets the weights, and the rate where it says so, to one of `PRESETS`."""
         if name not in PRESETS:
             raise UserError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}")
-        self.set(**self.lab.preset_settings(PRESETS[name]))
+        self.set(**self.session.preset_settings(PRESETS[name]))
 
     def run(self, steps: int) -> None:
         """Trains so many steps here and now, without a thread: the same code, the same result."""
         self.stop()
-        self.lab.run(steps)
+        self.session.run(steps)
         self._draw()
+
+    def rewind(self, step: int) -> None:
+        """Goes back to the step and forgets what came later. UserError if the run has not come so far."""
+        self.stop()
+        self.session.rewind(step)
+        self._draw()
+
+    def branch(self, step: int) -> None:
+        """Goes back to the step as `rewind` does, and keeps the run so far to be compared with, in grey."""
+        self.stop()
+        self.session.branch(step)
+        self._draw()
+
+    # what a cell may ask for
+
+    @property
+    def model(self) -> Detector:
+        """The detector in training, with its newest weights."""
+        return self.session.probes.model
+
+    @property
+    def trouble(self) -> str:
+        """What has gone wrong, in one sentence, while a rescue is on offer; else empty."""
+        return self.session.trouble
+
+    @property
+    def rescue_step(self) -> int | None:
+        """The step that a rescue goes back to; None while the run is sound."""
+        return self.session.rescue_step
+
+    def curve(self, name: str, since: int = 0) -> list[float | None]:
+        """One value for each step from `since` on, of the branch in training; None where it was not finite.
+
+        name: "total", "box", "cls" or "dfl" for a raw loss, "lr", or "w_box", "w_cls" or "w_dfl" for a weight.
+        UserError for any other. A run of more than 3,000 steps keeps the extremes of its early steps only.
+        """
+        steps = self.session.timeline.curves["steps"]
+        if name not in steps.columns[1:]:
+            raise UserError(f"there is no curve {name!r}: choose one of {', '.join(steps.columns[1:])}")
+        place = steps.columns.index(name)
+        return [row[place] for row in steps.rows if (row[0] or 0) >= since]
 
     def export(self, path: str | Path) -> Path:
         """Writes what has been trained so far as one file that plays in any browser, without a kernel → its path."""
-        from teachkit.watch.replay.replay import export
-
         return export(self, path)
+
+    def recording(self) -> Recording:
+        """What has been trained so far, as a recording. UserError if no step has been trained yet."""
+        return self.session.recording(self.title)
 
     def _save_replay(self) -> None:
         """Beside the notebook, under a name that is still free."""
         names = (Path(f"replay{number or ''}.html") for number in count())
         path = self.export(next(name for name in names if not name.exists()))
-        self.lab.news = f"Saved as {path.name} beside this notebook: it plays in any browser, without Python."
+        self.session.news = f"Saved as {path.name} beside this notebook: it plays in any browser, without Python."
 
     def stop(self) -> None:
         """Ends the background training and waits until it has ended."""
-        self.lab.steps_left = 0
+        self.session.steps_left = 0
         self.worker.stop()
         self.painter.stop()
 
     def close(self) -> None:
         """Ends the threads, closes the view, lets go of the training."""
-        if hasattr(self, "lab"):
+        if hasattr(self, "session"):
             self.stop()
-            self.lab.let_go()
+            self.session.let_go()
             self.answers = {}
-            del self.lab, self.worker, self.painter, self.frames
+            del self.session, self.worker, self.painter, self.frames
         super().close()
 
     # threads
@@ -125,7 +171,7 @@ class Cockpit(Widget):
     def _request(self, command: Callable[[], None]) -> None:
         """Done between two steps by the worker, which is started for it if need be."""
         self.error, self.refused = None, ""
-        self.lab.request(command)
+        self.session.request(command)
         self._work()
 
     def _work(self) -> None:
@@ -148,68 +194,67 @@ class Cockpit(Widget):
     def fail(self, error: BaseException) -> None:
         """Shown in a red panel, and handed to the log."""
         self.error = error
-        self.lab.steps_left = 0
-        self.lab.trainer.tell("error", f"{type(error).__name__}: {error}")
+        self.session.steps_left = 0
+        self.session.trainer.tell("error", f"{type(error).__name__}: {error}")
         self.painter.refresh()
 
     # drawing
 
     def _introduce(self) -> None:
         """A new view has opened."""
-        self.post("setup", *setup(self.lab, self.title))
+        self.post("setup", *setup(self.session, self.title))
         self.frames.start_afresh()
         self.painter.refresh()
 
     def _draw(self) -> None:
-        """Sends what is new since the last frame, and asks for a fresh look at the pictures."""
+        """Sends what is new since the last frame, and asks for detections by the newest weights."""
         with self._drawing:
             try:
                 frame = self.frames.next()
             except Exception as error:  # a frame that cannot be made must not stop the painter: it tells of it
                 self.error, frame = self.error or error, {}
             self.post("frame", frame | {"status": self._status(), "refused": bool(self.refused)})
-        self.lab.gauges.look_wanted = True
+        self.session.probes.detection_wanted = True
 
     def _peek(self, step: int | None) -> None:
         """Shows what was found at an earlier step; None: now again."""
-        found = self.lab.gauges.found if step is None else self.lab.story.found_at(step)
+        found = self.session.probes.found if step is None else self.session.timeline.found_at(step)
         self.post("peek", {"found": found})
 
     def _status(self) -> dict[str, Any]:
-        lab = self.lab
+        session = self.session
         message, tone = self._message()
         return {
             "state": self._state(),
-            "step": lab.step,
-            "epoch": lab.trainer.epoch,
-            "speed": lab.speed if self.worker.alive else 0.0,
+            "step": session.step,
+            "epoch": session.trainer.epoch,
+            "speed": session.speed if self.worker.alive else 0.0,
             "message": message,
             "tone": tone,
-            "rescue": f"Back to step {lab.rescue_step}" if lab.trouble else None,
+            "rescue": f"Back to step {session.rescue_step}" if session.trouble else None,
         }
 
     def _state(self) -> str:
         if self.worker.alive:
-            return "running" if self.lab.steps_left else "pausing"
+            return "running" if self.session.steps_left else "pausing"
         if self.error is not None:
             return "failed"
-        if self.lab.trouble:
+        if self.session.trouble:
             return "rescued"
-        return "paused" if self.lab.step else "ready"
+        return "paused" if self.session.step else "ready"
 
     def _message(self) -> tuple[str, str]:
         if self.error is not None:
             return f"{type(self.error).__name__}: {self.error}", "error"
         if self.refused:
             return self.refused, "warn"
-        return (self.lab.trouble, "warn") if self.lab.trouble else (self.lab.news, "info")
+        return (self.session.trouble, "warn") if self.session.trouble else (self.session.news, "info")
 
-    def still(self) -> bytes:
-        from teachkit.watch.cockpit.static_image import (
-            still_of,  # brings matplotlib: half a second, and only a shown widget needs it
-        )
+    def static_image(self) -> bytes:
+        # brings matplotlib, which takes half a second: only a widget that is shown needs it
+        from teachkit.watch.cockpit.static_image import static_image_of
 
-        return still_of(self.lab)
+        return static_image_of(self.session)
 
 
 def typed(name: str, value: Any) -> Any:

@@ -9,18 +9,18 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.learn.optimizer import DEFAULTS, name_of, rates
 from teachkit.learn.trainer import Trainer
-from teachkit.structures import LOSS_NAMES, Batch, LossWeights
-from teachkit.watch.cockpit.marks import ALARMS, changes_told
+from teachkit.structures import Batch, LossWeights
 from teachkit.watch.cockpit.presets import Preset
-from teachkit.watch.cockpit.probes import Gauges
-from teachkit.watch.cockpit.snapshots import History, Snapshot
-from teachkit.watch.cockpit.timeline import Story
+from teachkit.watch.cockpit.probes import Probes
+from teachkit.watch.cockpit.snapshots import Snapshot, Snapshots
+from teachkit.watch.replay.recording import VALIDATION, Recording
+from teachkit.watch.timeline.timeline import Curve, Timeline
 
 FATAL = ("diverged", "skipped")  # a run that goes on after these only does harm
 OWN = "own"  # the optimizer that was handed over, if it was one
 
 
-class Lab:
+class Session:
     """What a cockpit steers. Only one thread at a time may call anything but `request` and plain settings.
 
     pictures: shown with what is found on them; probe: the frozen batch on which the gradient's shares are measured.
@@ -40,15 +40,15 @@ class Lab:
         memory: int = 256 * 2**20,
     ) -> None:
         self.trainer, self.pictures, self.classes = trainer, pictures, classes
-        self.gauges = Gauges(trainer, pictures, probe)
+        self.probes = Probes(trainer, pictures, probe)
         self.validate_every, self.share_every, self.keep_every = validate_every, share_every, keep_every
         self.usual_weights = LossWeights(**trainer.control.weights.as_dict())
         self._own = trainer.optimizer
         self.optimizer = name_of(trainer.optimizer) if name_of(trainer.optimizer) in DEFAULTS else OWN
         self.usual_rates = {name: rate for name, (rate, _) in DEFAULTS.items()}
         self.usual_rates[self.optimizer] = trainer.base_rates[0]
-        self.history = History(memory)
-        self.story, self.ghosts = Story(), list[Story]()
+        self.snapshots = Snapshots(memory)
+        self.timeline, self.ghosts = Timeline(), list[Timeline]()
         self.steps_left: float = 0
         self.trouble = ""  # one sentence, while a rescue is on offer
         self.rescue_step: int | None = None
@@ -58,10 +58,9 @@ class Lab:
         self._settings = trainer.control.state_dict()
         self._moved: dict[int, dict[str, Any]] = {}  # the settings that came into force at a step
         self._fresh: int | None = None  # the step at which a fresh optimizer began
-        self._changes: list[str] = []  # of settings, for the mark at the step at hand
         self._pass_on, trainer.on_record = trainer.on_record, self._take
         self.keep()
-        self.look()
+        self.detect()
 
     # what is asked for, from any thread
 
@@ -102,8 +101,8 @@ class Lab:
         self.steps_left -= 1
         self._train()
         self._times.append(time.perf_counter())
-        if self.gauges.look_due():
-            self.look()
+        if self.probes.detection_due():
+            self.detect()
         return True
 
     def _train(self) -> None:
@@ -120,7 +119,7 @@ class Lab:
         self.steps_left = steps
         while self.advance():
             pass
-        self.look()
+        self.detect()
 
     def let_go(self) -> None:
         """The trainer's records go straight to whoever listened before."""
@@ -128,16 +127,15 @@ class Lab:
 
     # measurements, which change nothing in the training
 
-    def look(self) -> None:
-        self.story.look(self.step, self.gauges.look())
+    def detect(self) -> None:
+        self.timeline.keep_detections(self.step, self.probes.detect())
 
     def measure_share(self) -> None:
-        self.story.curves["shares"].append(self.step, *self.gauges.measure_share().values())
+        self.timeline.curves["shares"].append(self.step, *self.probes.measure_share().values())
 
     def validate(self) -> None:
         if self.trainer.validation_data is not None:
             scores = self.trainer.validate()
-            self.story.curves["scores"].append(self.step, scores["map50"], scores["map"])
             self.trainer.tell("validated", f"validation mAP {scores['map']:.3f}", **scores)
 
     # time travel
@@ -147,12 +145,12 @@ class Lab:
         state = self.trainer.state_dict()
         if settings is not None:
             state["control"] = settings
-        self.history.keep(Snapshot(self.step, state, self.optimizer))
+        self.snapshots.keep(Snapshot(self.step, state, self.optimizer))
 
     def _keep_if_due(self) -> None:
         """At intervals, and before a changed control comes into force: that is where a student wants to go back to."""
         settings = self.trainer.control.state_dict()
-        newest = self.history.steps[-1] if self.history.snapshots else -math.inf
+        newest = self.snapshots.steps[-1] if self.snapshots.kept else -math.inf
         changed = settings != self._settings
         fresh = self._fresh is not None and self.step > self._fresh  # a replay could not make that optimizer anew
         if fresh or (changed and self.step - newest >= 5) or self.step - newest >= self.keep_every:
@@ -176,34 +174,34 @@ class Lab:
                 self.trainer.control.load_state_dict(again[self.step])
             self._train()
         self.news = f"Back at step {self.step} with the settings of that time."
-        self.look()
+        self.detect()
 
     def _snapshot_for(self, step: int) -> Snapshot:
         if step > self.step:
             raise UserError(f"the run has not come to step {step} yet: it is at step {self.step}")
-        return self.history.at(step)
+        return self.snapshots.at(step)
 
     def _restore(self, snapshot: Snapshot) -> None:
         if snapshot.optimizer != self.optimizer:
             self._install(snapshot.optimizer)
         self.trainer.load_state_dict(snapshot.state)
-        self._settings, self._changes, self._fresh = self.trainer.control.state_dict(), [], None
+        self._settings, self._fresh = self.trainer.control.state_dict(), None
         self._moved = {when: settings for when, settings in self._moved.items() if when < snapshot.step}
-        self.history.cut(snapshot.step + 1)
-        self.story = self.story.until(snapshot.step)
+        self.snapshots.cut(snapshot.step + 1)
+        self.timeline = self.timeline.until(snapshot.step)
         self.trouble, self.rescue_step = "", None
 
     def branch(self, step: int) -> None:
         """The same, but the run so far stays to be compared with, as the newest of three ghosts."""
         self._snapshot_for(step)
-        self.ghosts = [*self.ghosts[-2:], self.story]
+        self.ghosts = [*self.ghosts[-2:], self.timeline]
         self.rewind(step)
         self.news = f"Branched at step {self.step}: change a setting and start; the earlier run stays in grey."
 
     def reset(self) -> None:
         """Back to the first step with the first settings, and no ghosts."""
         self.steps_left, self.ghosts = 0, []
-        self.rewind(self.history.steps[0])
+        self.rewind(self.snapshots.steps[0])
         self.news = "Back at the first step with the first settings: press Start."
 
     def rescue(self) -> None:
@@ -233,33 +231,48 @@ class Lab:
     # records of the trainer
 
     def _take(self, record: dict[str, Any]) -> None:
-        if record["kind"] == "step":
-            self._take_step(record)
-        elif record["kind"] == "event":
-            self._take_event(record)
+        mark = self.timeline.take(record)
+        if mark is not None and not mark.alarm:
+            self.news = f"From step {mark.step} on: {mark.label}."
+        elif mark is not None:
+            self.news = f"Step {mark.step}: {record['message']}"
+            if mark.alarm in FATAL:
+                self.steps_left, self.trouble = 0, record["message"]
+                self.rescue_step = self._before_trouble(mark.step)
         if self._pass_on is not None:  # whoever listened to the trainer before
             self._pass_on(record)
 
-    def _take_step(self, record: dict[str, Any]) -> None:
-        names = ("step", "total", *LOSS_NAMES, "lr")
-        self.story.curves["steps"].append(*(record[name] for name in names), *record["weights"].values())
-        if self._changes:
-            changed, self._changes = ", ".join(self._changes), []
-            self.story.mark(record["step"], changed)
-            self.news = f"From step {record['step']} on: {changed}."
-
-    def _take_event(self, record: dict[str, Any]) -> None:
-        what, step = record["what"], record["step"]
-        self._changes += changes_told(record)
-        if what in ALARMS:
-            self.story.mark(step, ALARMS[what], alarm=True)
-            self.news = f"Step {step}: {record['message']}"
-        if what in FATAL:
-            self.steps_left = 0
-            self.trouble = record["message"]
-            self.rescue_step = self._before_trouble(step)
-
     def _before_trouble(self, step: int) -> int:
         """Before the last change of a setting if there was one within 200 steps, else fifty steps back."""
-        changes = [mark.step for mark in self.story.marks if not mark.alarm and step - 200 <= mark.step <= step]
-        return self.history.at(max(0, changes[-1] if changes else step - 50)).step
+        changes = [mark.step for mark in self.timeline.marks if not mark.alarm and step - 200 <= mark.step <= step]
+        return self.snapshots.at(max(0, changes[-1] if changes else step - 50)).step
+
+    # what is kept of it
+
+    def recording(self, name: str = "Training") -> Recording:
+        """What has been shown so far, to be replayed. UserError if no step has been trained yet."""
+        if not self.timeline.curves["steps"].rows:
+            raise UserError("nothing has been trained yet: press Start, or call run(100), and save the replay then")
+        timeline = self.timeline.copy()
+        timeline.detections.append((self.step, self.probes.found))
+        first = self.snapshots.kept[0]
+        control = first.state["control"]
+        schedule = control["schedule"] if control["lr"] is None else "constant"
+        return Recording(
+            name,
+            timeline,
+            Curve(VALIDATION),
+            menus=menus_over(timeline, first.step, schedule, first.optimizer),
+            pictures=self.pictures,
+            classes=list(self.classes),
+        )
+
+
+def menus_over(timeline: Timeline, first: int, schedule: str, optimizer: str) -> list[tuple[int, str, str]]:
+    """Schedule and optimizer from each step on: as they were at the first one, then as the marks change them."""
+    menus = [(first, schedule, optimizer)]
+    for mark in timeline.marks:
+        schedule = str(mark.changes.get("schedule", "constant" if "lr" in mark.changes else schedule))
+        optimizer = str(mark.changes.get("optimizer", optimizer))
+        menus.append((mark.step, schedule, optimizer))
+    return menus

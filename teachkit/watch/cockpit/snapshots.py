@@ -34,27 +34,27 @@ class Snapshot:
         object.__setattr__(self, "size", sum(one.nbytes for one in tensors(self.state)))
 
 
-class History:
+class Snapshots:
     """Snapshots in the order of their steps. budget: bytes; the first and the newest stay whatever it is."""
 
     def __init__(self, budget: int = 256 * 2**20) -> None:
         self.budget = budget
-        self.snapshots: list[Snapshot] = []
+        self.kept: list[Snapshot] = []
 
     def keep(self, snapshot: Snapshot) -> None:
         """Another one of the same step is replaced."""
         self.cut(snapshot.step)
-        self.snapshots.append(snapshot)
-        while self.size > self.budget and len(self.snapshots) > 2:
-            del self.snapshots[self._least_missed()]
+        self.kept.append(snapshot)
+        while self.size > self.budget and len(self.kept) > 2:
+            del self.kept[self._least_missed()]
 
     @property
     def size(self) -> int:
-        return sum(one.size for one in self.snapshots)
+        return sum(one.size for one in self.kept)
 
     @property
     def steps(self) -> list[int]:
-        return [one.step for one in self.snapshots]
+        return [one.step for one in self.kept]
 
     def _least_missed(self) -> int:
         """Where the gap that opens is smallest for its age: the recent past stays fine, the distant one gets coarse."""
@@ -68,11 +68,11 @@ class History:
 
     def at(self, step: int) -> Snapshot:
         """The last one at or before the step."""
-        earlier = [one for one in self.snapshots if one.step <= step]
+        earlier = [one for one in self.kept if one.step <= step]
         if not earlier:
             raise UserError(f"there is no snapshot of step {step} or before: snapshots are kept from the first step on")
         return earlier[-1]
 
     def cut(self, step: int) -> None:
         """Forgets those from the step on."""
-        self.snapshots = [one for one in self.snapshots if one.step < step]
+        self.kept = [one for one in self.kept if one.step < step]

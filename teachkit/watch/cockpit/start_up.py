@@ -1,21 +1,15 @@
-"""A lab with good defaults: the built-in shapes, the default detector, a constant rate."""
+"""A session with good defaults: the built-in shapes, the default detector, a constant rate."""
 
 from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
-from teachkit.feed.loader import Loader, load_data
+from teachkit.feed.loader import Loader, first_images, load_data
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
-from teachkit.structures import Batch
-from teachkit.watch.cockpit.session import Lab
+from teachkit.watch.cockpit.session import Session
 
-LAB_SETTINGS = ("validate_every", "share_every", "keep_every", "memory")
-
-
-def first_images(data: Any, count: int) -> Batch:
-    """The first `count` images of the data as one batch."""
-    return next(iter(data)).take(slice(count))
+SESSION_SETTINGS = ("validate_every", "share_every", "keep_every", "memory")
 
 
 def build_trainer(
@@ -43,11 +37,14 @@ def build_trainer(
     return Trainer(model, Criterion(), training, validation, **settings)
 
 
-def build_lab(
+def build_session(
     trainer: Trainer | None = None, *, pictures: int = 2, classes: list[str] | None = None, **settings: Any
-) -> Lab:
-    """A lab around the trainer, or one of `build_trainer`'s. settings: of the `Lab`, the rest of `build_trainer`."""
-    lab_settings = {name: settings.pop(name) for name in LAB_SETTINGS if name in settings}
+) -> Session:
+    """A session around the trainer, or around one that `build_trainer` makes.
+
+    settings: those of `Session`; without a trainer those of `build_trainer`, too. UserError for one that is neither.
+    """
+    session_settings = {name: settings.pop(name) for name in SESSION_SETTINGS if name in settings}
     if trainer is None:
         trainer = build_trainer(**settings)
     elif settings:
@@ -58,4 +55,4 @@ def build_lab(
     names = classes or getattr(training, "classes", None)
     if names is None:
         raise UserError("this training data does not tell its classes: hand over classes=[name, …]")
-    return Lab(trainer, first_images(shown, pictures), probe, list(names), **lab_settings)
+    return Session(trainer, first_images(shown, pictures), probe, list(names), **session_settings)

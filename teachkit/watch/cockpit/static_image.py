@@ -1,28 +1,28 @@
-"""The still twin of a cockpit: its curves and pictures as one PNG, drawn without pyplot."""
+"""The static image of a cockpit: its curves and its pictures in one PNG."""
 
 import math
 
 from matplotlib.axes import Axes
 
-from teachkit.watch.cockpit.marks import word
-from teachkit.watch.cockpit.session import Lab
+from teachkit.watch.cockpit.session import Session
 from teachkit.watch.figures.names import write_names
 from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure, draw_box, show_image
+from teachkit.watch.timeline.marks import word
 
 
-def still_of(lab: Lab) -> bytes:
+def static_image_of(session: Session) -> bytes:
     """PNG of 1,100 × 400 px."""
     figure = NotebookFigure(figsize=(11, 4), alt="")
-    losses, *pictures = figure.subplots(1, 1 + len(lab.pictures), width_ratios=[1.6, *[1] * len(lab.pictures)])
-    _draw_losses(losses, lab)
+    losses, *pictures = figure.subplots(1, 1 + len(session.pictures), width_ratios=[1.6, *[1] * len(session.pictures)])
+    _draw_losses(losses, session)
     for index, axes in enumerate(pictures):
-        _draw_picture(axes, lab, index)
+        _draw_picture(axes, session, index)
     figure.suptitle("Training cockpit, as it stood when this page was saved", fontsize=12)
     return figure.png()
 
 
-def _draw_losses(axes: Axes, lab: Lab) -> None:
-    rows = lab.story.curves["steps"].since(0)
+def _draw_losses(axes: Axes, session: Session) -> None:
+    rows = session.timeline.curves["steps"].since(0)
     steps = [float(step or 0) for step in rows["step"]]
     for name, (colour, dash, _) in LOSSES.items():
         losses = [math.nan if loss is None else loss for loss in rows[name]]
@@ -34,12 +34,12 @@ def _draw_losses(axes: Axes, lab: Lab) -> None:
     axes.grid(color="#d5dbe3")
 
 
-def _draw_picture(axes: Axes, lab: Lab, index: int) -> None:
-    show_image(axes, lab.pictures.images[index])
+def _draw_picture(axes: Axes, session: Session, index: int) -> None:
+    show_image(axes, session.pictures.images[index])
     axes.set_axis_off()
-    for box in lab.pictures.ground_truth.image(index)[0].tolist():
+    for box in session.pictures.ground_truth.image(index)[0].tolist():
         draw_box(axes, box, "white", dashed=True)
-    found = lab.gauges.found[index]
+    found = session.probes.found[index]
     for *box, _, _ in found:
         draw_box(axes, box, PALETTE[4])
-    write_names(axes, [(box, f"{lab.classes[int(one)]} {score:.2f}", PALETTE[4]) for *box, one, score in found])
+    write_names(axes, [(box, f"{session.classes[int(one)]} {score:.2f}", PALETTE[4]) for *box, one, score in found])

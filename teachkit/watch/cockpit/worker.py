@@ -69,7 +69,7 @@ class Worker:
         finally:
             with self._lock:
                 self._busy = False
-            if _running is self:  # or a lab that has been closed would be kept alive
+            if _running is self:  # or a session that has been closed would be kept alive
                 _running = None
             self._ended()
 
@@ -81,7 +81,7 @@ class Worker:
 
 
 def stop_running() -> None:
-    """Stops and joins what runs, if anything: before a new lab takes its place, and before Python shuts down."""
+    """Stops and joins what runs, if anything: before a new session takes its place, and before Python shuts down."""
     global _running
     with _guard:
         if _running is not None:

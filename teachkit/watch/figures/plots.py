@@ -65,7 +65,7 @@ class NotebookFigure(Figure):
 
 
 def curves(records: Sequence[dict[str, Any]]) -> NotebookFigure:
-    """The story of a run: its three unweighted losses, its scores on validation, its learning rate, its incidents.
+    """The timeline of a run: its three unweighted losses, its scores on validation, its learning rate, its incidents.
 
     records: what a Trainer hands out, or the lines of a `--log` file, in order.
     """

@@ -1,6 +1,5 @@
-"""A run that is over, opened to be looked at: its curves, its settings, and what it found on pictures."""
+"""A run that is over, opened to be shown: its curves, its settings, and what it found on pictures."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,31 +8,30 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
 from teachkit.feed.detector import Detector
-from teachkit.feed.loader import load_data
+from teachkit.feed.loader import first_images, load_data
 from teachkit.learn.checkpoint import load_model
 from teachkit.learn.log import read_log
 from teachkit.learn.records import Record
 from teachkit.structures import LOSS_NAMES, Batch
-from teachkit.watch.cockpit.marks import ALARMS, changes_told
-from teachkit.watch.cockpit.start_up import first_images
-from teachkit.watch.cockpit.timeline import Curve, Found, Story, rows_of
+from teachkit.watch.timeline.timeline import Curve, Found, Timeline, finite, rows_of
 
 LOG = "log.jsonl"
 VALIDATION = ("step", "total", *LOSS_NAMES)
 PICTURES_SHOWN = 4
+WHOLE = 10**9  # rows of a curve that is never thinned
 
 
 @dataclass
 class Recording:
-    """What is known of a run. story: its curves, marks and looks; validation: its losses there, over steps.
+    """What is known of a run. timeline: its curves, marks and detections; validation: its losses there, over steps.
 
-    settings: of the start record; menus: rows of step, schedule, optimizer, from that step on; pictures: those that the
-    looks were at; folder: where the weights are.
+    settings: of the start record; menus: rows of step, schedule, optimizer, in force from that step on; pictures: those
+    that the detections are of; folder: where the weights are.
     """
 
     name: str
-    story: Story
-    validation: Curve
+    timeline: Timeline = field(default_factory=lambda: Timeline(WHOLE))
+    validation: Curve = field(default_factory=lambda: Curve(VALIDATION, WHOLE))
     settings: dict[str, Any] = field(default_factory=dict)
     menus: list[tuple[int, str, str]] = field(default_factory=list)
     end: str = ""
@@ -43,65 +41,44 @@ class Recording:
 
     @property
     def steps(self) -> int:
-        """How many there are to look at."""
-        return len(self.story.curves["steps"].rows)
-
-
-def endless_story() -> Story:
-    """One whose curves are never thinned."""
-    story = Story()
-    for curve in story.curves.values():
-        curve.limit = 10**9
-    return story
+        """The number of steps that can be shown."""
+        return len(self.timeline.curves["steps"].rows)
 
 
 def read_records(records: Sequence[Record], name: str) -> Recording:
     """records: what a Trainer hands out, or the lines of a log. UserError if there is no step among them."""
-    told = Recording(name, endless_story(), Curve(VALIDATION, limit=10**9))
-    schedule, optimizer, changes, last = "", "", list[str](), -1
+    recording = Recording(name)
+    schedule, optimizer, last = "", "", 0
     for record in records:
+        recording.timeline.take(record)
         match record["kind"]:
             case "start":
-                told.settings = dict(record.get("settings", {}))
-                schedule, optimizer = told.settings.get("schedule", ""), told.settings.get("optimizer", "")
-                told.menus.append((0, schedule, optimizer))
+                recording.settings = dict(record.get("settings", {}))
+                schedule = recording.settings.get("schedule", "")
+                optimizer = recording.settings.get("optimizer", "")
+                recording.menus.append((0, schedule, optimizer))
             case "step":
                 last = record["step"]
-                _take_step(told.story, record)
-                if changes:
-                    told.story.mark(last, ", ".join(changes))
-                    changes = []
-            case "event":
-                changes += changes_told(record)
-                if record["what"] in ALARMS:
-                    told.story.mark(record["step"], ALARMS[record["what"]], alarm=True)
-                elif record["what"] == "validated":
-                    told.story.curves["scores"].append(record["step"], _of(record, "map50"), _of(record, "map"))
-                    told.validation.append(record["step"], *(_of(record, f"val_{one}") for one in VALIDATION[1:]))
-                elif record["what"] in ("lr", "optimizer"):
-                    schedule, optimizer = record.get("schedule", schedule), record.get("optimizer", optimizer)
-                    told.menus.append((record["step"], schedule, optimizer))
+            case "event" if record["what"] == "validated":
+                _take_validation(recording, record, record["step"])
+            case "event" if record["what"] in ("lr", "optimizer"):
+                schedule, optimizer = record.get("schedule", schedule), record.get("optimizer", optimizer)
+                recording.menus.append((record["step"], schedule, optimizer))
             case "epoch":
-                told.story.curves["scores"].append(max(0, last), _of(record, "map50"), _of(record, "map"))
-                told.validation.append(max(0, last), *(_of(record, f"val_{one}") for one in VALIDATION[1:]))
+                scores = (finite(record, "map50"), finite(record, "map"))
+                recording.timeline.curves["scores"].append(last, *scores)
+                _take_validation(recording, record, last)
             case "look":
-                told.story.looks.append((record["step"], record["found"]))
+                recording.timeline.detections.append((record["step"], record["found"]))
             case "end":
-                told.end = record["reason"]
-    if not told.steps:
+                recording.end = record["reason"]
+    if not recording.steps:
         raise UserError(f"{name}: no step is in this log: there is nothing to show")
-    return told
+    return recording
 
 
-def _take_step(story: Story, record: Record) -> None:
-    numbers = [_of(record, one) for one in ("total", *LOSS_NAMES, "lr")]
-    weights = [record.get("weights", {}).get(one) for one in LOSS_NAMES]
-    story.curves["steps"].append(record["step"], *numbers, *weights)
-
-
-def _of(record: Record, name: str) -> float | None:
-    value = record.get(name)
-    return None if value is None or not math.isfinite(value) else value
+def _take_validation(recording: Recording, record: Record, step: int) -> None:
+    recording.validation.append(step, *(finite(record, f"val_{name}") for name in VALIDATION[1:]))
 
 
 def open_run(source: Any, name: str = "") -> Recording:
@@ -115,9 +92,9 @@ def open_run(source: Any, name: str = "") -> Recording:
     if path.is_dir():
         if not (path / LOG).exists():
             raise UserError(f"{path}: there is no {LOG} in it: give a folder that `train --save` wrote, or a log")
-        told = read_records(read_log(path / LOG), name or path.name)
-        told.folder = path
-        return told
+        recording = read_records(read_log(path / LOG), name or path.name)
+        recording.folder = path
+        return recording
     if path.exists():
         return read_records(read_log(path), name or path.stem)
     if isinstance(source, str) and "/" not in source and "\\" not in source:
@@ -125,28 +102,29 @@ def open_run(source: Any, name: str = "") -> Recording:
     raise UserError(f"{path}: there is no such run: give a folder that `train --save` wrote, or a log")
 
 
-def look_at(model: Detector, pictures: Batch) -> Found:
-    """What it finds on each picture."""
+def detect_on(model: Detector, pictures: Batch) -> Found:
+    """What the model finds on each picture."""
     return [rows_of(one) for one in model.detect(pictures.images, limit=20)]
 
 
-def find_pictures(told: Recording) -> None:
-    """The first of the run's validation pictures, where they are at hand; and what the saved weights find on them.
+def find_pictures(recording: Recording) -> None:
+    """Adds the first validation pictures of the run, where they are at hand, and what the saved weights find on them.
 
-    The built-in scenes are made anew; a folder may have moved since: then there are no pictures, and nothing breaks.
+    The built-in scenes are made anew. A folder may have moved since: then there are no pictures, and nothing breaks.
     """
-    source, split = told.settings.get("data"), told.settings.get("val_split", "val")
-    size, seed = told.settings.get("image_size"), told.settings.get("val_seed", told.settings.get("seed", 0))
+    settings = recording.settings
+    source, split, size = settings.get("data"), settings.get("val_split", "val"), settings.get("image_size")
     if source is None or (source != "shapes" and not Path(source).is_dir()):
         return
     model = None
-    if told.folder is not None and any(told.folder.glob("*.pt")):
-        model, _, size = load_model(told.folder, device="cpu")
+    if recording.folder is not None and any(recording.folder.glob("*.pt")):
+        model, _, size = load_model(recording.folder, device="cpu")
+    seed = settings.get("val_seed", settings.get("seed", 0))
     try:
         data = load_data(source, split, image_size=size, device="cpu", seed=seed, shuffle=False, augment=False)
     except UserError:
         return
-    told.pictures, told.classes = first_images(data, PICTURES_SHOWN), list(data.classes)
-    if model is not None and not told.story.looks:
-        last = told.story.curves["steps"].rows[-1][0]
-        told.story.looks = [(int(last or 0), look_at(model, told.pictures))]
+    recording.pictures, recording.classes = first_images(data, PICTURES_SHOWN), list(data.classes)
+    if model is not None and not recording.timeline.detections:
+        last = recording.timeline.curves["steps"].rows[-1][0]
+        recording.timeline.detections = [(int(last or 0), detect_on(model, recording.pictures))]

@@ -1,4 +1,4 @@
-"""One chart and a few controls over runs that were recorded: what the page draws, the still twin draws the same."""
+"""One chart and a few controls over runs that were recorded: what the page draws, the static image draws the same."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground
 
-ROOM = 100  # letters of a still twin's title in one line
+ROOM = 100  # letters of a static image's title in one line
 MARKERS = {"circle": "o", "square": "s", "triangle": "^"}  # of the page → of matplotlib
 
 

@@ -71,7 +71,7 @@ class Gallery(Playground):
         pictures = [rgba(tile.image) for tile in tiles] if fresh else None
         self.post("numbers", self.numbers() | shown | {"tiles": [_told(tile) for tile in tiles]}, pictures)
 
-    def still(self) -> bytes:
+    def static_image(self) -> bytes:
         return self.figure().few_colours(256)
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def _outline(axes: Axes, one: Outline, style: Style) -> None:
 def gallery_figure(
     tiles: Sequence[Tile], styles: dict[str, Style], columns: int, title: str, alt: str, width: float = 9.0
 ) -> NotebookFigure:
-    """Tiles alone, as a still twin."""
+    """Tiles alone, as a static image."""
     columns = max(1, min(columns, len(tiles)))
     tall = tiles[0].image.shape[1] / tiles[0].image.shape[2] if tiles else 0.2
     rows = math.ceil(len(tiles) / columns) or 1

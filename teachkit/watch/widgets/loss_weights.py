@@ -11,13 +11,12 @@ from teachkit.analysis.gradients import GradientShare, gradient_share, statistic
 from teachkit.errors import UserError
 from teachkit.experiments.recorded import trained_and_untrained
 from teachkit.feed.detector import Detector
-from teachkit.feed.loader import load_data
+from teachkit.feed.loader import first_images, load_data
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import LOSS_NAMES, Batch, Losses, LossWeights
-from teachkit.watch.cockpit.marks import word
-from teachkit.watch.cockpit.start_up import first_images
 from teachkit.watch.figures.plots import LOSSES, NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
+from teachkit.watch.timeline.marks import word
 from teachkit.watch.widgets.playground import Playground, between, one_of
 
 USUAL = LossWeights()

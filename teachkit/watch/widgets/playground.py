@@ -14,7 +14,7 @@ class Playground(Widget):
 
     A subclass names its `title` and its `levers`, a check for each setting that turns what the page sends into a value
     or raises UserError; `setup` gives what never changes, `numbers` what the settings as they stand come to, and
-    `figure` the still twin. `values` holds the settings. Its front end calls `playground` of playground.js.
+    `figure` the static image. `values` holds the settings. Its front end calls `playground` of playground.js.
     """
 
     title = "Playground"
@@ -50,7 +50,7 @@ class Playground(Widget):
         """The widget as it stands, for a page without a kernel."""
         raise NotImplementedError
 
-    def still(self) -> bytes:
+    def static_image(self) -> bytes:
         return self.figure().stored()
 
     def refuse(self, message: str) -> None:

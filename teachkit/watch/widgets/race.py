@@ -5,7 +5,7 @@ from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, small_
 from teachkit.learn.records import Record
 from teachkit.scoring import objects_found
 from teachkit.structures import LOSS_NAMES
-from teachkit.watch.cockpit.timeline import Rows, rows_of
+from teachkit.watch.timeline.timeline import Rows, rows_of
 
 LANES = ("low", "usual", "high")
 EPOCH = COUNTS["train"] // BATCH_SIZE  # steps

@@ -5,11 +5,11 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_model
-from teachkit.watch.cockpit.timeline import Curve, Found
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
-from teachkit.watch.replay.recording import Recording, find_pictures, look_at, open_run
+from teachkit.watch.replay.recording import Recording, detect_on, find_pictures, open_run
+from teachkit.watch.timeline.timeline import Curve, Found
 from teachkit.watch.widgets.playground import Playground, one_of, rounded
 
 MOST = 6  # told apart by colour, dash and marker
@@ -41,7 +41,7 @@ class RunsSideBySide(Playground):
             open_run(one, names[place] if names else f"run {place + 1}" if isinstance(one, list) else "")
             for place, one in enumerate(sources)
         ]
-        self.last = max(int(run.story.curves["steps"].rows[-1][0] or 0) for run in self.runs)
+        self.last = max(int(run.timeline.curves["steps"].rows[-1][0] or 0) for run in self.runs)
         self.shown = _with_pictures(self.runs)
         self.levers = {
             "step": rounded("step", 0, self.last),
@@ -57,10 +57,10 @@ class RunsSideBySide(Playground):
         runs = [
             {
                 "name": run.name,
-                "steps": run.story.curves["steps"].since(0),
+                "steps": run.timeline.curves["steps"].since(0),
                 "validation": run.validation.since(0),
-                "scores": run.story.curves["scores"].since(0),
-                "boxes": bool(run.story.looks),
+                "scores": run.timeline.curves["scores"].since(0),
+                "boxes": bool(run.timeline.detections),
             }
             for run in self.runs
         ]
@@ -80,10 +80,10 @@ class RunsSideBySide(Playground):
         step, loss, score = self.values["step"], self.values["loss"], self.values["score"]
         rows = [
             {
-                "training": newest(run.story.curves["steps"], loss, step),
+                "training": newest(run.timeline.curves["steps"], loss, step),
                 "validation": newest(run.validation, loss, step),
-                "score": newest(run.story.curves["scores"], score, step),
-                "lr": newest(run.story.curves["steps"], "lr", step),
+                "score": newest(run.timeline.curves["scores"], score, step),
+                "lr": newest(run.timeline.curves["steps"], "lr", step),
             }
             for run in self.runs
         ]
@@ -96,10 +96,10 @@ class RunsSideBySide(Playground):
 
     def _found(self, run: Recording) -> Found:
         """On the pictures shown; a run of which only the end is known shows its end."""
-        if not run.story.looks:
+        if not run.timeline.detections:
             return [[] for _ in range(PICTURES_SHOWN)]
-        only_end = len(run.story.looks) == 1
-        found = run.story.looks[0][1] if only_end else run.story.found_at(self.values["step"])
+        only_end = len(run.timeline.detections) == 1
+        found = run.timeline.detections[0][1] if only_end else run.timeline.found_at(self.values["step"])
         return (found or [[] for _ in range(PICTURES_SHOWN)])[:PICTURES_SHOWN]
 
     def figure(self) -> NotebookFigure:
@@ -114,7 +114,7 @@ class RunsSideBySide(Playground):
         ]
         for one, (title, part, column) in zip(axes, panels, strict=True):
             for place, run in enumerate(self.runs):
-                curve = run.validation if part == "validation" else run.story.curves[part]
+                curve = run.validation if part == "validation" else run.timeline.curves[part]
                 rows = curve.since(0)
                 values = [float("nan") if value is None else value for value in rows[column]]
                 dots = MARKERS[place] if part in ("validation", "scores") else "none"
@@ -144,8 +144,8 @@ def differences(runs: Sequence[Recording]) -> list[list[str]]:
     for run in runs:
         weights = {f"{name} weight": value for name, value in (run.settings.get("weights") or {}).items()}
         plain = {name: value for name, value in run.settings.items() if name not in ("weights", *weights)}
-        changes = ", ".join(f"{mark.step}: {mark.label}" for mark in run.story.marks[:8] if not mark.alarm)
-        incidents = ", ".join(f"{mark.step}: {mark.label}" for mark in run.story.marks[:8] if mark.alarm)
+        changes = ", ".join(f"{mark.step}: {mark.label}" for mark in run.timeline.marks[:8] if not mark.alarm)
+        incidents = ", ".join(f"{mark.step}: {mark.label}" for mark in run.timeline.marks[:8] if mark.alarm)
         rest = {"steps": run.steps, "end": run.end, "changed on the way": changes, "incidents": incidents}
         tables.append(plain | weights | rest)
     names = list(dict.fromkeys(name for table in tables for name in table))
@@ -164,7 +164,7 @@ def _told(value: float | None) -> str:
 
 
 def _with_pictures(runs: Sequence[Recording]) -> Recording | None:
-    """The first run whose validation pictures are at hand; others keep their looks if they were at the same ones."""
+    """The first run whose validation pictures are at hand; others keep their detections if those are the same."""
     for run in runs:
         find_pictures(run)
     first = next((run for run in runs if run.pictures is not None), None)
@@ -173,15 +173,15 @@ def _with_pictures(runs: Sequence[Recording]) -> Recording | None:
             continue
         same = all(run.settings.get(name) == first.settings.get(name) for name in SAME_PICTURES)
         if run.pictures is None or not same or run.classes != first.classes:
-            run.story.looks = []
-            _look_anew(run, first)
+            run.timeline.detections = []
+            _detect_anew(run, first)
     return first
 
 
-def _look_anew(run: Recording, first: Recording) -> None:
+def _detect_anew(run: Recording, first: Recording) -> None:
     """By the saved weights, where there are any and they know the same classes."""
     if run.folder is None or not any(run.folder.glob("*.pt")) or first.pictures is None:
         return
     model, classes, _ = load_model(run.folder, device="cpu")
     if classes == first.classes:
-        run.story.looks = [(run.steps, look_at(model, first.pictures))]
+        run.timeline.detections = [(run.steps, detect_on(model, first.pictures))]

@@ -9,10 +9,9 @@ from torch import nn
 from teachkit.errors import UserError
 from teachkit.experiments.recorded import trained_and_untrained
 from teachkit.feed.decode import decode
-from teachkit.feed.loader import load_data
+from teachkit.feed.loader import first_images, load_data
 from teachkit.scoring import objects_found
 from teachkit.structures import Batch, Detections, Predictions
-from teachkit.watch.cockpit.start_up import first_images
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import NotebookFigure, detection_grid
 from teachkit.watch.frontend.bundle import front_end

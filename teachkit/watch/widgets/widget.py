@@ -1,4 +1,4 @@
-"""The base of every widget: a front end in JavaScript, messages both ways, and a still twin."""
+"""The base of every widget: a front end in JavaScript, messages both ways, and a static image."""
 
 import base64
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class Widget(anywidget.AnyWidget):
     """A widget that is drawn in the browser and decided upon in Python.
 
     A subclass sets `_esm`, `_css` and `words` (the fixed text for pages without pictures), answers requests through
-    `answers` (kind → function of the message), and gives `still`, a PNG of how it stands.
+    `answers` (kind → function of the message), and gives `static_image`, a PNG of how it stands.
     """
 
     words = "A widget of teachkit: run the notebook to use it"
@@ -48,7 +48,7 @@ class Widget(anywidget.AnyWidget):
         """Something of ours broke, in a callback or in a thread."""
         raise NotImplementedError
 
-    def still(self) -> bytes:
+    def static_image(self) -> bytes:
         """PNG of the widget as it stands, for pages without a kernel."""
         raise NotImplementedError
 
@@ -59,8 +59,8 @@ class Widget(anywidget.AnyWidget):
         super().close()
 
     def _repr_mimebundle_(self, **settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live view, the still twin, and words that are the same on every machine."""
+        """The live view, the static image, and words that are the same on every machine."""
         bundle = super()._repr_mimebundle_(**settings)
         data, metadata = bundle if bundle is not None else ({}, {})
-        image = base64.b64encode(self.still()).decode()
+        image = base64.b64encode(self.static_image()).decode()
         return data | {"image/png": image, "text/plain": self.words}, metadata | {"image/png": {"alt": self.words}}

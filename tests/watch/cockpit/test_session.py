@@ -12,32 +12,32 @@ from teachkit.watch.cockpit.presets import PRESETS
 RATE = DEFAULTS["adamw"][0]
 
 
-def weights_of(lab) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten().clone() for parameter in lab.trainer.model.parameters()])
+def weights_of(session) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten().clone() for parameter in session.trainer.model.parameters()])
 
 
-def losses_of(lab) -> list[tuple]:
-    return [row[:5] for row in lab.story.curves["steps"].rows]
+def losses_of(session) -> list[tuple]:
+    return [row[:5] for row in session.timeline.curves["steps"].rows]
 
 
-def test_run_starts_no_thread_and_gives_the_same_each_time(make_lab):
+def test_run_starts_no_thread_and_gives_the_same_each_time(make_session):
     before = threading.active_count()
-    first, second = make_lab(), make_lab()
+    first, second = make_session(), make_session()
     first.run(12)
     second.run(12)
     assert threading.active_count() == before
     assert torch.equal(weights_of(first), weights_of(second))
     assert losses_of(first) == losses_of(second)
-    assert [row[0] for row in first.story.curves["steps"].rows] == list(range(12))
+    assert [row[0] for row in first.timeline.curves["steps"].rows] == list(range(12))
 
 
-def test_watching_changes_nothing_in_the_training(make_lab, make_trainer):
+def test_watching_changes_nothing_in_the_training(make_session, make_trainer):
     bare = make_trainer()
     for _ in range(12):
         bare.step()
-    watched = make_lab(share_every=2, validate_every=3, keep_every=2)
+    watched = make_session(share_every=2, validate_every=3, keep_every=2)
     for _ in range(12):
-        watched.look()
+        watched.detect()
         watched.run(1)
     expected = torch.cat([parameter.detach().flatten() for parameter in bare.model.parameters()])
     assert torch.equal(weights_of(watched), expected)
@@ -45,119 +45,119 @@ def test_watching_changes_nothing_in_the_training(make_lab, make_trainer):
     assert all(torch.equal(a, b) for a, b in zip(bare.ema.parameters(), watched.trainer.ema.parameters(), strict=True))
 
 
-def test_a_setting_is_in_force_at_the_next_step_and_marked_there(make_lab):
+def test_a_setting_is_in_force_at_the_next_step_and_marked_there(make_session):
     records = []
-    lab = make_lab()
-    lab._pass_on = records.append
-    lab.run(4)
-    lab.trainer.control.set(lr=0.02, box=3)
-    assert lab.waiting() == {"lr": 0.02, "box": 3.0}
-    lab.run(3)
+    session = make_session()
+    session._pass_on = records.append
+    session.run(4)
+    session.trainer.control.set(lr=0.02, box=3)
+    assert session.waiting() == {"lr": 0.02, "box": 3.0}
+    session.run(3)
     steps = [record for record in records if record["kind"] == "step"]
     assert [record["lr"] for record in steps] == [RATE] * 4 + [0.02] * 3
     assert [record["weights"]["box"] for record in steps] == [7.5] * 4 + [3.0] * 3
-    assert [(mark.step, mark.label) for mark in lab.story.marks] == [(4, "rate 0.02, box 3")]
-    assert lab.waiting() == {}
+    assert [(mark.step, mark.label) for mark in session.timeline.marks] == [(4, "rate 0.02, box 3")]
+    assert session.waiting() == {}
 
 
-def test_a_rate_that_follows_its_schedule_is_not_marked(make_lab, make_trainer):
-    lab = make_lab(make_trainer(schedule="cosine", epochs=4))
-    lab.run(10)
-    assert lab.story.marks == []
+def test_a_rate_that_follows_its_schedule_is_not_marked(make_session, make_trainer):
+    session = make_session(make_trainer(schedule="cosine", epochs=4))
+    session.run(10)
+    assert session.timeline.marks == []
 
 
-def test_requests_are_done_between_steps_and_in_order(make_lab):
-    lab = make_lab()
-    lab.run(3)
+def test_requests_are_done_between_steps_and_in_order(make_session):
+    session = make_session()
+    session.run(3)
     done = []
-    lab.request(partial(done.append, "first"))
-    lab.request(partial(done.append, "second"))
+    session.request(partial(done.append, "first"))
+    session.request(partial(done.append, "second"))
     assert done == []
-    lab.run(0)
+    session.run(0)
     assert done == ["first", "second"]
-    assert lab.step == 3
+    assert session.step == 3
 
 
 # time travel
 
 
 @pytest.mark.parametrize("fork", [0, 4, 7, 8])
-def test_an_unchanged_branch_repeats_its_parent_bit_for_bit(make_lab, fork):
-    lab = make_lab(keep_every=4)
-    lab.run(10)
-    parent, parent_weights = losses_of(lab), weights_of(lab)
-    lab.branch(fork)
-    assert lab.step == fork
-    lab.run(10 - fork)
-    assert losses_of(lab) == parent
-    assert torch.equal(weights_of(lab), parent_weights)
+def test_an_unchanged_branch_repeats_its_parent_bit_for_bit(make_session, fork):
+    session = make_session(keep_every=4)
+    session.run(10)
+    parent, parent_weights = losses_of(session), weights_of(session)
+    session.branch(fork)
+    assert session.step == fork
+    session.run(10 - fork)
+    assert losses_of(session) == parent
+    assert torch.equal(weights_of(session), parent_weights)
 
 
-def test_a_branch_with_another_rate_departs_and_its_parent_stays_to_be_seen(make_lab):
-    lab = make_lab(keep_every=4)
-    lab.run(10)
-    parent = losses_of(lab)
-    lab.branch(4)
-    lab.trainer.control.set(lr=0.05)
-    lab.run(6)
-    assert losses_of(lab)[:5] == parent[:5]  # the first step of the branch sees the old weights
-    assert losses_of(lab)[5:] != parent[5:]
-    assert [row[:5] for row in lab.ghosts[-1].curves["steps"].rows] == parent
+def test_a_branch_with_another_rate_departs_and_its_parent_stays_to_be_seen(make_session):
+    session = make_session(keep_every=4)
+    session.run(10)
+    parent = losses_of(session)
+    session.branch(4)
+    session.trainer.control.set(lr=0.05)
+    session.run(6)
+    assert losses_of(session)[:5] == parent[:5]  # the first step of the branch sees the old weights
+    assert losses_of(session)[5:] != parent[5:]
+    assert [row[:5] for row in session.ghosts[-1].curves["steps"].rows] == parent
 
 
-def test_an_unchanged_branch_repeats_changes_of_settings_only_if_they_are_made_again(make_lab):
-    lab = make_lab(keep_every=4)
-    lab.run(6)
-    lab.trainer.control.set(box=0, lr=0.01)
-    lab.run(6)
-    parent = losses_of(lab)
-    lab.branch(6)
-    assert lab.step == 6
-    lab.run(0)
-    lab.trainer.control.set(box=0, lr=0.01)
-    lab.run(6)
-    assert losses_of(lab) == parent
+def test_an_unchanged_branch_repeats_changes_of_settings_only_if_they_are_made_again(make_session):
+    session = make_session(keep_every=4)
+    session.run(6)
+    session.trainer.control.set(box=0, lr=0.01)
+    session.run(6)
+    parent = losses_of(session)
+    session.branch(6)
+    assert session.step == 6
+    session.run(0)
+    session.trainer.control.set(box=0, lr=0.01)
+    session.run(6)
+    assert losses_of(session) == parent
 
 
-def test_a_snapshot_is_taken_before_a_change_with_the_settings_of_before(make_lab):
-    lab = make_lab(keep_every=1000)
-    lab.run(7)
-    lab.trainer.control.set(lr=0.3)
-    lab.run(5)
-    assert lab.history.steps == [0, 7]
-    lab.rewind(7)
-    lab.run(1)
-    assert lab.story.curves["steps"].rows[-1][5] == RATE
+def test_a_snapshot_is_taken_before_a_change_with_the_settings_of_before(make_session):
+    session = make_session(keep_every=1000)
+    session.run(7)
+    session.trainer.control.set(lr=0.3)
+    session.run(5)
+    assert session.snapshots.steps == [0, 7]
+    session.rewind(7)
+    session.run(1)
+    assert session.timeline.curves["steps"].rows[-1][5] == RATE
 
 
-def test_rewinding_forgets_what_came_later(make_lab):
-    lab = make_lab(keep_every=4, share_every=2, validate_every=3)
-    lab.run(11)
-    lab.rewind(9)
-    assert lab.step == 9
-    assert [row[0] for row in lab.story.curves["steps"].rows] == list(range(9))
-    assert max(row[0] for row in lab.story.curves["shares"].rows) <= 9
-    assert lab.history.steps == [0, 4, 8]
-    assert lab.ghosts == []
+def test_rewinding_forgets_what_came_later(make_session):
+    session = make_session(keep_every=4, share_every=2, validate_every=3)
+    session.run(11)
+    session.rewind(9)
+    assert session.step == 9
+    assert [row[0] for row in session.timeline.curves["steps"].rows] == list(range(9))
+    assert max(row[0] for row in session.timeline.curves["shares"].rows) <= 9
+    assert session.snapshots.steps == [0, 4, 8]
+    assert session.ghosts == []
 
 
 @pytest.mark.parametrize("back_to", [3, 5, 9, 10, 14, 17])
-def test_going_back_to_any_step_repeats_all_that_was_moved_on_the_way(make_lab, back_to):
+def test_going_back_to_any_step_repeats_all_that_was_moved_on_the_way(make_session, back_to):
     """A rate, a weight and a schedule moved between snapshots, and an optimizer changed."""
 
-    def ride(lab, last):
+    def ride(session, last):
         for step in range(last):
             if step == 2:
-                lab.trainer.control.set(lr=0.02)
+                session.trainer.control.set(lr=0.02)
             if step == 4:
-                lab.trainer.control.set(box=1.0, schedule="cosine")
+                session.trainer.control.set(box=1.0, schedule="cosine")
             if step == 9:
-                lab.use_optimizer("sgd")
+                session.use_optimizer("sgd")
             if step == 13:
-                lab.trainer.control.set(dfl=0.0)
-            lab.run(1)
+                session.trainer.control.set(dfl=0.0)
+            session.run(1)
 
-    direct, travelled = make_lab(keep_every=8), make_lab(keep_every=8)
+    direct, travelled = make_session(keep_every=8), make_session(keep_every=8)
     ride(direct, back_to)
     ride(travelled, 18)
     travelled.rewind(back_to)
@@ -166,70 +166,70 @@ def test_going_back_to_any_step_repeats_all_that_was_moved_on_the_way(make_lab, 
     assert torch.equal(weights_of(travelled), weights_of(direct))
     assert type(travelled.trainer.optimizer) is type(direct.trainer.optimizer)
     assert travelled.trainer.control.state_dict() == direct.trainer.control.state_dict()
-    assert [vars(mark) for mark in travelled.story.marks] == [vars(mark) for mark in direct.story.marks]
+    assert [vars(mark) for mark in travelled.timeline.marks] == [vars(mark) for mark in direct.timeline.marks]
 
 
 @pytest.mark.parametrize("step", [-1, 6, 10**9])
-def test_a_step_that_has_never_been_cannot_be_gone_to(make_lab, step):
-    lab = make_lab()
-    lab.run(5)
-    for go in (lab.rewind, lab.branch):
+def test_a_step_that_has_never_been_cannot_be_gone_to(make_session, step):
+    session = make_session()
+    session.run(5)
+    for go in (session.rewind, session.branch):
         with pytest.raises(UserError, match=f"step {step}"):
             go(step)
-    assert (lab.step, lab.ghosts) == (5, [])
+    assert (session.step, session.ghosts) == (5, [])
 
 
-def test_another_optimizer_survives_the_way_back(make_lab):
-    lab = make_lab(keep_every=3)
-    lab.run(6)
-    parent = losses_of(lab)
-    lab.use_optimizer("sgd")
-    lab.run(6)
-    assert type(lab.trainer.optimizer).__name__ == "SGD"
-    assert lab.trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
-    lab.branch(3)
-    assert type(lab.trainer.optimizer).__name__ == "AdamW"
-    lab.run(3)
-    assert losses_of(lab) == parent
+def test_another_optimizer_survives_the_way_back(make_session):
+    session = make_session(keep_every=3)
+    session.run(6)
+    parent = losses_of(session)
+    session.use_optimizer("sgd")
+    session.run(6)
+    assert type(session.trainer.optimizer).__name__ == "SGD"
+    assert session.trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
+    session.branch(3)
+    assert type(session.trainer.optimizer).__name__ == "AdamW"
+    session.run(3)
+    assert losses_of(session) == parent
     with pytest.raises(UserError, match="choose adamw or sgd"):
-        lab.use_optimizer("adagrad")
+        session.use_optimizer("adagrad")
 
 
-def test_an_optimizer_handed_over_can_be_left_and_taken_up_again(make_lab, make_trainer):
+def test_an_optimizer_handed_over_can_be_left_and_taken_up_again(make_session, make_trainer):
     trainer = make_trainer()
     own = torch.optim.RMSprop(trainer.model.parameters(), lr=1e-3)
     trainer.optimizer, trainer.base_rates = own, [1e-3]
-    lab = make_lab(trainer)
-    lab.run(2)
-    lab.use_optimizer("sgd")
-    lab.run(2)
-    lab.reset()
-    lab.run(0)
-    assert lab.trainer.optimizer is own
+    session = make_session(trainer)
+    session.run(2)
+    session.use_optimizer("sgd")
+    session.run(2)
+    session.reset()
+    session.run(0)
+    assert session.trainer.optimizer is own
 
 
-def test_reset_is_the_first_step_with_the_first_settings(make_lab):
-    lab = make_lab()
-    start = weights_of(lab)
-    lab.trainer.control.set(box=0, lr=0.5)
-    lab.run(6)
-    lab.branch(5)
-    lab.reset()
-    assert lab.step == 0
-    assert torch.equal(weights_of(lab), start)
-    assert lab.trainer.control.weights.box == 7.5
-    assert losses_of(lab) == []
-    assert lab.ghosts == []
-    lab.run(3)
-    assert lab.story.curves["steps"].rows[-1][5] == RATE
+def test_reset_is_the_first_step_with_the_first_settings(make_session):
+    session = make_session()
+    start = weights_of(session)
+    session.trainer.control.set(box=0, lr=0.5)
+    session.run(6)
+    session.branch(5)
+    session.reset()
+    assert session.step == 0
+    assert torch.equal(weights_of(session), start)
+    assert session.trainer.control.weights.box == 7.5
+    assert losses_of(session) == []
+    assert session.ghosts == []
+    session.run(3)
+    assert session.timeline.curves["steps"].rows[-1][5] == RATE
 
 
 # rescue
 
 
-def poison(lab) -> None:
+def poison(session) -> None:
     """The next batch holds a NaN."""
-    passes = lab.trainer.passes
+    passes = session.trainer.passes
     batch = passes.data[passes.place]
     images = batch.images.clone()
     images[0, 0, 0, 0] = math.nan
@@ -238,46 +238,46 @@ def poison(lab) -> None:
     passes._batches = None
 
 
-def test_a_nan_stops_the_run_before_it_harms_the_weights(make_lab):
-    lab = make_lab(keep_every=2)
-    lab.run(3)
-    before = weights_of(lab)
-    poison(lab)
-    lab.run(50)
-    assert lab.step <= 4
-    assert torch.equal(weights_of(lab), before)
-    assert "not finite" in lab.trouble
-    assert lab.story.marks[-1].alarm
-    lab.rescue()
-    assert lab.trouble == ""
-    assert lab.step in (0, 2)
+def test_a_nan_stops_the_run_before_it_harms_the_weights(make_session):
+    session = make_session(keep_every=2)
+    session.run(3)
+    before = weights_of(session)
+    poison(session)
+    session.run(50)
+    assert session.step <= 4
+    assert torch.equal(weights_of(session), before)
+    assert "not finite" in session.trouble
+    assert session.timeline.marks[-1].alarm
+    session.rescue()
+    assert session.trouble == ""
+    assert session.step in (0, 2)
 
 
-def test_the_way_out_of_a_divergence_leads_to_before_the_change_that_caused_it(make_lab):
-    lab = make_lab(keep_every=3)
-    lab.run(8)
-    lab.trainer.control.set(lr=20.0)
-    lab.run(4)
-    lab._take_event({"kind": "event", "step": 12, "what": "diverged", "message": "the losses ran away"})
-    assert lab.trouble == "the losses ran away"
-    assert lab.rescue_step <= 8
-    lab.rescue()
-    assert lab.step <= 8
-    assert lab.trainer.control.lr != 20.0
+def test_the_way_out_of_a_divergence_leads_to_before_the_change_that_caused_it(make_session):
+    session = make_session(keep_every=3)
+    session.run(8)
+    session.trainer.control.set(lr=20.0)
+    session.run(4)
+    session._take({"kind": "event", "step": 12, "what": "diverged", "message": "the losses ran away"})
+    assert session.trouble == "the losses ran away"
+    assert session.rescue_step <= 8
+    session.rescue()
+    assert session.step <= 8
+    assert session.trainer.control.lr != 20.0
 
 
-def test_nothing_to_rescue_is_said(make_lab):
+def test_nothing_to_rescue_is_said(make_session):
     with pytest.raises(UserError, match="nothing to rescue"):
-        make_lab().rescue()
+        make_session().rescue()
 
 
-def test_a_frozen_batch_gives_the_same_raw_losses_whatever_the_weights(make_lab):
-    lab = make_lab()
-    model, criterion, batch = lab.trainer.model.eval(), lab.trainer.criterion, lab.gauges.probe
+def test_a_frozen_batch_gives_the_same_raw_losses_whatever_the_weights(make_session):
+    session = make_session()
+    model, criterion, batch = session.trainer.model.eval(), session.trainer.criterion, session.probes.probe
     with torch.no_grad():
         raw = {}
         for name, preset in PRESETS.items():
-            for loss, weight in preset.settings(RATE, lab.usual_weights).items():
+            for loss, weight in preset.settings(RATE, session.usual_weights).items():
                 if loss != "lr":
                     setattr(criterion.weights, loss, weight)
             losses = criterion(model(batch.images), batch.ground_truth)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
-from teachkit.watch.cockpit.snapshots import History, Snapshot
+from teachkit.watch.cockpit.snapshots import Snapshot, Snapshots
 
 
 def snapshot(step: int, size: int = 100) -> Snapshot:
@@ -19,28 +19,28 @@ def test_the_size_counts_every_tensor():
 
 
 def test_at_finds_the_last_one_not_after_the_step():
-    history = History()
+    history = Snapshots()
     for step in (0, 25, 50):
         history.keep(snapshot(step))
     assert [history.at(step).step for step in (0, 24, 25, 49, 1000)] == [0, 0, 25, 25, 50]
 
 
 def test_a_step_before_the_first_snapshot_is_a_mistake():
-    history = History()
+    history = Snapshots()
     history.keep(snapshot(10))
     with pytest.raises(UserError, match="no snapshot of step 3"):
         history.at(3)
 
 
 def test_keeping_an_earlier_step_forgets_the_later_ones():
-    history = History()
+    history = Snapshots()
     for step in (0, 25, 50, 25):
         history.keep(snapshot(step))
     assert history.steps == [0, 25]
 
 
 def test_the_budget_holds_and_the_past_thins_out_towards_the_beginning():
-    history = History(budget=1000)
+    history = Snapshots(budget=1000)
     for step in range(0, 2000, 10):
         history.keep(snapshot(step))
         assert history.size <= 1000
@@ -52,7 +52,7 @@ def test_the_budget_holds_and_the_past_thins_out_towards_the_beginning():
 
 
 def test_a_budget_too_small_for_anything_keeps_first_and_newest():
-    history = History(budget=1)
+    history = Snapshots(budget=1)
     for step in range(5):
         history.keep(snapshot(step))
     assert history.steps == [0, 4]

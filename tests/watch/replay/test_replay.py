@@ -40,12 +40,12 @@ def test_every_number_of_the_page_is_the_logs(tmp_path, records):
     assert run["menus"][0] == [0, "constant", "adamw"]
 
 
-def test_markup_in_a_class_name_cannot_end_the_data(tmp_path, make_lab):
+def test_markup_in_a_class_name_cannot_end_the_data(tmp_path, make_session):
     evil = "</script><script>alert(1)</script><!--"
-    lab = make_lab()
-    lab.classes = [evil, "b", "c", "d"]
-    lab.run(3)
-    page = replay.export(lab, tmp_path / "run.html")
+    session = make_session()
+    session.classes = [evil, "b", "c", "d"]
+    session.run(3)
+    page = replay.export(session, tmp_path / "run.html")
     text = page.read_text(encoding="utf-8")
     assert text.count("</script>") == 2
     assert "alert(1)" in text
@@ -54,8 +54,8 @@ def test_markup_in_a_class_name_cannot_end_the_data(tmp_path, make_lab):
 
 
 def test_a_title_with_markup_stays_text(tmp_path, records):
-    told = read_records(records, "<b>x</b>")
-    assert b"<title>&lt;b&gt;" in replay.page_of(told)
+    run = read_records(records, "<b>x</b>")
+    assert b"<title>&lt;b&gt;" in replay.page_of(run)
 
 
 def test_the_page_fetches_nothing(tmp_path, records):
@@ -64,55 +64,55 @@ def test_the_page_fetches_nothing(tmp_path, records):
     assert "default-src 'none'" in text
 
 
-def test_a_labs_changes_pictures_and_looks_are_in_it(tmp_path, make_lab):
-    lab = make_lab()
-    lab.run(6)
-    lab.trainer.control.set(lr=0.001)
-    lab.run(6)
-    run = embedded(replay.export(lab, tmp_path / "run.html"))
+def test_a_sessions_changes_pictures_and_detections_are_in_it(tmp_path, make_session):
+    session = make_session()
+    session.run(6)
+    session.trainer.control.set(lr=0.001)
+    session.run(6)
+    run = embedded(replay.export(session, tmp_path / "run.html"))
     assert len(run["pictures"]) == 2
     assert run["marks"][0]["label"] == "rate 0.001"
     assert run["steps"]["lr"][6] == 0.001
-    assert run["looks"][-1] == [12, json.loads(json.dumps(lab.gauges.found))]
-    assert run["truth"] == [lab.pictures.ground_truth.image(one)[0].tolist() for one in range(2)]
+    assert run["looks"][-1] == [12, json.loads(json.dumps(session.probes.found))]
+    assert run["truth"] == [session.pictures.ground_truth.image(one)[0].tolist() for one in range(2)]
 
 
-def test_what_a_lab_did_is_run_again_from_its_records_bit_for_bit(make_trainer, make_lab):
+def test_what_a_session_did_is_run_again_from_its_records_bit_for_bit(make_trainer, make_session):
     """Optimizers and settings changed, and twice gone back in time, once on a branch."""
     kept = []
-    lab = make_lab(make_trainer(on_record=kept.append), keep_every=4)
-    lab.run(7)
-    lab.use_optimizer("sgd")
-    lab.run(5)
-    lab.trainer.control.set(box=2.0, lr=0.02)
-    lab.run(6)
-    lab.rewind(15)
-    lab.trainer.control.set(schedule="one_cycle")
-    lab.run(4)
-    lab.branch(9)
-    lab.trainer.control.set(dfl=0.5)
-    lab.run(8)
+    session = make_session(make_trainer(on_record=kept.append), keep_every=4)
+    session.run(7)
+    session.use_optimizer("sgd")
+    session.run(5)
+    session.trainer.control.set(box=2.0, lr=0.02)
+    session.run(6)
+    session.rewind(15)
+    session.trainer.control.set(schedule="one_cycle")
+    session.run(4)
+    session.branch(9)
+    session.trainer.control.set(dfl=0.5)
+    session.run(8)
     again = make_trainer()
     assert rerun(again, kept) is None
-    ours, theirs = lab.trainer.model.state_dict(), again.model.state_dict()
+    ours, theirs = session.trainer.model.state_dict(), again.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_a_labs_schedule_and_optimizer_are_told_from_the_step_on_at_which_they_changed(tmp_path, make_lab):
-    lab = make_lab()
-    lab.run(3)
-    lab.use_optimizer("sgd")
-    lab.trainer.control.set(schedule="one_cycle")
-    lab.run(9)
-    lab.trainer.control.set(lr=0.01)
-    lab.run(3)
-    menus = embedded(replay.export(lab, tmp_path / "run.html"))["menus"]
+def test_a_sessions_schedule_and_optimizer_are_shown_from_the_step_on_at_which_they_changed(tmp_path, make_session):
+    session = make_session()
+    session.run(3)
+    session.use_optimizer("sgd")
+    session.trainer.control.set(schedule="one_cycle")
+    session.run(9)
+    session.trainer.control.set(lr=0.01)
+    session.run(3)
+    menus = embedded(replay.export(session, tmp_path / "run.html"))["menus"]
     assert menus == [[0, "constant", "adamw"], [3, "one_cycle", "sgd"], [12, "constant", "sgd"]]
 
 
-def test_a_lab_that_has_not_begun_is_refused(tmp_path, make_lab):
+def test_a_session_that_has_not_begun_is_refused(tmp_path, make_session):
     with pytest.raises(UserError, match="press Start"):
-        replay.export(make_lab(), tmp_path / "run.html")
+        replay.export(make_session(), tmp_path / "run.html")
 
 
 def test_undefined_numbers_are_null_and_nothing_else_breaks(tmp_path, records):

@@ -86,7 +86,7 @@ def test_an_empty_picture_is_refused():
         AssignerPlayground(batch=empty, classes=["ball"])
 
 
-def test_the_still_twin_shows_the_picture(playground):
+def test_the_static_image_shows_the_picture(playground):
     picture = playground.figure()
     assert "anchor points answer" in picture.alt
     assert len(picture.jpeg()) > 5000

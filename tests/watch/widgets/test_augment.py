@@ -106,11 +106,11 @@ def test_a_picture_of_your_own_needs_all_that_belongs_to_it():
         AugmentPlayground(scenes.image(0)[None], scenes.boxes[0], scenes.labels[0], scenes.classes)
 
 
-def test_the_still_twin_shows_the_pictures():
+def test_the_static_image_shows_the_pictures():
     playground = AugmentPlayground(flip="yes", zoom=1.3)
-    picture = np.asarray(Image.open(io.BytesIO(playground.still())).convert("RGB"))
+    picture = np.asarray(Image.open(io.BytesIO(playground.static_image())).convert("RGB"))
     assert picture.std() > 20
-    assert len(playground.still()) < 200_000
+    assert len(playground.static_image()) < 200_000
     playground.close()
 
 

@@ -1,4 +1,4 @@
-"""The playgrounds over recorded runs: they tell what the records say, refuse nonsense, and the still twin shows it."""
+"""The playgrounds over recorded runs: they say what the records say, refuse nonsense, and the static image shows it."""
 
 import io
 
@@ -67,7 +67,7 @@ def test_a_search_tells_of_its_winner_so_far_and_what_it_is_worth_anew():
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_no_word_of_the_still_twin_is_cut(kind):
+def test_no_word_of_the_static_image_is_cut(kind):
     playground = kind()
     picture = playground.figure()
     canvas = FigureCanvasAgg(picture)
@@ -78,10 +78,10 @@ def test_no_word_of_the_still_twin_is_cut(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_the_still_twin_shows_it_and_nothing_is_left_behind(kind):
+def test_the_static_image_shows_it_and_nothing_is_left_behind(kind):
     before = len(_instances)
     playground = kind()
-    shown = np.asarray(Image.open(io.BytesIO(playground.still())).convert("L"))
+    shown = np.asarray(Image.open(io.BytesIO(playground.static_image())).convert("L"))
     assert shown.std() > 10
     assert playground.numbers()["words"] in playground.figure().alt
     for _, lever_label, numbers in playground.sliders:

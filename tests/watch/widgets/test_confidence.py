@@ -55,7 +55,7 @@ def test_a_value_out_of_range_is_refused_and_the_old_one_stays(playground, value
     assert playground.values == before
 
 
-def test_the_still_twin_says_what_it_shows(playground):
+def test_the_static_image_says_what_it_shows(playground):
     picture = playground.figure()
     assert "BCE 1.20" in picture.alt
     assert len(picture.png()) > 5000

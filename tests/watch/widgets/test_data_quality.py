@@ -15,7 +15,7 @@ def test_labels_are_those_of_a_training_set_with_this_fault(knob):
         assert torch.equal(torch.tensor([one.box for one in tile.outlines]).reshape(-1, 4), boxes)
         assert [one.label for one in tile.outlines] == [scenes.classes[label] for label in labels]
     assert playground.numbers()["count"] == sum(map(len, scenes.boxes))
-    assert len(playground.still()) > 10_000
+    assert len(playground.static_image()) > 10_000
     playground.close()
 
 

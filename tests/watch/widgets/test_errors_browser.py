@@ -119,10 +119,10 @@ def test_data_without_classes_is_refused_in_words(model):
         ErrorsBrowser(model, [])
 
 
-def test_the_still_twin_is_not_blank_and_small(browser):
-    picture = np.asarray(Image.open(io.BytesIO(browser.still())).convert("RGB"))
+def test_the_static_image_is_not_blank_and_small(browser):
+    picture = np.asarray(Image.open(io.BytesIO(browser.static_image())).convert("RGB"))
     assert picture.std() > 20
-    assert len(browser.still()) < 300_000
+    assert len(browser.static_image()) < 300_000
 
 
 def test_pictures_are_sent_once(browser):
@@ -154,7 +154,7 @@ def test_markup_in_a_class_name_stays_text(model):
     data.classes = ["<b>ball</b>", "square", "triangle", "star"]
     one = ErrorsBrowser(model, data)
     assert one.setup()[0]["classes"][0] == "<b>ball</b>"
-    assert one.still()
+    assert one.static_image()
     one.close()
 
 

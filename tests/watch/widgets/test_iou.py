@@ -135,9 +135,9 @@ def test_a_picture_lies_under_it_and_its_size_is_kept():
         IoUPlayground(truth=(0, 0, 50, 50), picture=torch.rand(3, 24, 40))
 
 
-def test_the_still_twin_shows_something_and_closing_leaves_nothing():
+def test_the_static_image_shows_something_and_closing_leaves_nothing():
     there = len(ipywidgets.widgets.widget._instances)
     playground = tk.IoUPlayground(picture=torch.rand(3, 128, 128))
-    assert np.asarray(Image.open(io.BytesIO(playground.still())).convert("RGB")).reshape(-1, 3).std(0).max() > 20
+    assert np.asarray(Image.open(io.BytesIO(playground.static_image())).convert("RGB")).reshape(-1, 3).std(0).max() > 20
     playground.close()
     assert len(ipywidgets.widgets.widget._instances) == there

@@ -92,11 +92,11 @@ def test_a_senseless_value_is_refused_and_the_old_one_stays(browser, values):
     assert browser.values == before
 
 
-def test_the_still_twin_is_not_blank_even_with_nothing_to_show(browser):
-    picture = np.asarray(Image.open(io.BytesIO(browser.still())).convert("RGB"))
+def test_the_static_image_is_not_blank_even_with_nothing_to_show(browser):
+    picture = np.asarray(Image.open(io.BytesIO(browser.static_image())).convert("RGB"))
     assert picture.std() > 20
     browser.set(least=1)
-    assert browser.still()
+    assert browser.static_image()
 
 
 def test_own_files_are_read_and_never_changed(tmp_path, model):

@@ -142,18 +142,18 @@ def test_a_page_hears_of_a_refused_value(playground, monkeypatch):
     assert "<b>" in told[-1]["refused"]
 
 
-def test_the_still_of_a_range_test_alone_has_no_empty_charts(playground):
+def test_the_static_image_of_a_range_test_alone_has_no_empty_charts(playground):
     playground.test()
     assert [axes.get_title() for axes in playground.figure().axes] == ["range test"]
 
 
-def test_the_still_shows_curves_and_after_a_test_the_range_test(playground):
+def test_the_static_image_shows_curves_and_after_a_test_the_range_test(playground):
     import io
 
     playground.run(4)
     bundle, _ = playground._repr_mimebundle_()
     assert bundle["text/plain"] == LearningRatePlayground.words
-    without = np.asarray(Image.open(io.BytesIO(playground.still())))
+    without = np.asarray(Image.open(io.BytesIO(playground.static_image())))
     playground.test()
     with_test = playground.figure()
     assert len(with_test.axes) == 4

@@ -89,7 +89,7 @@ def test_with_all_weights_at_zero_nothing_pulls_and_nothing_breaks(playground):
     now = playground.numbers()
     assert now["total"] == now["norm"] == 0
     assert all(math.isnan(share) for share in now["share"].values())
-    assert playground.still()
+    assert playground.static_image()
 
 
 def test_measuring_leaves_the_detector_as_it_was():
@@ -121,10 +121,10 @@ def test_no_detector_is_a_users_mistake():
         LossWeightsPlayground({})
 
 
-def test_the_still_twin_shows_something_and_closing_leaves_nothing(tmp_path):
+def test_the_static_image_shows_something_and_closing_leaves_nothing(tmp_path):
     there = len(ipywidgets.widgets.widget._instances)
     playground = tk.LossWeightsPlayground()
-    (tmp_path / "still.png").write_bytes(playground.still())
+    (tmp_path / "still.png").write_bytes(playground.static_image())
     assert np.asarray(Image.open(tmp_path / "still.png").convert("RGB")).reshape(-1, 3).std(0).max() > 20
     playground.close()
     assert len(ipywidgets.widgets.widget._instances) == there

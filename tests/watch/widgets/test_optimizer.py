@@ -56,7 +56,7 @@ def test_too_high_a_rate_is_told_as_divergence():
     assert rules["sgd"]["diverged"] is not None
     assert rules["adam"]["diverged"] is None
     assert "SGD diverged" in playground.numbers()["words"]
-    assert playground.still()
+    assert playground.static_image()
 
 
 def test_another_surface_brings_its_own_start():
@@ -89,10 +89,10 @@ def test_every_rule_has_a_colour_a_dash_and_a_letter_of_its_own():
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_the_still_twin_shows_something_and_closing_leaves_nothing(surface, tmp_path):
+def test_the_static_image_shows_something_and_closing_leaves_nothing(surface, tmp_path):
     there = len(ipywidgets.widgets.widget._instances)
     playground = OptimizerPlayground(surface)
-    (tmp_path / "still.png").write_bytes(playground.still())
+    (tmp_path / "still.png").write_bytes(playground.static_image())
     assert np.asarray(Image.open(tmp_path / "still.png").convert("RGB")).reshape(-1, 3).std(0).max() > 20
     playground.close()
     assert len(ipywidgets.widgets.widget._instances) == there

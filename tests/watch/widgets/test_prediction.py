@@ -100,11 +100,11 @@ def test_nothing_of_the_answer_is_sent_before_committing(make):
     assert np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).std() > 3
 
 
-def test_the_still_twin_and_its_words_hold_the_question_and_stay_the_same(make):
+def test_the_static_image_and_its_words_hold_the_question_and_stay_the_same(make):
     prediction = make(question="Where <b>$x$</b>?")
     before = prediction._repr_mimebundle_()[0]
     assert before["text/plain"] == "Predict first: Where <b>$x$</b>?\na) it falls\nb) it rises\nc) it stays"
-    assert np.asarray(Image.open(io.BytesIO(prediction.still())).convert("RGB")).std() > 3
+    assert np.asarray(Image.open(io.BytesIO(prediction.static_image())).convert("RGB")).std() > 3
     prediction.commit(1)
     after = prediction._repr_mimebundle_()[0]
     assert all(after[kind] == before[kind] for kind in ("text/plain", "image/png"))

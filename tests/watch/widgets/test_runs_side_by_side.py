@@ -106,7 +106,7 @@ def test_a_refused_value_leaves_the_old_ones(side, values):
     assert side.values == before
 
 
-def test_the_still_twin_shows_every_run(side):
+def test_the_static_image_shows_every_run(side):
     picture = side.figure()
     pixels = np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB"))
     assert pixels.std() > 10
@@ -115,7 +115,7 @@ def test_the_still_twin_shows_every_run(side):
 
 def test_markup_and_dollars_in_a_name_stay_text(runs):
     widget = RunsSideBySide(*runs, names=["<b>$x$</b>", "$"])
-    assert widget.still()[:4] == b"\x89PNG"
+    assert widget.static_image()[:4] == b"\x89PNG"
     widget.close()
 
 

@@ -77,10 +77,10 @@ def test_own_detectors_and_pictures_and_names_with_markup(playground):
         ThresholdPlayground({})
 
 
-def test_the_still_twin_shows_something_and_closing_leaves_nothing(tmp_path):
+def test_the_static_image_shows_something_and_closing_leaves_nothing(tmp_path):
     there = len(ipywidgets.widgets.widget._instances)
     one = ThresholdPlayground()
-    (tmp_path / "still.png").write_bytes(one.still())
+    (tmp_path / "still.png").write_bytes(one.static_image())
     assert np.asarray(Image.open(tmp_path / "still.png").convert("RGB")).reshape(-1, 3).std(0).max() > 20
     one.close()
     assert len(ipywidgets.widgets.widget._instances) == there
