@@ -1,4 +1,4 @@
-"""Judging what a student has written: a number, a row of numbers, or a word, or true and false, beside each claim."""
+"""Checks of what a student has written: a number, a row of numbers, or a word or truth value beside each letter."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,9 +6,11 @@ from typing import Any
 
 from teachkit.exercises.lesson import Verdict, missing, right, wrong
 
+TRUTHS = {"True": True, "1": True, "False": False, "0": False}  # by what is written
+
 
 def row(answer: Any) -> list[float] | None:
-    """The numbers of a tensor, array, list or tuple, nested or not, or of one number alone; None for all else."""
+    """The numbers of a tensor, array, list or tuple, nested or not, or of a single number; None for anything else."""
     if hasattr(answer, "detach"):
         answer = answer.detach()
     if hasattr(answer, "tolist"):
@@ -24,12 +26,12 @@ def row(answer: Any) -> list[float] | None:
 
 
 def near(answer: Sequence[float], wanted: Sequence[float], within: float = 0.01) -> bool:
-    """Whether all of them agree, rounding aside."""
+    """Whether both have as many numbers, and each pair differs by at most `within`."""
     return len(answer) == len(wanted) and all(abs(a - b) <= within for a, b in zip(answer, wanted, strict=True))
 
 
 def slip(numbers: Sequence[float], slips: Iterable[tuple[Any, str]], within: float = 0.01) -> str | None:
-    """Why the numbers are wrong, if they are what a known mistake comes to: a number or a row, of whatever length."""
+    """Why the numbers are wrong, if a known mistake gives them; else None. slips: (number or row, why)."""
     return next((why for known, why in slips if near(numbers, row(known) or [], within)), None)
 
 
@@ -43,9 +45,9 @@ def check_numbers(
     hint: str,
     within: float = 0.01,
 ) -> Verdict:
-    """An answer of one number or a row. slips: what a known mistake comes to, a number or a row → why it is one.
+    """An answer of one number or a row. slips: what a known mistake gives, a number or a row → why it is wrong.
 
-    open_: what to write, said while there is nothing; hint: said of any other mistake.
+    open_: what to write, for an answer of None; hint: for any other mistake.
     """
     if answer is None:
         return missing(open_)
@@ -61,13 +63,31 @@ def check_numbers(
 
 
 def fault(answer: Any, wanted: float, within: float, slips: Mapping[float, str], hint: str) -> str | None:
-    """What is wrong with one number; None if nothing is. slips: what a known mistake comes to → why it is one."""
+    """What is wrong with one number; None if it is right. slips: what a known mistake gives → why it is wrong."""
     numbers = row(answer)
     if numbers is None or len(numbers) != 1:
         return f"write one number, not {answer!r}"
     if near(numbers, [wanted], within):
         return None
     return slip(numbers, slips.items(), within) or hint
+
+
+def by_letter(answers: Any, letters: Iterable[str]) -> dict[str, Any] | Verdict:
+    """The answer beside each letter, None if open; a Verdict if the answers do not stand beside letters.
+
+    answers: letter, small or capital → answer. Claims and cases have letters, so that their words stand in the notebook
+    alone.
+    """
+    letters = list(letters)
+    which = f"letters {letters[0]} to {letters[-1]}"
+    if not isinstance(answers, Mapping):
+        return wrong(f"hand over the dictionary, with an answer beside each of the {which}")
+    known = {letter.lower(): letter for letter in letters}
+    strange = [key for key in answers if str(key).strip().lower() not in known]
+    if strange:
+        return wrong(f"{strange[0]!r} is no letter of this exercise: name each line by its letter, {which}")
+    given = {known[str(key).strip().lower()]: answer for key, answer in answers.items()}
+    return {letter: given.get(letter) for letter in letters}
 
 
 def check_choices(
@@ -78,30 +98,32 @@ def check_choices(
     praise: str,
     read: Callable[[str], str] = lambda text: " ".join(text.lower().split()),
 ) -> Verdict:
-    """answers: name → one of the choices, None if open. why(name, choice): of a wrong one; read: what is written."""
+    """answers: letter → one of the choices, None if open. why(letter, choice): if wrong; read: what is written."""
     choices = list(choices)
-    if not isinstance(answers, Mapping):
-        return wrong(f"hand over the dictionary, with a choice beside each name: {', '.join(choices)}")
-    empty = [name for name in wanted if answers.get(name) is None]
+    given = by_letter(answers, wanted)
+    if isinstance(given, Verdict):
+        return given
+    empty = [letter for letter, answer in given.items() if answer is None]
     if empty:
-        return missing(f"{len(empty)} of {len(wanted)}; choose from {', '.join(choices)}")
-    given = {name: read(str(answers[name])) for name in wanted}
-    unknown = sorted(set(given.values()) - set(choices))
+        return missing(f"{', '.join(empty)}; choose from {', '.join(choices)}")
+    chosen = {letter: read(str(answer)) for letter, answer in given.items()}
+    unknown = sorted(set(chosen.values()) - set(choices))
     if unknown:
         return wrong(f"{', '.join(unknown)}: choose from {', '.join(choices)}")
-    mistakes = [why(name, choice) for name, choice in given.items() if choice != wanted[name]]
+    mistakes = [why(letter, choice) for letter, choice in chosen.items() if choice != wanted[letter]]
     return wrong(*mistakes) if mistakes else right(praise)
 
 
 def check_claims(answers: Any, claims: Mapping[str, tuple[bool, str]], praise: str) -> Verdict:
-    """answers: claim → True or False, None if open; claims: claim → what it is, and why."""
-    if not isinstance(answers, Mapping):
-        return wrong("hand over the dictionary of claims, with True or False beside each")
-    empty = [claim for claim in claims if answers.get(claim) is None]
+    """answers: letter of a claim → True or False, None if open; claims: letter → whether it is true, and why."""
+    given = by_letter(answers, claims)
+    if isinstance(given, Verdict):
+        return given
+    empty = [letter for letter, answer in given.items() if answer is None]
     if empty:
-        return missing(f"{len(empty)} of {len(claims)}; write True or False beside each claim")
-    unclear = [claim for claim in claims if not isinstance(answers[claim], bool | int) or answers[claim] not in (0, 1)]
+        return missing(f"{', '.join(empty)}; write True or False beside each letter")
+    unclear = [answer for answer in given.values() if str(answer) not in TRUTHS]
     if unclear:
-        return wrong(f"{answers[unclear[0]]!r}: write True or False, without quotes")
-    mistakes = [f"{claim!r}: {why}" for claim, (truth, why) in claims.items() if bool(answers[claim]) != truth]
+        return wrong(f"{unclear[0]!r}: write True or False, without quotes")
+    mistakes = [f"{letter}: {why}" for letter, (truth, why) in claims.items() if TRUTHS[str(given[letter])] != truth]
     return wrong(*mistakes) if mistakes else right(praise)

@@ -1,10 +1,9 @@
 """Lesson 10: which fault of the data made these numbers, when to be sure, and what is good practice."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from teachkit.exercises.answers import check_claims, check_numbers
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.answers import check_choices, check_claims, check_numbers
+from teachkit.exercises.lesson import Verdict, exercise
 from teachkit.experiments import recorded
 from teachkit.structures import LOSS_NAMES
 
@@ -36,30 +35,21 @@ WHY = {
     "one",
 }
 CLAIMS: dict[str, tuple[bool, str]] = {
-    "boxes missing from the labels show in the box loss above all": (
+    "a": (
         False,
         "an object without a label has no box loss. The detector is punished for seeing it: the class loss tells",
     ),
-    "loose boxes leave the class loss as it is": (
+    "b": (
         False,
         "the class targets are made from overlaps: where boxes fit worse, the class loss of the exam rises too",
     ),
-    "the lowest training losses may belong to the worst detector": (
-        True,
-        "they did: twelve scenes were learned by heart, and the exam's class loss was the highest of all",
-    ),
-    "of two settings with one run each, the one with more objects found is better": (
-        False,
-        "three runs of the same setting differed by more than twenty objects: take several seeds each",
-    ),
-    "a search should minimise the total loss, its weights included": (
+    "c": (True, "they did: twelve scenes were learned by heart, and the exam's class loss was the highest of all"),
+    "d": (False, "three runs of the same setting differed by more than twenty objects: take several seeds each"),
+    "e": (
         False,
         "then the smallest weights win, and nobody has learned anything: a ruler must not be searched. Use the exam",
     ),
-    "the score of a search's winner is a little too good": (
-        True,
-        "the best of many includes the luckiest of many: train it anew with other seeds before you believe it",
-    ),
+    "f": (True, "the best of many includes the luckiest of many: train it anew with other seeds before you believe it"),
 }
 
 
@@ -87,20 +77,8 @@ def told() -> str:
 @exercise("10", "which fault?")
 def check_faults(answers: Any) -> Verdict:
     """answers: letter → one of FAULTS, None if open."""
-    if not isinstance(answers, Mapping):
-        return wrong('hand over the dictionary, with a fault beside each letter: {"A": "loose boxes", …}')
-    given = {letter: answers.get(letter) for letter in CASES}
-    empty = [letter for letter, one in given.items() if one is None]
-    if empty:
-        return missing(f"{', '.join(empty)}; write one of {', '.join(FAULTS)} beside each letter")
-    names = {letter: " ".join(str(one).lower().split()) for letter, one in given.items()}
-    strange = [letter for letter, one in names.items() if one not in FAULTS]
-    if strange:
-        return wrong(f"{strange[0]}: write one of {', '.join(FAULTS)}")
-    mistakes = [f"{letter}: {WHY[CASES[letter], one]}" for letter, one in names.items() if one != CASES[letter]]
-    if mistakes:
-        return wrong(*mistakes)
-    return right("the losses say where to look: edges, names, silence, or too little to learn from.")
+    praise = "the losses say where to look: edges, names, silence, or too little to learn from."
+    return check_choices(answers, CASES, FAULTS, lambda letter, one: f"{letter}: {WHY[CASES[letter], one]}", praise)
 
 
 @exercise("10", "how sure?")
@@ -127,5 +105,5 @@ def check_spread(answer: Any) -> Verdict:
 
 @exercise("10", "claims")
 def check_practice(answers: Any) -> Verdict:
-    """answers: claim of CLAIMS → True or False."""
+    """answers: letter of a claim → True or False, None if open."""
     return check_claims(answers, CLAIMS, "you read runs like somebody who has been fooled before.")

@@ -72,11 +72,11 @@ MATRIX = {
     (0.962, 0.962): "what was missed belongs to recall, and what was seen where nothing is belongs to precision",
 }
 CASES = {
-    "a second box on a red cell that has a good one already": "duplicate",
-    "a box named RBC right on a white cell": "wrong class",
-    "a box named RBC that overlaps a red cell by 0.3": "misplaced",
-    "a box on plain plasma": "background",
-    "a red cell that no box is about": "missed",
+    "a": "duplicate",
+    "b": "wrong class",
+    "c": "misplaced",
+    "d": "background",
+    "e": "missed",
 }
 KINDS = {
     "duplicate": "a duplicate overlaps its object well enough, but the object has been claimed by a surer box",
@@ -134,11 +134,11 @@ def check_matrix(answer: Any) -> Verdict:
 
 @exercise("11", "kinds of error")
 def check_kinds(answers: Any) -> Verdict:
-    """answers: case → its kind; None if open."""
+    """answers: letter of a case → its kind; None if open."""
     return check_choices(
         answers,
         CASES,
         KINDS,
-        lambda case, kind: f"{case!r} is not {kind}. {KINDS[kind]}",
+        lambda letter, kind: f"{letter} is not {kind}. {KINDS[kind]}",
         "four kinds belong to a box, and one to an object without one.",
     )

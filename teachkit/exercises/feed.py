@@ -7,22 +7,16 @@ from teachkit.exercises.answers import check_claims, check_numbers
 from teachkit.exercises.lesson import Verdict, exercise
 
 FAULTS = {
-    "a box whose left side is to the right of its right side": (True, "such a box has no area, whatever is in sight"),
-    "a class that the set does not have": (True, "the names are known, so a foreign one is noticed"),
-    "a picture file that ends in the middle": (True, "it cannot be decoded, and is left out and named"),
-    "a star that is labelled as a ball": (
+    "a": (True, "such a box has no area, whatever is in sight"),
+    "b": (True, "the names are known, so a foreign one is noticed"),
+    "c": (True, "it cannot be decoded, and is left out and named"),
+    "d": (
         False,
         "the row is in good order, and the reader does not look at the picture; a trained detector may contradict it",
     ),
-    "a star that has no label at all": (
-        False,
-        "a file with one row less is as well formed as before; only somebody who sees the star can miss it",
-    ),
-    "a box that is ten pixels too wide": (False, "it is still a box in the picture, like any other"),
-    "a thousand pictures of one and the same table": (
-        False,
-        "each is in order for itself; that they are all alike shows only in pictures from elsewhere",
-    ),
+    "e": (False, "a file with one row less is as well formed as before; only somebody who sees the star can miss it"),
+    "f": (False, "it is still a box in the picture, like any other"),
+    "g": (False, "each is in order for itself; that they are all alike shows only in pictures from elsewhere"),
 }
 
 
@@ -104,7 +98,7 @@ check_shape = _four_numbers(
 
 @exercise("01", "what a reader can know")
 def check_faults(answers: Any) -> Verdict:
-    """answers: fault → True if a reader can find it from the files alone, else False; None if open."""
+    """answers: letter of a fault → True if a reader can find it from the files alone, else False; None if open."""
     return check_claims(
         answers,
         FAULTS,

@@ -21,16 +21,13 @@ NEURON_SLIPS = {
     (-2, -2): "−2 is the error p − y; its square has the slope 2·(p − y), and w acts through x",
 }
 REACHES = {
-    "class loss → class branch": (True, "that is where its error starts"),
-    "class loss → box branch": (False, "no path leads there: class scores are made without the box branch"),
-    "box loss → box branch": (True, "that is where its error starts"),
-    "box loss → class branch": (
-        False,
-        "the scores do enter the targets, but those are held still: no gradient flows through them",
-    ),
-    "DFL → box branch": (True, "DFL looks at the very bins that the box is made of"),
-    "DFL → class branch": (False, "bins come from the box branch alone"),
-    "all three → backbone": (True, "both branches read the same features, so all three reach what made them"),
+    "a": (True, "that is where its error starts"),
+    "b": (False, "no path leads there: class scores are made without the box branch"),
+    "c": (True, "that is where its error starts"),
+    "d": (False, "the scores do enter the targets, but those are held still: no gradient flows through them"),
+    "e": (True, "DFL looks at the very bins that the box is made of"),
+    "f": (False, "bins come from the box branch alone"),
+    "g": (True, "both branches read the same features, so all three reach what made them"),
 }
 FIRST_SLIPS = {
     "SGD": {
@@ -66,21 +63,15 @@ GRAD_SLIPS = {
     0.2: "they are added, not taken away",
 }
 BIASES = {
-    "a layer's bias is a parameter and gets a gradient": (True, "it is learned like every weight"),
-    "Adam's bias correction changes the layers' biases only": (
+    "a": (True, "it is learned like every weight"),
+    "b": (
         False,
         "the word is the same, the thing is not: it corrects Adam's averages, and so the step of every weight",
     ),
-    "Adam's averages are too small at first because they start at 0": (True, "after one step m is only a tenth of g"),
-    "the correction matters most in the last steps of a run": (
-        False,
-        "1 − β₂ᵗ is .001 at the first step and nearly 1 after some thousand: it fades away",
-    ),
-    "without the correction Adam's first step is too short": (
-        False,
-        "m is 10 times too small, but √v is 31.6 times too small: the quotient is 3.16 times too large",
-    ),
-    "plain SGD needs a bias correction too": (False, "it keeps no average, so there is nothing to correct"),
+    "c": (True, "after one step m is only a tenth of g"),
+    "d": (False, "1 − β₂ᵗ is .001 at the first step and nearly 1 after some thousand: it fades away"),
+    "e": (False, "m is 10 times too small, but √v is 31.6 times too small: the quotient is 3.16 times too large"),
+    "f": (False, "it keeps no average, so there is nothing to correct"),
 }
 
 
@@ -132,7 +123,7 @@ def check_slope(function: Callable[..., Any] | None) -> Verdict:
 
 @exercise("07", "which loss reaches which part")
 def check_reaches(answers: Any) -> Verdict:
-    """answers: "loss → part" → True or False, None if open."""
+    """answers: letter of a "loss → part" → True or False, None if open."""
     return check_claims(answers, REACHES, "each branch has its own teachers; only what is shared hears all three.")
 
 
@@ -229,5 +220,5 @@ def _why_adam(
 
 @exercise("07", "two things called bias")
 def check_biases(answers: Any) -> Verdict:
-    """answers: claim → True or False, None if open."""
+    """answers: letter of a claim → True or False, None if open."""
     return check_claims(answers, BIASES, "one word, two things, and you can tell them apart.")

@@ -28,16 +28,10 @@ WHY = {
     ("A", "weights moved"): "the jump is at the very first steps, and the raw class loss has it, not only the total",
 }
 SAME = {
-    "SGD": (True, "the step is rate · slope, and k may stand at either factor: k · (rate · slope)"),
-    "SGD with momentum, from the first step": (
-        True,
-        "its memory adds up slopes, all k times as large: k moves out again",
-    ),
-    "SGD with weight decay": (
-        False,
-        "decay shrinks by rate · decay: a larger rate shrinks more, a larger loss does not",
-    ),
-    "AdamW": (False, "it divides by the slope's usual size, and k cancels: k times the loss changes next to nothing"),
+    "a": (True, "the step is rate · slope, and k may stand at either factor: k · (rate · slope)"),
+    "b": (True, "its memory adds up slopes, all k times as large: k moves out again"),
+    "c": (False, "decay shrinks by rate · decay: a larger rate shrinks more, a larger loss does not"),
+    "d": (False, "it divides by the slope's usual size, and k cancels: k times the loss changes next to nothing"),
 }
 
 
@@ -78,6 +72,6 @@ def check_curves(answers: Any) -> Verdict:
 
 @exercise("08", "weight or rate")
 def check_weight_or_rate(answers: Any) -> Verdict:
-    """answers: optimizer → True where k times all loss weights is the same as k times the rate."""
+    """answers: letter of an optimizer → True where k times all loss weights is the same as k times the rate."""
     praise = "only where the step is proportional to the slope is a weight a rate."
     return check_claims(answers, SAME, praise)

@@ -10,20 +10,17 @@ from teachkit.exercises.answers import check_claims, check_numbers, near, row, s
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
 
 CLAIMS = {
-    "an untrained detector gives no answers": (
-        False,
-        "it answers at every anchor point; its scores, all near .01, stay below the threshold",
-    ),
-    "raising the threshold can only take answers away": (True, "what stays was there before"),
-    "a higher threshold makes the detector better": (
+    "a": (False, "it answers at every anchor point; its scores, all near .01, stay below the threshold"),
+    "b": (True, "what stays was there before"),
+    "c": (
         False,
         "no weight changes: wrong answers go, and right ones too. What is better depends on which mistake costs more",
     ),
-    "the scores of one anchor point add up to 1": (
+    "d": (
         False,
         "each class has a sigmoid of its own: all may be low at once, which is how it says that nothing is there",
     ),
-    "a score of .9 says that the box lies right": (
+    "e": (
         False,
         "the score belongs to a class. Training makes it follow how well the box lies, but it is no measurement",
     ),
@@ -178,5 +175,5 @@ def _why(numbers: list[float], bins: torch.Tensor, distances: torch.Tensor, poin
 
 @exercise("02", "what a score is")
 def check_sayings(answers: Any) -> Verdict:
-    """answers: claim → True or False, None if open."""
+    """answers: letter of a claim → True or False, None if open."""
     return check_claims(answers, CLAIMS, "you know what the number above a box means, and what it does not.")

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teachkit.exercises.answers import check_claims, check_numbers, fault
+from teachkit.exercises.answers import by_letter, check_claims, check_numbers, fault
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
 
 TERMS = ("overlap", "distance", "shape")
-# box → the terms of CIoU that complain when the truth is (20, 20, 100, 100)
+# letter of a box → the terms of CIoU that are not 0 when the truth is (20, 20, 100, 100)
 COMPLAINTS: dict[str, tuple[str, ...]] = {
-    "half the size: (40, 40, 80, 80)": ("overlap",),
-    "moved: (30, 20, 110, 100)": ("overlap", "distance"),
-    "flat: (20, 40, 100, 80)": ("overlap", "shape"),
-    "flat and moved: (20, 20, 100, 60)": ("overlap", "distance", "shape"),
+    "a": ("overlap",),
+    "b": ("overlap", "distance"),
+    "c": ("overlap", "shape"),
+    "d": ("overlap", "distance", "shape"),
 }
 TERM_SEES = {
     "overlap": "the overlap term, 1 − IoU, is 0 only when the two boxes are the same",
@@ -49,24 +49,18 @@ CORNER_SLIPS = {
 TIE_HINT = "loss = 1 − IoU + (distance of the centres)² / (diagonal of the hull)² + 0, for both are square"
 
 CLAIMS = {
-    "the box loss is the mean squared error of the corners": (
+    "a": (
         False,
         "it is 1 − CIoU. Two boxes with the same squared error may have very different losses, and the other way round",
     ),
-    "a CIoU loss is never larger than 1": (
+    "b": (
         False,
         "distance and shape are taken off the overlap, so that a CIoU may be below 0; below 2.5 the loss stays",
     ),
-    "boxes that are apart all have the same IoU loss": (True, "it is 1, however far apart they are"),
-    "for a small box inside the truth, the GIoU loss says which way the middle is": (
-        False,
-        "its hull is the true box wherever the small one lies, so nothing changes as it moves",
-    ),
-    "with the right centre and the right width / height, only the overlap term notices a wrong size": (
-        True,
-        "the distance of the centres is 0, and v is 0",
-    ),
-    "when picture and boxes are all doubled in size, the CIoU loss doubles": (
+    "c": (True, "it is 1, however far apart they are"),
+    "d": (False, "its hull is the true box wherever the small one lies, so nothing changes as it moves"),
+    "e": (True, "the distance of the centres is 0, and v is 0"),
+    "f": (
         False,
         "every term is a quotient of like things: it stays as it is. The squared error would be four times as large",
     ),
@@ -120,22 +114,23 @@ def check_tie(answers: Any) -> Verdict:
 
 @exercise("03", "which term complains")
 def check_terms(answers: Any) -> Verdict:
-    """answers: box → the names of the terms that are not 0, as a text, list or set; None if open."""
-    if not isinstance(answers, Mapping):
-        return wrong("hand over the dictionary, with the terms beside each box")
-    empty = [box for box in COMPLAINTS if answers.get(box) is None]
+    """answers: letter of a box → the names of the terms that are not 0, as a text, list or set; None if open."""
+    given = by_letter(answers, COMPLAINTS)
+    if isinstance(given, Verdict):
+        return given
+    empty = [letter for letter, answer in given.items() if answer is None]
     if empty:
-        return missing(f"{len(empty)} of {len(COMPLAINTS)}; name the terms that are not 0, of {', '.join(TERMS)}")
+        return missing(f"{', '.join(empty)}; name the terms that are not 0, of {', '.join(TERMS)}")
     reasons = []
-    for box, wanted in COMPLAINTS.items():
-        named = _names(answers[box])
+    for letter, wanted in COMPLAINTS.items():
+        named = _names(given[letter])
         if named is None or not named <= set(TERMS):
-            reasons.append(f"{box}: choose from {', '.join(TERMS)}")
+            reasons.append(f"{letter}: choose from {', '.join(TERMS)}")
             continue
         for term in TERMS:
             if (term in named) != (term in wanted):
                 does = "complains here" if term in wanted else "has nothing to complain about here"
-                reasons.append(f"{box}: {term} {does}: {TERM_SEES[term]}")
+                reasons.append(f"{letter}: {term} {does}: {TERM_SEES[term]}")
     return wrong(*reasons) if reasons else right("a wrong size alone is seen by the overlap and by nothing else.")
 
 
@@ -159,7 +154,7 @@ def check_pile(answer: Any) -> Verdict:
 
 @exercise("03", "true or not")
 def check_sayings(answers: Any) -> Verdict:
-    """answers: claim → True or False, None if open."""
+    """answers: letter of a claim → True or False, None if open."""
     return check_claims(answers, CLAIMS, "now you can argue with most web pages about box losses.")
 
 

@@ -8,27 +8,12 @@ from teachkit.exercises.answers import check_claims, check_numbers, near, row, s
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
 
 CLAIMS = {
-    "the scores of an anchor point add up to 1 over the classes": (
-        False,
-        "each class has a sigmoid of its own: all may be near 0, and for most anchor points they are",
-    ),
-    "this detector has an objectness score besides the class scores": (
-        False,
-        "no number says 'there is an object'; background is where every class scores low",
-    ),
-    "a perfect anchor point whose box overlaps its object by .8 is asked for a score of 1": (
-        False,
-        "its target is its object's best overlap: asked for .8, a score of 1 would be punished",
-    ),
-    "an anchor point that no object has taken is punished for every confidence it shows": (
-        True,
-        "its target is 0 for each class, so that each score above 0 costs −log(1 − score)",
-    ),
-    "a class weight of 3 changes the class loss alone": (
-        True,
-        "it multiplies a column of the cross-entropy; box loss and DFL know no class",
-    ),
-    "the focal loss knows which classes are rare": (
+    "a": (False, "each class has a sigmoid of its own: all may be near 0, and for most anchor points they are"),
+    "b": (False, "no number says 'there is an object'; background is where every class scores low"),
+    "c": (False, "its target is its object's best overlap: asked for .8, a score of 1 would be punished"),
+    "d": (True, "its target is 0 for each class, so that each score above 0 costs −log(1 − score)"),
+    "e": (True, "it multiplies a column of the cross-entropy; box loss and DFL know no class"),
+    "f": (
         False,
         "it looks at one score at a time and fades what is right already; a rare class and a common one with the same "
         "score cost the same",
@@ -89,5 +74,5 @@ def check_price(answer: Any) -> Verdict:
 
 @exercise("04", "what is said of the class loss")
 def check_class_claims(answers: Any) -> Verdict:
-    """answers: claim of CLAIMS → True or False, None if open."""
+    """answers: letter of a claim → True or False, None if open."""
     return check_claims(answers, CLAIMS, "you know who is punished, and for what.")

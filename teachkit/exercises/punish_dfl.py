@@ -13,27 +13,21 @@ from teachkit.punish.losses import dfl_loss
 BINS = 16
 MOVE = "move the edge into 0 … 14.99 first"
 CLAIMS = {
-    "DFL measures how far the expected edge is from the true one": (
+    "a": (
         False,
         "half on 4 and half on 5, and even over 0 to 9, expect the same edge; DFL is .69 for one, 2.30 for the other",
     ),
-    "a detector whose bins equal every target has a DFL of about .5": (
-        True,
-        "an edge lies anywhere between two bins, and the entropy of its two shares is .5 on average",
-    ),
-    "a DFL that stays at .6 for many epochs shows that nothing is learned any more": (
+    "b": (True, "an edge lies anywhere between two bins, and the entropy of its two shares is .5 on average"),
+    "c": (
         False,
         "about .5 of it is the floor, so a tenth is left: look at the part above the floor, and at validation",
     ),
-    "in a batch without objects DFL is 0, and no gradient reaches the box branch": (
+    "d": (
         True,
         "no anchor point answers for an object, so that there is no edge to be compared; only the class loss speaks",
     ),
-    "DFL makes up for rare classes, as its name says": (
-        False,
-        "no class enters it. It is focal by descent only: in this form it is plain cross-entropy over bins",
-    ),
-    "when every edge lies exactly on a bin, DFL can reach 0": (True, "then the target is one bin, of entropy 0"),
+    "e": (False, "no class enters it. It is focal by descent only: in this form it is plain cross-entropy over bins"),
+    "f": (True, "then the target is one bin, of entropy 0"),
 }
 PRICE_MISTAKES = [
     ([2.3026, 0.6931], "swapped: spreading the belief over ten bins costs more than over two"),
@@ -216,5 +210,5 @@ def _outside(place: float) -> bool:
 
 @exercise("05", "what is said of DFL")
 def check_sayings(answers: Any) -> Verdict:
-    """answers: claim → True or False, None if open."""
+    """answers: letter of a claim → True or False, None if open."""
     return check_claims(answers, CLAIMS, "you will not be taken in by what is often written about DFL.")

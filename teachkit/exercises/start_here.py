@@ -1,17 +1,16 @@
 """Lesson 00: the student's story told in code, and the orders in which the last three lines still learn."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from teachkit.exercises.answers import check_choices, row
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.answers import check_choices, check_claims, row
+from teachkit.exercises.lesson import Verdict, exercise, missing, wrong
 
 STORY = {
-    "tries the problems": "model",
-    "gets the paper back, with red ink": "criterion",
-    "throws away the notes of the last paper": "zero_grad",
-    "understands, line by line, what to do differently": "backward",
-    "actually does it differently": "step",
+    "a": "model",
+    "b": "criterion",
+    "c": "zero_grad",
+    "d": "backward",
+    "e": "step",
 }
 MIX_UPS = {
     "model": "`model(…)` is the attempt: pictures go in, predictions come out, and nothing is judged yet",
@@ -22,18 +21,11 @@ MIX_UPS = {
 }
 
 ORDERS = {
-    "zero_grad, backward, step": True,
-    "backward, step, zero_grad": True,
-    "backward, zero_grad, step": False,
-    "zero_grad, step, backward": False,
-    "zero_grad, backward": False,
-}
-WHY = {
-    "zero_grad, backward, step": "this is the loop you have just run: gradients are wiped, computed, used",
-    "backward, step, zero_grad": "the same circle, entered one line later: gradients are used before they are wiped",
-    "backward, zero_grad, step": "`zero_grad` wipes the gradients before `step` has used them, and nothing moves",
-    "zero_grad, step, backward": "`step` computes no gradients, and the next round wipes what `backward` left",
-    "zero_grad, backward": "`backward` only finds out what should change: without `step` no box ever moves",
+    "a": (True, "this is the loop you have just run: gradients are wiped, computed, used"),
+    "b": (True, "the same circle, entered one line later: gradients are used before they are wiped"),
+    "c": (False, "`zero_grad` wipes the gradients before `step` has used them, and nothing moves"),
+    "d": (False, "`step` computes no gradients, and the next round wipes what `backward` left"),
+    "e": (False, "`backward` only finds out what should change: without `step` no box ever moves"),
 }
 
 
@@ -57,12 +49,12 @@ def _number(text: Any) -> Any:
 
 @exercise("00", "story")
 def check_story(answers: Any) -> Verdict:
-    """answers: event of the story → "model", "criterion", "zero_grad", "backward" or "step", None if open."""
+    """answers: letter of an event → "model", "criterion", "zero_grad", "backward" or "step", None if open."""
     return check_choices(
         answers,
         STORY,
         MIX_UPS,
-        lambda event, line: f"{event!r} is not {line}. {MIX_UPS[line]}.",
+        lambda letter, line: f"{letter} is not {line}. {MIX_UPS[line]}.",
         "that is the whole story, line by line.",
         read=_line,
     )
@@ -75,20 +67,5 @@ def _line(written: str) -> str:
 
 @exercise("00", "orders")
 def check_orders(answers: Any) -> Verdict:
-    """answers: order of the calls → True where the detector learns, False where it does not, None if open."""
-    if not isinstance(answers, Mapping):
-        return wrong("hand over the dictionary of orders, with True or False beside each")
-    unanswered = [order for order in ORDERS if answers.get(order) is None]
-    if unanswered:
-        return missing(f"{len(unanswered)} of {len(ORDERS)}; write True where the detector learns, else False")
-    unclear = [str(answers[order]) for order in ORDERS if str(answers[order]) not in ("True", "False", "1", "0")]
-    if unclear:
-        return wrong(f"{', '.join(unclear)}: write True or False, without quotes")
-    mistaken = [
-        f"{order}: {WHY[order]}." for order in ORDERS if (str(answers[order]) in ("True", "1")) != ORDERS[order]
-    ]
-    return (
-        wrong(*mistaken)
-        if mistaken
-        else right("learning needs gradients that are computed, still there, and then used.")
-    )
+    """answers: letter of an order → True where the detector learns, False where it does not, None if open."""
+    return check_claims(answers, ORDERS, "learning needs gradients that are computed, still there, and then used.")

@@ -12,32 +12,23 @@ ANSWERS = ("found", "nothing there", "found", "found already", "found")
 TRUTHS = 4
 
 KEPT = {
-    "the weights": (True, "without them there is no student to go on"),
-    "what the optimizer remembers": (
+    "a": (True, "without them there is no student to go on"),
+    "b": (
         True,
         "Adam's two running means decide the next steps: a fresh optimizer starts them at zero and steps elsewhere",
     ),
-    "the number of the step": (
-        True,
-        "the learning rate follows from it: at step 0 the schedule would warm up once more",
-    ),
-    "the place in the shuffled pictures": (
+    "c": (True, "the learning rate follows from it: at step 0 the schedule would warm up once more"),
+    "d": (
         True,
         "else some pictures would be seen twice in this epoch, others not at all, and the next batch would be another",
     ),
-    "the averaged weights": (
-        True,
-        "they are what is validated, and hold a memory of many steps that the newest weights do not tell",
-    ),
-    "the training pictures": (
+    "e": (True, "they are what is validated, and hold a memory of many steps that the newest weights do not tell"),
+    "f": (
         False,
         "they are in their files; a saved run only says which data set it was, and the same one has to be given again",
     ),
-    "the gradients of the last batch": (False, "`zero_grad` wipes them before the next backward pass anyway"),
-    "the curves so far": (
-        False,
-        "you will want them, and the log keeps them, but no later step depends on what was drawn",
-    ),
+    "g": (False, "`zero_grad` wipes them before the next backward pass anyway"),
+    "h": (False, "you will want them, and the log keeps them, but no later step depends on what was drawn"),
 }
 STEP_SLIPS: dict[float, str] = {
     500: "500 is 8 × 62.5 rounded down: the pictures left over make a last, smaller batch, and with it a step",
@@ -111,7 +102,7 @@ def check_early_stop(stops_after: Any = None, keeps: Any = None) -> Verdict:
 
 @exercise("09", "what a resume needs")
 def check_saved(answers: Any = None) -> Verdict:
-    """answers: thing → True if a run cannot go on bit for bit without its being saved."""
+    """answers: letter of a thing → True if a run cannot go on bit for bit without its being saved."""
     if answers is None:
         return missing("True or False beside each of the eight")
     return check_claims(answers, KEPT, "with these five a run goes on as if nothing had been; the rest is comfort.")

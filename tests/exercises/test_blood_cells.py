@@ -52,9 +52,9 @@ def test_kinds_of_error():
         for other in set(blood_cells.KINDS) - {kind}:
             verdict = blood_cells.check_kinds(blood_cells.CASES | {case: other})
             assert verdict.right is False
-            assert case in str(verdict)
+            assert verdict.words.startswith(f"not yet: {case} is not {other}.")
     assert blood_cells.check_kinds(dict.fromkeys(blood_cells.CASES)).right is None
-    assert blood_cells.check_kinds(blood_cells.CASES | {"a box on plain plasma": "hallucination"}).right is False
+    assert blood_cells.check_kinds(blood_cells.CASES | {"d": "hallucination"}).right is False
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def test_right_names_and_every_other_name_with_a_reason():
 def test_weight_or_rate():
     assert check_weight_or_rate(ORDERS).right
     for name in ORDERS:
-        assert name in check_weight_or_rate(ORDERS | {name: not ORDERS[name]}).words
-    assert "without quotes" in check_weight_or_rate(ORDERS | {"SGD": "True"}).words
+        assert f"not yet: {name}: " in check_weight_or_rate(ORDERS | {name: not ORDERS[name]}).words
+    assert "without quotes" in check_weight_or_rate(ORDERS | {"a": "yes"}).words
 
 
 def test_the_recorded_curves_are_what_their_names_say():

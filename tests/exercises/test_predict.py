@@ -95,7 +95,7 @@ def test_a_wrongly_judged_claim_is_told_why(claim):
     assert predict.check_sayings(answers).right is True
     verdict = predict.check_sayings({**answers, claim: not answers[claim]})
     assert verdict.right is False
-    assert CLAIMS[claim][1] in verdict.words
+    assert verdict.words == f"not yet: {claim}: {CLAIMS[claim][1]}"
 
 
 def test_a_function_that_returns_nothing_yet_is_open():

@@ -19,6 +19,7 @@ from teachkit.exercises.punish_box import (
     check_tie,
 )
 from teachkit.punish.losses import box_loss
+from tests.exercises.lettered import lettered
 
 NONSENSE = ["what?", "", math.nan, [], [[1, 2], [3]], {"a": 1}, object(), torch.tensor([math.nan]), True, [None], b"A"]
 
@@ -42,7 +43,8 @@ def test_the_worked_answers_are_those_of_torchvision():
 @pytest.mark.parametrize("box", COMPLAINTS)
 def test_a_term_complains_where_it_is_not_zero(box):
     truth = boxes((20, 20, 100, 100))
-    one = boxes([float(part) for part in box[box.index("(") + 1 : -1].split(",")])
+    words = lettered("03_punish_box", "check_terms")[box]
+    one = boxes([float(part) for part in words[words.index("(") + 1 : -1].split(",")])
     centres = (one[:, :2] + one[:, 2:] - truth[:, :2] - truth[:, 2:]).abs().sum()
     terms = {
         "overlap": 1 - ops.box_iou(one, truth).item(),
@@ -122,7 +124,7 @@ def test_a_wrong_claim_is_told_why(claim):
     assert check_sayings(truth).right
     verdict = check_sayings({**truth, claim: not truth[claim]})
     assert verdict.right is False
-    assert CLAIMS[claim][1] in verdict.words
+    assert verdict.words == f"not yet: {claim}: {CLAIMS[claim][1]}"
 
 
 @pytest.mark.parametrize("check", [check_iou, check_tie, check_terms, check_pile, check_sayings])
