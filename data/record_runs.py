@@ -87,7 +87,7 @@ def plenty() -> None:
 
 
 def bccd() -> None:
-    """Blood cells: TEACHKIT_DATA/bccd, else data/bccd."""
+    """Blood cells: bccd in TEACHKIT_DATA, else in data/."""
     folder = str(Path(os.environ.get("TEACHKIT_DATA") or DATA, "bccd"))
     options = ["--data", folder, "--train-split", "train", "--val-split", "val", "--image-size", "256"]
     saved_detector("bccd", *options, "--epochs", "42", "--batch-size", "4")

@@ -18,7 +18,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
-ROOT = Path(__file__).resolve().parent.parent
+from teachkit.feed.download import data_folder
+
+ROOT = Path(__file__).resolve().parent.parent  # of a clone: an installed package has no requirements.txt beside it
 GIB = 2**30
 INSTALL = f"{sys.executable} -m pip install -r requirements.txt"  # into the Python that asks, and no other
 CONFIGS = ("jupyter*_config.py", "jupyter*_config.json", "voila.py", "voila.json")
@@ -136,7 +138,7 @@ def _chromium() -> Finding:
 
 
 def _data_sets() -> Finding:
-    folder = Path(os.environ.get("TEACHKIT_DATA", ROOT / "data"))
+    folder = data_folder()
     if (folder / "bccd" / "Annotations").is_dir():
         return Finding("data", f"shapes (built in), bccd in {folder}")
     return Finding("data", "shapes (built in)", "for real pictures: python -m teachkit data get bccd")

@@ -1,7 +1,6 @@
 """Lesson 11: the pictures it is about, or their stand-in; counting, kinds of error, a matrix read aright."""
 
 import functools
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +8,11 @@ from typing import Any
 
 from teachkit.exercises.answers import check_choices, check_numbers
 from teachkit.exercises.lesson import Verdict, exercise
+from teachkit.feed.download import data_folder
 from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import Loader, load_data
 from teachkit.feed.scenes import make_scenes
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 STAND_IN = {"train": 60, "val": 60, "test": 72}  # scenes
 
 
@@ -34,8 +33,8 @@ class PictureSet:
 
 
 def picture_set() -> PictureSet:
-    """BCCD in the folder that TEACHKIT_DATA names, else in data/; else a stand-in with the same faults."""
-    folder = Path(os.environ.get("TEACHKIT_DATA") or DATA) / "bccd"
+    """BCCD if it lies in `data_folder()`, else a stand-in with the same faults in its labels."""
+    folder = data_folder() / "bccd"
     if (folder / "Annotations").is_dir():
         return PictureSet(folder, True, "bccd", "RBC", 256)
     return PictureSet(Path(_stand_in().name) / "shapes", False, "shapes", "ball", 128)

@@ -1,6 +1,6 @@
-"""Real data sets from where they are published, every file checked against a manifest of SHA-256 sums.
+"""Downloads real data sets from where they are published, and checks each file against a manifest of SHA-256 sums.
 
-Only what the manifest names is taken out of an archive, so none of its other paths, links or sizes can do harm.
+Only files that the manifest names are taken out of an archive: its other paths, links and sizes can do no harm.
 """
 
 import hashlib
@@ -12,29 +12,38 @@ from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from torch.hub import download_url_to_file
-
 from teachkit.errors import UserError
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 MANIFESTS = Path(__file__).parent
 TIMEOUT = 30  # seconds without a byte
 LARGEST = 64 * 2**20  # bytes of one file, unpacked
 
-# The last commit that touched the pictures' labels, then the branch it is on; GitHub packs either on demand.
+# The last commit that changed the labels, then the branch it is on; GitHub packs either on demand.
 BCCD = "https://github.com/Shenggan/BCCD_Dataset/archive/"
 SETS = {"bccd": (f"{BCCD}135df0221baca7b51c18190791522ddeba8fddbf.zip", f"{BCCD}refs/heads/master.zip")}
 
 
-def get(name: str, data: Path = DATA) -> Path:
-    """The folder of the set, data/name, with what was missing from it downloaded.
+def data_folder() -> Path:
+    """The folder of all data sets: TEACHKIT_DATA, else data/ in the working folder.
 
-    UserError if there is no such set, the network fails, a file in the folder differs from the manifest (it is left as
-    it is), or the archive lacks files (those that match are kept).
+    A notebook works in notebooks/, or in a folder within it: there it is the data/ beside notebooks/.
+    """
+    if chosen := os.environ.get("TEACHKIT_DATA"):
+        return Path(chosen)
+    here = Path.cwd()
+    notebooks = next((folder for folder in (here, *here.parents) if folder.name == "notebooks"), None)
+    return (here if notebooks is None else notebooks.parent) / "data"
+
+
+def get(name: str, data: Path | None = None) -> Path:
+    """Downloads the missing files of a data set → its folder, data/name. data: None for `data_folder`.
+
+    UserError if there is no such set, the network fails, a file in the folder differs from the manifest (the file stays
+    as it is), or the archive lacks files (those that match are kept).
     """
     if name not in SETS:
         raise UserError(f"there is no data set {name!r} to get; choose from {', '.join(SETS)}")
-    folder = data / name
+    folder = (data_folder() if data is None else data) / name
     missing = _missing(folder, read_manifest(MANIFESTS / f"{name}.sha256"))
     reason = ""
     for url in SETS[name]:
@@ -50,15 +59,15 @@ def get(name: str, data: Path = DATA) -> Path:
 
 
 def read_manifest(file: Path) -> dict[str, str]:
-    """Path within the set → SHA-256, from lines as `sha256sum` writes and checks them."""
+    """Path within the set → SHA-256. The file has the format of `sha256sum`. UserError if there is no such file."""
     if not file.is_file():
-        raise UserError(f"{file}: there is no manifest; run this from a clone of the project")
+        raise UserError(f"{file}: there is no manifest; install teachkit again")
     lines = file.read_text(encoding="utf-8").splitlines()
     return {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
 
 
 def _missing(folder: Path, wanted: dict[str, str]) -> dict[str, str]:
-    """What of the manifest is not in the folder. UserError if a file differs: it may be the user's own work."""
+    """The files that the folder lacks. UserError if a file differs: it may be the user's own work."""
     missing = {}
     for path, digest in wanted.items():
         file = folder / path
@@ -70,12 +79,14 @@ def _missing(folder: Path, wanted: dict[str, str]) -> dict[str, str]:
 
 
 def _take(url: str, folder: Path, wanted: dict[str, str]) -> dict[str, str]:
-    """Downloads an archive, puts what it has of the wanted files into the folder, and returns the rest."""
+    """Downloads an archive and writes the wanted files into the folder → those that the archive lacks."""
+    from torch.hub import download_url_to_file  # seconds to load, and `data_folder` needs no torch
+
     before = socket.getdefaulttimeout()
     with TemporaryDirectory() as scratch:
         archive = Path(scratch) / "archive.zip"
         try:
-            socket.setdefaulttimeout(TIMEOUT)  # torch.hub sets none, and would wait for ever
+            socket.setdefaulttimeout(TIMEOUT)  # torch.hub sets none and would wait forever
             download_url_to_file(url, str(archive))
         finally:
             socket.setdefaulttimeout(before)
@@ -83,7 +94,7 @@ def _take(url: str, folder: Path, wanted: dict[str, str]) -> dict[str, str]:
 
 
 def unpack(archive: Path, folder: Path, wanted: dict[str, str]) -> dict[str, str]:
-    """Writes the wanted files (path → SHA-256) that the archive holds as wanted; returns those it does not."""
+    """Writes the wanted files (path → SHA-256) from the archive → those that it lacks or holds with other content."""
     rest = dict(wanted)
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
@@ -99,7 +110,7 @@ def unpack(archive: Path, folder: Path, wanted: dict[str, str]) -> dict[str, str
 
 
 def _content(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Empty where the member is damaged, encrypted or packed in a way not known: then its sum cannot match either."""
+    """Empty if the member is damaged, encrypted or packed by an unknown method: its sum cannot match then."""
     try:
         return packed.read(member)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
@@ -107,7 +118,7 @@ def _content(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """All or nothing, so that a run that was cut off can be taken up again."""
+    """Writes all or nothing, so that a broken-off download can be continued."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.part")
     part.write_bytes(content)

@@ -18,8 +18,6 @@ from teachkit.feed import download
 from teachkit.feed.formats import check
 from tests.feed.folders import voc
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
@@ -153,6 +151,30 @@ def test_a_server_that_says_nothing_is_given_up(
 def test_a_set_that_is_not_known_is_told_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no data set 'coco' to get; choose from bccd"):
         download.get("coco", tmp_path)
+
+
+# Where data sets lie
+
+
+@pytest.mark.parametrize(
+    ("works_in", "data"),
+    [("", "data"), ("course", "course/data"), ("notebooks", "data"), ("notebooks/solutions", "data")],
+)
+def test_data_lies_in_the_working_folder_and_for_a_notebook_beside_the_notebooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works_in: str, data: str
+) -> None:
+    (tmp_path / works_in).mkdir(parents=True, exist_ok=True)
+    monkeypatch.delenv("TEACHKIT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path / works_in)
+    assert download.data_folder() == tmp_path / data
+
+
+def test_the_environment_says_where_data_lies_and_sets_land_there(
+    tmp_path: Path, pets: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEACHKIT_DATA", str(tmp_path / "elsewhere"))
+    assert download.get("pets") == tmp_path / "elsewhere" / "pets"
+    assert files_of(tmp_path / "elsewhere" / "pets") == pets
 
 
 # A hostile archive
