@@ -12,6 +12,7 @@ from teachkit.structures import Predictions
 from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure, show_image
 
 MARKERS = ("o", "s", "^", "D", "v")  # one for each stride
+SIDES = ("left", "top", "right", "bottom")  # the names that lessons give to the four distances
 HATCHES = {"box": "", "cls": "///", "dfl": "..."}
 BAR = 0.26  # width of a bar; the three losses stand side by side at each part of the detector
 
