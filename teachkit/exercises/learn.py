@@ -9,8 +9,6 @@ from teachkit.analysis.update_rules import adam_step
 from teachkit.exercises.answers import check_claims, check_numbers, fault, near, row, slip
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
 
-# the exercise's neuron: p = w·x + b, loss (p − y)²
-NEURON = {"w": 0.5, "x": 3.0, "b": 0.5, "y": 4.0}
 NEURON_SLIPS = {
     (12, 4): "the sign: the prediction 2 is below 4, so a larger w makes the loss smaller, and the slope is negative",
     (-6, -2): "the 2 of the square is missing: the slope of e² is 2·e",

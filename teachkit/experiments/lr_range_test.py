@@ -119,8 +119,3 @@ class RangeTest:
     def suggested(self) -> float | None:
         """A tenth of `largest`: a rule of thumb, to be tried, not believed."""
         return None if self.largest is None else self.largest / SAFETY
-
-
-def range_test(trainer: Trainer, low: float = 1e-6, high: float = 10.0, steps: int = 100) -> RangeTest:
-    """See `range_points`."""
-    return RangeTest(list(range_points(trainer, low, high, steps)))

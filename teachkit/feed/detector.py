@@ -95,7 +95,7 @@ class Neck(nn.Module):
 class Head(nn.Module):
     """One branch for classes and one for box sides, shared by all strides."""
 
-    def __init__(self, width: int, num_classes: int, bins: int, strides: Sequence[int]) -> None:
+    def __init__(self, width: int, num_classes: int, bins: int) -> None:
         super().__init__()
         self.bins = bins
         to_classes, to_bins = nn.Conv2d(width, num_classes, 1), nn.Conv2d(width, 4 * bins, 1)
@@ -149,7 +149,7 @@ class Detector(nn.Module):
             torch.manual_seed(seed)
             self.backbone = Backbone(widths, strides)
             self.neck = Neck([widths[POSSIBLE_STRIDES.index(stride)] for stride in strides], neck)
-            self.predictor = Head(neck, num_classes, bins, strides)
+            self.predictor = Head(neck, num_classes, bins)
         self._points: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         chosen = pick_device(device)
         self.half_precision = native_bfloat16(chosen)

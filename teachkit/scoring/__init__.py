@@ -1,10 +1,9 @@
-"""How good is it? Matching of detections to true objects, average precision, kinds of error."""
+"""How good detections are: matching to true objects, average precision, error types, counts, label issues."""
 
-from teachkit.scoring.confusion import confusion_matrix
 from teachkit.scoring.counting import best_threshold, count_error, count_errors, counts
-from teachkit.scoring.error_types import ERROR_TYPES, ImageErrors, classify_errors
+from teachkit.scoring.error_types import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix
 from teachkit.scoring.label_issues import ISSUE_KINDS, LabelIssue, find_label_issues
-from teachkit.scoring.matching import found_by_class, objects_found
+from teachkit.scoring.matching import found_by_class, mean_overlap, objects_found
 from teachkit.scoring.precision import (
     ClassScores,
     PrecisionRecall,
@@ -31,6 +30,7 @@ __all__ = [
     "counts",
     "find_label_issues",
     "found_by_class",
+    "mean_overlap",
     "objects_found",
     "precision_recall",
     "score",

@@ -1,4 +1,4 @@
-"""How well are things counted? The error of a count, and the threshold that makes it small."""
+"""Counting objects: the error of a count, and the score threshold with the smallest error."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 
 
 def counts(detections: PerImage, ground_truth: Truths, threshold: float, label: int | None = None) -> tuple[Ints, Ints]:
-    """Objects found above the threshold, and objects that are there, image by image: [B], [B].
+    """Detections above the threshold, and true objects, in each image: [B], [B].
 
-    label: of one class only; None: of all together.
+    label: of one class; None: of all classes together.
     """
     found, truths = gather(detections, ground_truth)
     images = images_in(ground_truth)
@@ -22,9 +22,9 @@ def counts(detections: PerImage, ground_truth: Truths, threshold: float, label: 
 
 
 def count_error(detections: PerImage, ground_truth: Truths, threshold: float, label: int | None = None) -> float:
-    """Mean absolute error of the count, objects per image: too many here doesn't make up for too few there.
+    """Mean absolute error of the count, in objects per image; NaN without images.
 
-    NaN without images.
+    Too many in one image do not make up for too few in another.
     """
     found, there = counts(detections, ground_truth, threshold, label)
     return float(np.abs(found - there).mean()) if len(there) else float("nan")
@@ -46,5 +46,5 @@ def best_threshold(
     label: int | None = None,
     thresholds: Sequence[float] | Floats = THRESHOLDS,
 ) -> float:
-    """The threshold with the smallest count error, the lowest of equals. Choose it on pictures you do not report on."""
+    """The threshold with the smallest count error, the lowest of equals. Choose it on images not reported on."""
     return float(thresholds[int(count_errors(detections, ground_truth, label, thresholds).argmin())])

@@ -1,6 +1,7 @@
-"""What kind of mistake? Every detection, and every true object that none of them is about, has one kind.
+"""Error types of detections and of missed objects, and the confusion matrix of classes, both at one threshold.
 
-After Bolya et al. 2020, arXiv 2008.08115, with fewer kinds: the true object that a detection overlaps most decides.
+The error types follow Bolya et al. 2020, arXiv 2008.08115, but are fewer: each detection has exactly one type, which
+depends on the true object that it overlaps most.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from teachkit.scoring.matching import (
     best_first,
     gather,
     images_in,
+    match,
     match_classes,
     overlaps,
 )
@@ -25,27 +27,27 @@ ERROR_TYPES = ("right", "duplicate", "misplaced", "wrong class", "background", "
 
 @dataclass(frozen=True)
 class ImageErrors:
-    """One image's. kinds: of its n detections, in their order; truth: [n] which true object each is about, or -1;
-    missed: [≤ m] true objects.
+    """The errors of one image. types: of its n detections, in their order; truth: [n] index of the true object that
+    each detection is about, or -1; missed: [≤ m] indices of the missed true objects.
     """
 
-    kinds: list[str]
+    types: list[str]
     truth: Ints
     missed: Ints
 
     def counts(self) -> dict[str, int]:
-        """How many of each of ERROR_TYPES."""
-        return {kind: self.kinds.count(kind) for kind in ERROR_TYPES[:-1]} | {"missed": len(self.missed)}
+        """The number of errors of each of ERROR_TYPES."""
+        return {one: self.types.count(one) for one in ERROR_TYPES[:-1]} | {"missed": len(self.missed)}
 
 
 def classify_errors(
     detections: PerImage, ground_truth: Truths, iou: float = 0.5, near: float = 0.1
 ) -> list[ImageErrors]:
-    """Kinds of error, image by image; true objects are numbered within their image, padding left out.
+    """Error types, image by image. True objects are numbered within their image, without padding.
 
-    right: claims an object of its class (overlap ≥ iou, best score first). Else the object it overlaps most decides.
-    background: overlap < near; wrong class: that object has another; misplaced: overlap < iou; duplicate: claimed.
-    missed: an object that no detection is about, be it right, misplaced or of the wrong class.
+    right: claims an object of its class (overlap ≥ iou, best score first). Else the object with the largest overlap
+    decides: background if the overlap is < near, wrong class if the object has another class, misplaced if the overlap
+    is < iou, else duplicate. missed: a true object that no right, misplaced or wrong-class detection is about.
     """
     found, truths = gather(detections, ground_truth)
     order = best_first(found)
@@ -59,20 +61,39 @@ def _one_image(found: Objects, truths: Objects, claimed: Ints, image: int, iou: 
     its_truths = truths.take(np.arange(first, last))
     mine = np.flatnonzero(found.image == image)
     table = overlaps(found.boxes[mine][:, None], its_truths.boxes[None])  # [n, m]
-    kinds, truth = [], []
+    types, truth = [], []
     for label, row, claim in zip(found.labels[mine], table, claimed[mine], strict=True):
-        kind, about = (
-            ("right", claim - first) if claim >= 0 else _kind_of_error(label, row, its_truths.labels, iou, near)
-        )
-        kinds.append(kind)
+        one, about = ("right", claim - first) if claim >= 0 else _error_type(label, row, its_truths.labels, iou, near)
+        types.append(one)
         truth.append(about)
-    return ImageErrors(kinds, np.array(truth, dtype=np.int64), np.setdiff1d(np.arange(last - first), truth))
+    return ImageErrors(types, np.array(truth, dtype=np.int64), np.setdiff1d(np.arange(last - first), truth))
 
 
-def _kind_of_error(label: int, row: Floats, labels: Ints, iou: float, near: float) -> tuple[str, int]:
+def _error_type(label: int, row: Floats, labels: Ints, iou: float, near: float) -> tuple[str, int]:
     if row.max(initial=0) < near:
         return "background", -1
     closest = int(row.argmax())
     if labels[closest] != label:
         return "wrong class", closest
     return ("misplaced" if row[closest] < iou else "duplicate"), closest
+
+
+def confusion_matrix(detections: PerImage, ground_truth: Truths, classes: int, iou: float = 0.5) -> Ints:
+    """How often true class i is detected as class j, [C + 1, C + 1]. Last row: background; last column: missed.
+
+    Each detection claims at most one true object that it overlaps by `iou` or more, best score first: an object of its
+    own class if there is one, as in AP, else of another class. The diagonal counts the right detections. Rows
+    0 … C − 1 sum to the true objects of their class, columns to the detections.
+    """
+    found, truths = gather(detections, ground_truth)
+    found = found.take(best_first(found))
+    claimed = match_classes(found, truths, np.array([iou]))[0]  # [N]
+    spare = np.flatnonzero(claimed < 0)
+    free = np.setdiff1d(np.arange(len(truths)), claimed)
+    others = match(found.take(spare), truths.take(free), np.array([iou]))[0]
+    claimed[spare] = np.where(others >= 0, np.append(free, -1)[others], -1)
+    matrix = np.zeros((classes + 1, classes + 1), dtype=np.int64)
+    np.add.at(matrix, (np.append(truths.labels, classes)[claimed], found.labels), 1)
+    missed = np.setdiff1d(np.arange(len(truths)), claimed)
+    np.add.at(matrix, (truths.labels[missed], classes), 1)
+    return matrix

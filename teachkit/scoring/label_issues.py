@@ -1,8 +1,8 @@
-"""Which labels deserve a second look? The most doubtful ones first, from the labels alone and from a detector's view.
+"""Label issues: labels that are probably wrong, found from the labels alone and from a detector's predictions.
 
-A detector that has learned from many labels contradicts the few that are unlike the rest: the idea of confident
-learning (Northcutt et al. 2021, arXiv 1911.00068), here with plain rules for boxes. What it says is a reason to look,
-no verdict: it may be the detector that is wrong.
+A detector that has learned from many labels contradicts the few that differ from the rest. This is the idea of
+confident learning (Northcutt et al. 2021, arXiv 1911.00068), here with simple rules for boxes. An issue is a reason to
+look, not a verdict: the detector may be wrong.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from teachkit.scoring.matching import Floats, Ints, overlaps
 from teachkit.structures import Detections
 
 ISSUE_KINDS = ("broken", "duplicate", "wrong class", "not labelled", "nothing there", "misplaced", "odd size")
-SAME_BOX = 0.75  # IoU of two labels of one class that are most likely one object labelled twice
-ABOUT = 0.3  # IoU from which a detection is about a label at all, and score from which it says anything
-FITS = 0.65  # IoU below which a sure detection says that the label lies elsewhere
+SAME_BOX = 0.75  # IoU of two labels of one class from which they are taken for one object labelled twice
+ABOUT = 0.3  # least IoU of a detection that is about a label, and least score of one that counts
+FITS = 0.65  # IoU below which a sure detection contradicts the place of a label
 SURE = 0.5  # score
-SMALLEST = 3.0  # px: a side below shows nothing
-ODD = 4.0  # spreads from the usual size of the class
-NORMAL = 1.4826  # standard deviations of a normal distribution in its median distance from the median
-LEAST_SPREAD = 0.1  # of the logarithm of the area: a class of equal boxes has no odd one at 1 px more
-TOO_SMALL, UNSEEN = 0.95, 0.7  # doubt about a box too small to see, and about one where the detector sees nothing
+SMALLEST = 3.0  # px: an object with a shorter side cannot be seen
+ODD = 4.0  # spreads that a size is away from the median of its class
+NORMAL = 1.4826  # of a normal distribution: standard deviation over median absolute deviation
+LEAST_SPREAD = 0.1  # of the logarithm of the area: in a class of equal boxes, 1 px more is not odd
+TOO_SMALL, UNSEEN = 0.95, 0.7  # doubt about a box too small to see, and about one that no detection is about
 
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """One label, or one missing. image: its number, -1 if unknown; doubt: 0–1; box: xyxy px or None; why: in words."""
+    """A doubtful label, or a missing one. image: index, -1 if unknown; doubt: 0–1; box: xyxy px; why: in words."""
 
     image: int
     kind: str
@@ -43,10 +43,10 @@ def find_label_issues(
     classes: Sequence[str],
     detections: Sequence[Detections] | None = None,
 ) -> list[LabelIssue]:
-    """Most doubtful first, each label at most once. boxes: of each image [n, 4] px; labels: [n] int64 from 0.
+    """Issues, most doubtful first, at most one per label. boxes: [n, 4] px of each image; labels: [n] int64 from 0.
 
-    detections: of the same images at a low threshold (0.05, say), from a detector that has not learned these very
-    labels by heart. ValueError if these are not as many.
+    detections: of the same images at a low score threshold such as 0.05, from a detector that does not overfit these
+    labels; None to use the labels alone. ValueError if the numbers of images differ.
     """
     if len(boxes) != len(labels) or (detections is not None and len(detections) != len(boxes)):
         raise ValueError("boxes, labels and detections must be of equally many images")
@@ -77,7 +77,7 @@ def _log_area(boxes: Floats) -> Floats:
 
 
 def _usual_sizes(boxes: Sequence[Floats], labels: Sequence[Ints]) -> dict[int, tuple[float, float]]:
-    """Median and spread of the logarithm of the area, class by class; the spread by what half of them keep within."""
+    """label → median and spread (from the median absolute deviation) of the logarithm of the area."""
     if not boxes:
         return {}
     areas, names = np.concatenate([_log_area(one) for one in boxes]), np.concatenate(labels)
@@ -107,7 +107,7 @@ def _by_size(boxes: Floats, labels: Ints, sizes: dict[int, tuple[float, float]],
 
 
 def _by_copies(boxes: Floats, labels: Ints, classes: Sequence[str]) -> list[Doubt]:
-    """The second of two labels that lie on each other."""
+    """The second of two labels of one class with the same box."""
     table = np.tril(overlaps(boxes[:, None], boxes[None]) * (labels[:, None] == labels[None]), -1)
     return [
         ("duplicate", float(row.max()), f"{classes[label]} labelled twice, overlap {row.max():.2f}")
@@ -151,7 +151,7 @@ def _contradicted(label: int, row: Floats, scores: Floats, seen_labels: Ints, cl
 def _not_labelled(
     image: int, boxes: Floats, seen: Floats, scores: Floats, seen_labels: Ints, classes: Sequence[str]
 ) -> list[LabelIssue]:
-    """Sure detections that no label overlaps."""
+    """Sure detections that overlap no label."""
     nearest = overlaps(seen[:, None], boxes[None]).max(-1, initial=0)  # [d]
     return [
         LabelIssue(

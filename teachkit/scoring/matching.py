@@ -1,7 +1,7 @@
-"""Which detection has found which true object.
+"""Matching of detections to true objects, as in pycocotools, COCO's own code.
 
-Best score first, each detection claims one true object of its class that is still free: the one it overlaps most, if by
-enough. As pycocotools does it, COCO's own code. N detections, G true objects, T overlap thresholds.
+Best score first, each detection claims one true object of its class that is still free: the one with the largest
+overlap, if that reaches the threshold. N detections, G true objects, T overlap thresholds.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from teachkit.structures import Detections, GroundTruth
+from teachkit.boxes import iou as torch_iou
+from teachkit.structures import Detections, GroundTruth, Predictions
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,7 +24,7 @@ Truths = GroundTruth | Sequence[GroundTruth]
 
 @dataclass(frozen=True)
 class Objects:
-    """Boxes of many images in one row, image after image. image, labels: [N]; boxes: [N, 4] px; scores: [N]."""
+    """The boxes of many images, image after image. image, labels: [N] int64; boxes: [N, 4] px; scores: [N]."""
 
     image: Ints
     boxes: Floats
@@ -40,7 +41,7 @@ class Objects:
 def gather(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Objects]:
     """Detections and true objects of all images, float64 on the CPU.
 
-    ValueError on NaN and infinity, or if the two are not of the same number of images.
+    ValueError on NaN and infinity, or if the numbers of images differ.
     """
     if isinstance(ground_truth, GroundTruth):
         detections, ground_truth = [cast(Sequence[Detections], detections)], [ground_truth]
@@ -55,7 +56,7 @@ def gather(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Objects
 
 
 def images_in(ground_truth: Truths) -> int:
-    """How many images there are in one batch, or in several."""
+    """The number of images in one batch, or in several."""
     return sum(map(len, [ground_truth] if isinstance(ground_truth, GroundTruth) else ground_truth))
 
 
@@ -79,7 +80,7 @@ def _join_truths(batches: Sequence[GroundTruth]) -> Objects:
 
 
 def _numpy(parts: list[Tensor], empty: tuple[int, ...]) -> Floats:
-    # joined where they lie: one transfer, not one for each image; float64 only on the CPU, as some GPUs have none
+    # joined on the device: one transfer, not one for each image; float64 on the CPU, since some GPUs have none
     return torch.cat([part.detach() for part in parts]).cpu().double().numpy() if parts else np.zeros(empty)
 
 
@@ -93,7 +94,7 @@ def _refuse_nan(what: str, objects: Objects) -> None:
 
 
 def best_first(objects: Objects, limit: int | None = None) -> Ints:
-    """Places of the objects, image after image, best score first within each; at most `limit` of an image. → [≤ N]"""
+    """Indices of the objects, image after image, best score first in each; at most `limit` per image. → [≤ N]"""
     order = np.lexsort((-objects.scores, objects.image))
     image = objects.image[order]
     rank = np.arange(len(order)) - np.searchsorted(image, image)  # within its image, from 0
@@ -101,18 +102,18 @@ def best_first(objects: Objects, limit: int | None = None) -> Ints:
 
 
 def overlaps(a: Floats, b: Floats) -> Floats:
-    """IoU, exact where the two are exactly half on each other. a, b: [..., 4] px, broadcast → [...] in 0–1."""
-    # `boxes.iou` keeps its gradient finite by a tiny number in the quotient; that would miss a threshold met exactly
+    """IoU without an ε. a, b: [..., 4] px, broadcast → [...] in 0–1."""
+    # `boxes.iou` has an ε in its quotient for the gradient, and would miss an overlap that equals a threshold
     inter = np.prod(np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None), -1)
     union = np.prod(a[..., 2:] - a[..., :2], -1) + np.prod(b[..., 2:] - b[..., :2], -1) - inter
     return np.divide(inter, union, out=np.zeros_like(inter), where=inter > 0)
 
 
 def match(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
-    """For each threshold, the place in `truths` that each detection claims, or -1. Both of one class → [T, N].
+    """For each threshold, the index in `truths` that each detection claims, or -1. Both of one class → [T, N].
 
-    found: image after image and best first, as `best_first` sorts them; truths: image after image; thresholds: [T] > 0.
-    All images are worked through side by side: their best detections first, then their second best, and so on.
+    found: image after image and best first, as `best_first` sorts; truths: image after image; thresholds: [T] > 0.
+    All images are processed side by side: first the best detection of each, then the second best, and so on.
     """
     claimed = np.full((len(thresholds), len(found)), -1)
     if not len(found) or not len(truths):
@@ -133,7 +134,7 @@ def match(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
         places = first_found[rows] + rank
         iou = overlaps(found.boxes[places][:, None], table[rows])  # [b, M]
         iou_if_free = np.where(free[:, rows], iou, -1)  # [T, b, M]
-        best = iou_if_free.shape[-1] - 1 - iou_if_free[..., ::-1].argmax(-1)  # [T, b]; of equals the last, as COCO
+        best = iou_if_free.shape[-1] - 1 - iou_if_free[..., ::-1].argmax(-1)  # [T, b]; the last of equals, as in COCO
         enough = np.take_along_axis(iou_if_free, best[..., None], -1)[..., 0] >= thresholds[:, None]
         level, row = enough.nonzero()
         free[level, rows[row], best[level, row]] = False
@@ -142,7 +143,7 @@ def match(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
 
 
 def match_classes(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
-    """`match` for all classes together: each detection may only claim an object of its own class. → [T, N]"""
+    """`match` for all classes: each detection claims only objects of its own class. → [T, N]"""
     claimed = np.full((len(thresholds), len(found)), -1)
     for label in np.unique(found.labels):
         theirs, true = np.flatnonzero(found.labels == label), np.flatnonzero(truths.labels == label)
@@ -152,23 +153,38 @@ def match_classes(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
 
 
 def objects_found(detections: PerImage, ground_truth: Truths, iou: float = 0.5) -> tuple[int, int]:
-    """How many true objects have a detection of their class that overlaps them by `iou` or more; and of how many.
+    """The number of true objects that a detection of their class claims with an overlap of `iou` or more, and of all.
 
-    The detections are taken as they are: their score threshold was chosen in `detect`.
+    All given detections count: their score threshold was chosen in `detect`.
     """
     truths, claimed = _claims(detections, ground_truth, iou)
     return len(claimed), len(truths)
 
 
 def found_by_class(detections: PerImage, ground_truth: Truths, classes: int, iou: float = 0.5) -> list[tuple[int, int]]:
-    """`objects_found` of each class 0 … classes − 1: how many, of how many."""
+    """`objects_found` of each class 0 … classes − 1: found, and of how many."""
     truths, claimed = _claims(detections, ground_truth, iou)
     right, there = (np.bincount(labels, minlength=classes) for labels in (truths.labels[claimed], truths.labels))
     return list(zip(right.tolist(), there.tolist(), strict=True))
 
 
 def _claims(detections: PerImage, ground_truth: Truths, iou: float) -> tuple[Objects, Ints]:
-    """True objects, and the places of those that are found."""
+    """All true objects, and the indices of those that are found."""
     found, truths = gather(detections, ground_truth)
     claimed = match_classes(found.take(best_first(found)), truths, np.array([iou]))[0]
     return truths, claimed[claimed >= 0]
+
+
+@torch.no_grad()
+def mean_overlap(predictions: Predictions, ground_truth: GroundTruth) -> float:
+    """Mean IoU, 0–1, of each true object with the box predicted at the anchor point nearest its centre; NaN if none.
+
+    It measures how well boxes lie, and depends neither on scores nor on the assigner.
+    """
+    ious = []
+    for index in range(len(ground_truth)):
+        boxes, _ = ground_truth.image(index)  # [n, 4]
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        nearest = torch.cdist(centres, predictions.anchor_points).argmin(1)  # [n]
+        ious.append(torch_iou(predictions.boxes[index, nearest], boxes))
+    return float(torch.cat(ious).mean())

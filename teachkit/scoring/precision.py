@@ -1,7 +1,7 @@
-"""Precision, recall and what is made of them: AP for a class, mAP for all.
+"""Precision and recall, average precision (AP) of a class, and their mean over classes (mAP).
 
-Read at 101 recalls, as COCO does: cocodataset.org, "Detection evaluation", and its code, pycocotools. N detections of a
-class; G true objects.
+AP is read at 101 recalls, as in COCO: cocodataset.org, "Detection evaluation", and its code, pycocotools. N detections
+of a class; G true objects.
 """
 
 import math
@@ -17,11 +17,11 @@ from teachkit.scoring.matching import Floats, Objects, PerImage, Truths, best_fi
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 MOST_PER_CLASS_AND_IMAGE = 100
-MOST_NAMELESS = 10_000  # classes; with more, the scores of those that no object has would fill the memory
+MOST_NAMELESS = 10_000  # classes without names; the tables of more would fill the memory
 
 
 class PrecisionRecall(NamedTuple):
-    """A class's curve, a point for each detection let in, best first. recall, precision, scores: [N] in 0–1."""
+    """The curve of a class, a point for each detection, best first. recall, precision, scores: [N] in 0–1."""
 
     recall: Floats
     precision: Floats
@@ -30,7 +30,7 @@ class PrecisionRecall(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassScores:
-    """AP of a class: mean over the overlaps 0.50, 0.55 … 0.95; at 0.50; at 0.75. NaN without ground truth."""
+    """AP of a class: map: mean over the overlaps 0.50, 0.55 … 0.95; map50, map75: at 0.50, 0.75. NaN without truth."""
 
     map: float
     map50: float
@@ -45,7 +45,7 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All detections of a class, best first. hits: [10, N], whether each found an object, by overlap; truths: G."""
+    """All detections of a class, best first. hits: [10, N], whether each is right, by overlap; truths: G."""
 
     hits: NDArray[np.bool_]
     scores: Floats
@@ -54,7 +54,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Scores(ClassScores):
-    """Means over the classes that have ground truth, and the same three for each class by its name."""
+    """Means over the classes that have ground truth, and the same three numbers for each class by its name."""
 
     per_class: dict[str, ClassScores]
     rankings: dict[str, Ranking] = field(repr=False, compare=False)
@@ -73,7 +73,7 @@ class Scores(ClassScores):
 
 
 class PerClass(dict[str, ClassScores]):
-    """By the names of the classes; by their labels too."""
+    """ClassScores by the name of a class, or by its label."""
 
     def __missing__(self, label: int) -> ClassScores:
         if label in range(len(self)):
@@ -86,7 +86,7 @@ def _defined(scores: ClassScores) -> dict[str, float | None]:
 
 
 def precision_recall(hits: NDArray[np.bool_], truths: int) -> tuple[Floats, Floats]:
-    """Recall and precision once the first 1, 2 … N detections are let in.
+    """Recall and precision of the first 1, 2 … N detections.
 
     hits: [..., N] bool, best first; truths: G → [..., N], [..., N] in 0–1; recall is NaN if G = 0.
     """
@@ -96,24 +96,24 @@ def precision_recall(hits: NDArray[np.bool_], truths: int) -> tuple[Floats, Floa
 
 
 def average_precision(hits: NDArray[np.bool_], truths: int) -> Floats:
-    """Mean over 101 recalls of the best precision still to be had there, 0 beyond the last recall reached.
+    """Mean over 101 recalls of the best precision at that recall or above; 0 beyond the last recall reached.
 
     hits: [T, N] bool, best first; truths: G → [T] in 0–1; NaN if G = 0.
     """
     if truths == 0:
         return np.full(len(hits), np.nan)
     recall, precision = precision_recall(hits, truths)
-    still_to_be_had = np.maximum.accumulate(precision[:, ::-1], -1)[:, ::-1]
+    best_from_here = np.maximum.accumulate(precision[:, ::-1], -1)[:, ::-1]
     beyond = np.zeros((len(hits), 1))
-    first_there = np.stack([row.searchsorted(RECALLS) for row in recall])  # [T, 101], N where never reached
-    return np.take_along_axis(np.append(still_to_be_had, beyond, -1), first_there, -1).mean(-1)
+    first_reached = np.stack([row.searchsorted(RECALLS) for row in recall])  # [T, 101], N where never reached
+    return np.take_along_axis(np.append(best_from_here, beyond, -1), first_reached, -1).mean(-1)
 
 
 def score(detections: PerImage, ground_truth: Truths, classes: Sequence[str] | None = None) -> Scores:
     """AP of each class and their mean, of B Detections and one GroundTruth, or of lists of both over batches.
 
-    classes: names of labels 0, 1 …; without them the labels name themselves. The best 100 of a class and image count.
-    A class without ground truth is NaN and left out of the mean. ValueError on NaN scores and on labels without a name.
+    classes: names of labels 0, 1 …; None: the labels are the names. Only the best 100 of each class and image count.
+    A class without ground truth is NaN and not in the mean. ValueError on NaN scores and on labels without a name.
     """
     found, truths = gather(detections, ground_truth)
     names = _class_names(found, truths, classes)
@@ -136,7 +136,7 @@ def _class_names(found: Objects, truths: Objects, classes: Sequence[str] | None)
 
 
 def _rank(found: Objects, truths: Objects, label: int) -> Ranking:
-    """Matches one class within its images, then ranks its detections over all images."""
+    """Matches the detections of one class within their images, then ranks them over all images."""
     found, truths = found.take(found.labels == label), truths.take(truths.labels == label)
     found = found.take(best_first(found, MOST_PER_CLASS_AND_IMAGE))
     order = np.argsort(-found.scores, kind="stable")

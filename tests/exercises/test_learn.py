@@ -31,9 +31,8 @@ def test_the_lesson_knows_its_exercises():
 
 
 def test_the_right_answers_as_torch_has_them():
-    n = learn.NEURON
-    w, b = (torch.tensor(n[name], requires_grad=True) for name in "wb")
-    ((w * n["x"] + b - n["y"]) ** 2).backward()
+    w, b = (torch.tensor(0.5, requires_grad=True) for _ in "wb")
+    ((w * 3 + b - 4) ** 2).backward()
     assert learn.check_neuron((w.grad.item(), b.grad.item())).right is True
     assert learn.check_neuron(torch.stack([w.grad, b.grad])).right is True
     steps = {

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
-from teachkit.experiments.lr_range_test import RangePoint, RangeTest, range_points, range_test
+from teachkit.experiments.lr_range_test import RangePoint, RangeTest, range_points
 from teachkit.experiments.small import small_trainer
 from teachkit.learn.state import capture
 from teachkit.learn.trainer import Trainer
@@ -35,7 +35,7 @@ def test_the_training_is_left_as_it_was_bit_for_bit(optimizer, steps_before):
         for _ in range(steps_before):
             one.step()
     before = everything(trainer)
-    assert len(range_test(trainer, 1e-5, 1.0, 20).points) == 20
+    assert len(list(range_points(trainer, 1e-5, 1.0, 20))) == 20
     after = everything(trainer)
     for one in (before, after):
         one["state"]["counters"].pop("train_seconds")
@@ -59,7 +59,7 @@ def test_a_model_with_dropout_draws_nothing_of_others_even_when_the_test_is_brok
 
 def test_the_first_point_is_the_loss_of_the_next_batch_and_rates_grow_evenly():
     trainer = small_trainer(seed=2)
-    points = range_test(trainer, 1e-4, 1e-1, 10).points
+    points = list(range_points(trainer, 1e-4, 1e-1, 10))
     record = trainer.step()
     assert [record[name] for name in LOSS_NAMES] == [getattr(points[0], name) for name in LOSS_NAMES]
     ratios = [after.lr / before.lr for before, after in itertools.pairwise(points)]
@@ -70,7 +70,7 @@ def test_the_first_point_is_the_loss_of_the_next_batch_and_rates_grow_evenly():
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_it_suggests_a_rate_near_the_usual_one(optimizer, seed):
     trainer = small_trainer(optimizer=optimizer, seed=seed)
-    suggested = range_test(trainer, 1e-5, 10.0, 100).suggested
+    suggested = RangeTest(list(range_points(trainer, 1e-5, 10.0, 100))).suggested
     assert trainer.base_rates[0] / 10 < suggested < trainer.base_rates[0] * 10
 
 
@@ -86,7 +86,7 @@ def test_a_curve_that_only_falls_has_no_turn_and_a_valley_has_one():
 
 
 def test_it_ends_where_a_loss_is_no_number_any_more():
-    points = range_test(small_trainer(optimizer="sgd"), 1.0, 100.0, 60).points
+    points = list(range_points(small_trainer(optimizer="sgd"), 1.0, 100.0, 60))
     assert len(points) < 60
     assert all(np.isfinite(point.cls) for point in points)
 
@@ -94,4 +94,4 @@ def test_it_ends_where_a_loss_is_no_number_any_more():
 @pytest.mark.parametrize("settings", [(0, 1, 20), (1, 1, 20), (1e-3, 1e9, 20), (1e-3, 1, 3), (1e-3, 1, 20.5)])
 def test_rates_and_steps_that_make_no_test_are_refused(settings):
     with pytest.raises(UserError):
-        range_test(small_trainer(), *settings)
+        next(range_points(small_trainer(), *settings))

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teachkit.scoring import ERROR_TYPES, classify_errors, objects_found
+from teachkit.boxes import iou
+from teachkit.scoring import ERROR_TYPES, classify_errors, confusion_matrix, objects_found, score
 from teachkit.structures import Detections, GroundTruth
 
 TRUTH = (0.0, 0.0, 10.0, 10.0)
@@ -41,20 +42,20 @@ def truth(*images):
 )
 def test_kind_of_a_single_detection(box, label, kind, missed):
     (errors,) = classify_errors([detections([box], [label])], truth(([TRUTH], [0])))
-    assert errors.kinds == [kind]
+    assert errors.types == [kind]
     assert errors.truth.tolist() == [-1 if kind == "background" else 0]
     assert len(errors.missed) == missed
 
 
 def test_a_second_detection_of_an_object_is_a_duplicate_whatever_the_order_of_the_list():
     (errors,) = classify_errors([detections([TRUTH, TRUTH], [0, 0], [0.3, 0.9])], truth(([TRUTH], [0])))
-    assert errors.kinds == ["duplicate", "right"]
+    assert errors.types == ["duplicate", "right"]
     assert errors.truth.tolist() == [0, 0]
 
 
 def test_a_second_detection_that_overlaps_by_exactly_enough_is_a_duplicate():
     (errors,) = classify_errors([detections([TRUTH, (0, 0, 10, 5), (0, 0, 10, 4.9)], [0] * 3)], truth(([TRUTH], [0])))
-    assert errors.kinds == ["right", "duplicate", "misplaced"]
+    assert errors.types == ["right", "duplicate", "misplaced"]
 
 
 def test_missed_objects_are_numbered_within_their_image():
@@ -68,7 +69,7 @@ def test_missed_objects_are_numbered_within_their_image():
 
 def test_a_detection_without_any_truth_is_background():
     (errors,) = classify_errors([detections([TRUTH], [0])], truth(([], [])))
-    assert errors.kinds == ["background"]
+    assert errors.types == ["background"]
     assert errors.counts() == {**dict.fromkeys(ERROR_TYPES, 0), "background": 1}
 
 
@@ -87,6 +88,76 @@ def test_right_agrees_with_objects_found_and_every_object_is_spoken_of_or_missed
     errors = classify_errors(found, ground_truth)
     assert sum(one.counts()["right"] for one in errors) == objects_found(found, ground_truth)[0]
     for one, (n, m) in zip(errors, counts, strict=True):
-        assert len(one.kinds) == n
-        assert set(one.kinds) <= set(ERROR_TYPES) - {"missed"}
+        assert len(one.types) == n
+        assert set(one.types) <= set(ERROR_TYPES) - {"missed"}
         assert set(one.truth.tolist()) - {-1} | set(one.missed.tolist()) == set(range(m))
+
+
+# The confusion matrix
+
+
+def random_images(count: int, seed: int, classes: int = 3):
+    generator = torch.Generator().manual_seed(seed)
+
+    def boxes(number):
+        corner = torch.randint(0, 40, (number, 2), generator=generator).float()
+        return torch.cat([corner, corner + torch.randint(10, 40, (number, 2), generator=generator)], -1)
+
+    found, true_boxes, true_labels = [], [], []
+    for _ in range(count):
+        numbers = torch.randint(0, 8, (2,), generator=generator).tolist()
+        labels = torch.randint(0, classes, (numbers[0],), generator=generator)
+        found.append(Detections(boxes(numbers[0]), torch.rand(numbers[0], generator=generator), labels))
+        true_boxes.append(boxes(numbers[1]))
+        true_labels.append(torch.randint(0, classes, (numbers[1],), generator=generator))
+    return found, GroundTruth.from_lists(true_boxes, true_labels)
+
+
+def slow(found, truth, classes, enough):
+    """The same with loops, one image at a time."""
+    matrix = np.zeros((classes + 1, classes + 1), dtype=int)
+    for image, seen in enumerate(found):
+        boxes, labels = truth.image(image)
+        free, left = set(range(len(boxes))), []
+        for same_class in (True, False):
+            queue = seen.scores.argsort(descending=True).tolist() if same_class else left
+            left = []
+            for place in queue:
+                table = {
+                    other: float(iou(seen.boxes[place], boxes[other]))
+                    for other in free
+                    if not same_class or labels[other] == seen.labels[place]
+                }
+                best = max(table.values(), default=0)
+                if best < enough:
+                    left.append(place)
+                    continue
+                taken = max(other for other, value in table.items() if value == best)
+                free.remove(taken)
+                matrix[labels[taken], seen.labels[place]] += 1
+        for place in left:
+            matrix[classes, seen.labels[place]] += 1
+        for other in free:
+            matrix[labels[other], classes] += 1
+    return matrix
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_is_what_a_slow_loop_counts(seed):
+    found, truth = random_images(20, seed)
+    assert (confusion_matrix(found, truth, 3, 0.35) == slow(found, truth, 3, 0.35)).all()
+
+
+def test_rows_are_true_objects_columns_are_detections_and_the_diagonal_is_what_ap_calls_right():
+    found, truth = random_images(40, 9)
+    matrix = confusion_matrix(found, truth, 3)
+    labels = torch.cat([one.labels for one in found])
+    scores = score(found, truth, ["a", "b", "c"])
+    for label, name in enumerate("abc"):
+        assert matrix[label].sum() == int((truth.labels[truth.mask] == label).sum())
+        assert matrix[:, label].sum() == int((labels == label).sum())
+        assert matrix[label, label] == scores.rankings[name].hits[0].sum()
+
+
+def test_nothing_at_all_is_a_matrix_of_zeros():
+    assert (confusion_matrix([], GroundTruth.from_lists([], []), 2) == np.zeros((3, 3))).all()

@@ -1,13 +1,16 @@
 """Who found what: every claim, and objects counted without a word of AP."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torchvision.ops import box_iou
 
-from teachkit.scoring import found_by_class, objects_found
+from teachkit.boxes import anchor_points
+from teachkit.scoring import found_by_class, mean_overlap, objects_found
 from teachkit.scoring.matching import Objects, best_first, match, overlaps
-from teachkit.structures import Detections, GroundTruth
+from teachkit.structures import Detections, GroundTruth, Predictions
 
 
 def objects(boxes, image=None, scores=None):
@@ -126,3 +129,14 @@ def test_found_by_class_sums_to_objects_found():
     found = [Detections(boxes, torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0, 2, 1]))]  # the last one's class is wrong
     assert found_by_class(found, truth, 4) == [(1, 1), (0, 0), (1, 2), (0, 0)]
     assert objects_found(found, truth) == (2, 3)
+
+
+def test_the_box_at_the_point_nearest_the_centre_counts_whatever_its_score():
+    points, strides = anchor_points((32, 32), (8,))
+    logits = torch.full((1, len(points), 4, 16), -1e4)
+    logits[..., 1] = 0.0  # one stride to each side of every point: boxes of 16 × 16 px
+    predictions = Predictions(torch.zeros(1, len(points), 1), logits, points, strides)
+    truth = GroundTruth.from_lists([torch.tensor([[4.0, 4, 20, 20], [12, 12, 28, 20]])], [torch.tensor([0, 0])])
+    assert mean_overlap(predictions, truth) == pytest.approx((1 + 0.5) / 2, abs=1e-5)
+    nothing = GroundTruth.from_lists([torch.zeros(0, 4)], [torch.zeros(0, dtype=torch.int64)])
+    assert math.isnan(mean_overlap(predictions, nothing))

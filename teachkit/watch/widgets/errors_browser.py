@@ -70,7 +70,7 @@ class ErrorsBrowser(Gallery):
         """How many of each kind, of the chosen class: what was claimed, but for what was missed."""
         totals = dict.fromkeys(ERROR_TYPES, 0)
         for image, (found, errors) in enumerate(zip(*self.errors(), strict=True)):
-            for kind, label in zip(errors.kinds, found.labels.tolist(), strict=True):
+            for kind, label in zip(errors.types, found.labels.tolist(), strict=True):
                 totals[kind] += self._chosen_class(label)
             totals["missed"] += sum(self._chosen_class(int(self.seen.labels[image][one])) for one in errors.missed)
         return totals
@@ -101,7 +101,7 @@ class ErrorsBrowser(Gallery):
         outlines = []
         boxes, scores, labels = found.boxes.tolist(), found.scores.tolist(), found.labels.tolist()
         for box, certainty, label, kind, about in zip(
-            boxes, scores, labels, errors.kinds, errors.truth.tolist(), strict=True
+            boxes, scores, labels, errors.types, errors.truth.tolist(), strict=True
         ):
             text = f"{self.classes[label]} {certainty:.2f}"
             if kind == "wrong class":
@@ -122,7 +122,7 @@ class ErrorsBrowser(Gallery):
         found, errors = self.errors()
         counted = []
         for image, (one, its) in enumerate(zip(found, errors, strict=True)):
-            mine = sum(map(self._chosen, its.kinds, one.labels.tolist()))
+            mine = sum(map(self._chosen, its.types, one.labels.tolist()))
             mine += sum(self._chosen("missed", int(self.seen.labels[image][place])) for place in its.missed)
             if mine:
                 counted.append((mine, image))
