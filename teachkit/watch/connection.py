@@ -1,4 +1,4 @@
-"""The Jupyter server's side of a widget: what the kernel answers goes to the browser at once."""
+"""The Jupyter server's connection to a kernel: an answer goes to the browser at once."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The cockpit: a real detector in training, its levers, and what each lever does, in one widget."""
+"""The cockpit: one widget with a detector in training, its controls, and curves that show what each control does."""
 
 import threading
 from collections.abc import Callable
@@ -17,18 +17,18 @@ from teachkit.watch.cockpit.session import Session
 from teachkit.watch.cockpit.start_up import build_session
 from teachkit.watch.cockpit.worker import Worker, stop_running
 from teachkit.watch.frontend.bundle import front_end
+from teachkit.watch.frontend.notebook import replace_widget_of_this_cell, stop_on_interrupt
+from teachkit.watch.frontend.widget import Widget
 from teachkit.watch.replay.recording import Recording
 from teachkit.watch.replay.replay import export
-from teachkit.watch.widgets.notebook import replace_widget_of_this_cell, stop_on_interrupt
-from teachkit.watch.widgets.widget import Widget
 
 
 class Cockpit(Widget):
-    """Start, pause, rewind and branch a training, and move its rate and loss weights while it runs.
+    """Starts, pauses, rewinds and branches a training. Its rate and its loss weights can be moved while it runs.
 
-    trainer: what is steered; without one the built-in shapes and the default detector are taken (`data`, `lr`, … see
-    `build_session`). pictures: how many validation pictures are shown. rate: frames a second. `run(n)` trains n steps
-    in this thread with the same result. `close()` ends all threads and frees what was kept.
+    trainer: what is steered; None for the default detector on the built-in shapes; settings: see `build_session` and
+    `build_trainer`; rate: frames a second. `run(n)` trains n steps in this thread, with the same result. `close()` ends
+    all threads and frees the memory.
     """
 
     _esm = front_end("cockpit/cockpit.js")
@@ -74,24 +74,24 @@ class Cockpit(Widget):
         self._work()
 
     def pause(self) -> None:
-        """Asks for a stop after the step at hand; the panel says so once the thread has ended."""
+        """Asks the training to stop after the current step. The panel shows it once the thread has ended."""
         self.session.steps_left = 0
         self.painter.refresh()
 
     def set(self, **values: Any) -> None:
-        """lr, schedule, box, cls, dfl: in force from the next step. UserError on a refused value; the old one stays."""
+        """lr, schedule, box, cls, dfl: in force from the next step. UserError for a refused value; the old stays."""
         self.session.trainer.control.set(**{name: typed(name, value) for name, value in values.items()})
         self.refused = ""
         self.painter.refresh()
 
     def preset(self, name: str) -> None:
-        """Sets the weights, and the rate where it says so, to one of `PRESETS`."""
+        """Sets the loss weights, and the rate if the preset has one. UserError for a name that is not in `PRESETS`."""
         if name not in PRESETS:
             raise UserError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}")
         self.set(**self.session.preset_settings(PRESETS[name]))
 
     def run(self, steps: int) -> None:
-        """Trains so many steps here and now, without a thread: the same code, the same result."""
+        """Trains `steps` steps in this thread. The result is the same as with Start."""
         self.stop()
         self.session.run(steps)
         self._draw()
@@ -146,7 +146,7 @@ class Cockpit(Widget):
         return self.session.recording(self.title)
 
     def _save_replay(self) -> None:
-        """Beside the notebook, under a name that is still free."""
+        """Writes the replay beside the notebook, under a name that is free."""
         names = (Path(f"replay{number or ''}.html") for number in count())
         path = self.export(next(name for name in names if not name.exists()))
         self.session.news = f"Saved as {path.name} beside this notebook: it plays in any browser, without Python."
@@ -158,7 +158,7 @@ class Cockpit(Widget):
         self.painter.stop()
 
     def close(self) -> None:
-        """Ends the threads, closes the view, lets go of the training."""
+        """Ends the threads, closes the view and releases the training."""
         if hasattr(self, "session"):
             self.stop()
             self.session.let_go()
@@ -169,7 +169,7 @@ class Cockpit(Widget):
     # threads
 
     def _request(self, command: Callable[[], None]) -> None:
-        """Done between two steps by the worker, which is started for it if need be."""
+        """Has the worker carry out the command between two steps. Starts the worker if it does not run."""
         self.error, self.refused = None, ""
         self.session.request(command)
         self._work()
@@ -192,7 +192,7 @@ class Cockpit(Widget):
         self.painter.refresh()
 
     def fail(self, error: BaseException) -> None:
-        """Shown in a red panel, and handed to the log."""
+        """Shows the error in a red panel and writes it to the log."""
         self.error = error
         self.session.steps_left = 0
         self.session.trainer.tell("error", f"{type(error).__name__}: {error}")
@@ -201,7 +201,7 @@ class Cockpit(Widget):
     # drawing
 
     def _introduce(self) -> None:
-        """A new view has opened."""
+        """Sends a new view all that it needs."""
         self.post("setup", *setup(self.session, self.title))
         self.frames.start_afresh()
         self.painter.refresh()
@@ -217,7 +217,7 @@ class Cockpit(Widget):
         self.session.probes.detection_wanted = True
 
     def _peek(self, step: int | None) -> None:
-        """Shows what was found at an earlier step; None: now again."""
+        """Shows the detections of an earlier step; of now if step is None."""
         found = self.session.probes.found if step is None else self.session.timeline.found_at(step)
         self.post("peek", {"found": found})
 
@@ -258,7 +258,7 @@ class Cockpit(Widget):
 
 
 def typed(name: str, value: Any) -> Any:
-    """A number that may have been typed in; UserError if it is none."""
+    """The value, as a number where it is typed text. UserError if the text is no number."""
     if name == "schedule" or not isinstance(value, str):
         return value
     try:

@@ -1,4 +1,4 @@
-"""What the front end is told: once how the cockpit is made up, then frame by frame what is new."""
+"""The messages to the front end: first how the cockpit is set up, then in each frame what is new."""
 
 import math
 from typing import Any
@@ -15,7 +15,7 @@ OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD, momentum", OWN: "as handed over"}
 
 
 def setup(session: Session, title: str) -> tuple[dict[str, Any], list[bytes]]:
-    """The make-up, and a PNG of each picture."""
+    """What the front end needs once, and a PNG of each picture."""
     truth = [session.pictures.ground_truth.image(index)[0].tolist() for index in range(len(session.pictures))]
     content = {
         "title": title,
@@ -32,7 +32,7 @@ def setup(session: Session, title: str) -> tuple[dict[str, Any], list[bytes]]:
 
 
 class Frames:
-    """Remembers what has been sent, so that a frame carries the difference only."""
+    """Makes the frames. It remembers what it has sent, so that a frame carries only the difference."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -40,7 +40,7 @@ class Frames:
         self._sent: dict[str, tuple[int, int]] = {}
 
     def start_afresh(self) -> None:
-        """The next frame is a whole one: a new view knows nothing."""
+        """Makes the next frame a whole one, for a view that has just opened."""
         self._timeline = None
 
     def next(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Frames:
         return news
 
     def _pending(self) -> list[Mark]:
-        """Asked for and not yet in force: the trainer takes it over before its next step."""
+        """Marks for settings that the trainer takes over before its next step."""
         waiting = self.session.waiting()
         return [Mark(self.session.step, {name: value}, pending=True) for name, value in waiting.items()]
 

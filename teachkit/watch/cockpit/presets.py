@@ -1,4 +1,4 @@
-"""Settings worth seeing, each named for what it shows."""
+"""Settings for a demonstration. Each is named after what it shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from teachkit.structures import LossWeights
 
 @dataclass(frozen=True)
 class Preset:
-    """rate: times the optimizer's usual one, None: as it is; weights: factors of the usual ones, 1 where not named."""
+    """rate: factor of the usual rate, None to leave it; weights: factors of the usual loss weights, 1 where missing."""
 
     hint: str
     rate: float | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def settings(self, usual_rate: float, usual_weights: LossWeights) -> dict[str, float]:
-        """What to hand to `Control.set`."""
+        """The values for `Control.set`, by name."""
         weights = {name: usual * self.weights.get(name, 1.0) for name, usual in usual_weights.as_dict().items()}
         return weights if self.rate is None else {"lr": usual_rate * self.rate, **weights}
 

@@ -1,4 +1,4 @@
-"""Measured beside a training, without a trace in it: the detections, and each loss's share of the gradient."""
+"""Measurements beside a training that change nothing in it: detections, and each loss's share of the gradient."""
 
 import time
 

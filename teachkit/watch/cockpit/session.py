@@ -1,4 +1,4 @@
-"""A training under the hand: steps, requests between steps, time travel and rescue. No thread, no widget."""
+"""A training that a cockpit steers: steps, requests between steps, time travel and rescue. No thread, no widget."""
 
 import math
 import time
@@ -21,10 +21,11 @@ OWN = "own"  # the optimizer that was handed over, if it was one
 
 
 class Session:
-    """What a cockpit steers. Only one thread at a time may call anything but `request` and plain settings.
+    """Steps a trainer and keeps what it shows. Only one thread at a time may call anything but `request`.
 
-    pictures: shown with what is found on them; probe: the frozen batch on which the gradient's shares are measured.
-    Every so many steps: validate_every, share_every, keep_every (a snapshot); memory: bytes for snapshots.
+    pictures: shown with their detections; probe: the frozen batch on which shares of the gradient are measured.
+    validate_every, share_every, keep_every: steps between validations, measurements and snapshots; memory: bytes for
+    snapshots. TypeError for a trainer without a Detector and a Criterion of teachkit.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Session:
     # what is asked for, from any thread
 
     def request(self, command: Callable[[], None]) -> None:
-        """Done by the next `advance`, between two steps."""
+        """Adds a command, which `advance` carries out between two steps. May be called from any thread."""
         self._requests.append(command)
 
     @property
@@ -74,7 +75,7 @@ class Session:
 
     @property
     def speed(self) -> float:
-        """Steps per second of late, 0 if unknown."""
+        """Steps per second over the last 30 steps, 0 if unknown."""
         times = list(self._times)
         return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
 
@@ -91,7 +92,7 @@ class Session:
     # one unit of work
 
     def advance(self) -> bool:
-        """What was asked for, else one training step. False when nothing is left to do."""
+        """Carries out the next request, else one training step. False if nothing is left to do."""
         if self._requests:
             self._requests.popleft()()
             return True
@@ -115,14 +116,14 @@ class Session:
             self.validate()
 
     def run(self, steps: int) -> None:
-        """The synchronous twin: the same work in this thread, the same result."""
+        """Trains `steps` steps in this thread, with the same result as a worker's."""
         self.steps_left = steps
         while self.advance():
             pass
         self.detect()
 
     def let_go(self) -> None:
-        """The trainer's records go straight to whoever listened before."""
+        """Gives the trainer's records back to the listener that it had before."""
         self.trainer.on_record = self._pass_on
 
     # measurements, which change nothing in the training
@@ -141,14 +142,14 @@ class Session:
     # time travel
 
     def keep(self, settings: dict[str, Any] | None = None) -> None:
-        """A snapshot of now. settings: of the control, where those in force are wanted and not those asked for."""
+        """Keeps a snapshot of now. settings: state of the control to keep; None for what is asked for at the moment."""
         state = self.trainer.state_dict()
         if settings is not None:
             state["control"] = settings
         self.snapshots.keep(Snapshot(self.step, state, self.optimizer))
 
     def _keep_if_due(self) -> None:
-        """At intervals, and before a changed control comes into force: that is where a student wants to go back to."""
+        """Keeps a snapshot at intervals, and before a changed setting comes into force: a student goes back there."""
         settings = self.trainer.control.state_dict()
         newest = self.snapshots.steps[-1] if self.snapshots.kept else -math.inf
         changed = settings != self._settings
@@ -161,10 +162,10 @@ class Session:
         self._settings = settings
 
     def rewind(self, step: int) -> None:
-        """Back to the step, as it was before it; what came later is forgotten.
+        """Goes back to the state before the step, and forgets what came later.
 
-        From the last snapshot at or before it the steps are trained once more, with the settings that they had.
-        UserError if the run has not come that far.
+        The steps after the last snapshot are trained once more, with the settings that they had. UserError if the run
+        has not come that far.
         """
         snapshot = self._snapshot_for(step)
         again = {when: settings for when, settings in self._moved.items() if snapshot.step <= when < step}
@@ -192,20 +193,20 @@ class Session:
         self.trouble, self.rescue_step = "", None
 
     def branch(self, step: int) -> None:
-        """The same, but the run so far stays to be compared with, as the newest of three ghosts."""
+        """Rewinds, and keeps the run so far to compare with, as the newest of three ghosts."""
         self._snapshot_for(step)
         self.ghosts = [*self.ghosts[-2:], self.timeline]
         self.rewind(step)
         self.news = f"Branched at step {self.step}: change a setting and start; the earlier run stays in grey."
 
     def reset(self) -> None:
-        """Back to the first step with the first settings, and no ghosts."""
+        """Goes back to the first step with the first settings, and drops the ghosts."""
         self.steps_left, self.ghosts = 0, []
         self.rewind(self.snapshots.steps[0])
         self.news = "Back at the first step with the first settings: press Start."
 
     def rescue(self) -> None:
-        """One click back to before the trouble."""
+        """Goes back to before the trouble. UserError if there is none."""
         if self.rescue_step is None:
             raise UserError("there is nothing to rescue: the run is sound")
         self.steps_left = 0
@@ -214,7 +215,7 @@ class Session:
     # optimizers
 
     def use_optimizer(self, name: str) -> None:
-        """A fresh one with its usual rate, since one rate does not suit both; the schedule stays."""
+        """Installs a fresh optimizer with its usual rate, since one rate does not suit both. The schedule stays."""
         if name not in self.usual_rates:
             raise UserError(f"there is no optimizer {name!r}: choose {' or '.join(self.usual_rates)}")
         self.keep()
@@ -243,7 +244,7 @@ class Session:
             self._pass_on(record)
 
     def _before_trouble(self, step: int) -> int:
-        """Before the last change of a setting if there was one within 200 steps, else fifty steps back."""
+        """The step before the last change of a setting, if that is within 200 steps; else fifty steps back."""
         changes = [mark.step for mark in self.timeline.marks if not mark.alarm and step - 200 <= mark.step <= step]
         return self.snapshots.at(max(0, changes[-1] if changes else step - 50)).step
 

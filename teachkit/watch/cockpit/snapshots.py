@@ -1,4 +1,4 @@
-"""Going back in time: exact states of a training, as many as fit a budget of memory."""
+"""Snapshots: exact states of a training to go back to, as many as fit a budget of memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,14 +35,14 @@ class Snapshot:
 
 
 class Snapshots:
-    """Snapshots in the order of their steps. budget: bytes; the first and the newest stay whatever it is."""
+    """Snapshots in the order of their steps. budget: bytes; the first and the newest are always kept."""
 
     def __init__(self, budget: int = 256 * 2**20) -> None:
         self.budget = budget
         self.kept: list[Snapshot] = []
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Another one of the same step is replaced."""
+        """Adds a snapshot. It replaces those of its step and later ones."""
         self.cut(snapshot.step)
         self.kept.append(snapshot)
         while self.size > self.budget and len(self.kept) > 2:
@@ -57,7 +57,7 @@ class Snapshots:
         return [one.step for one in self.kept]
 
     def _least_missed(self) -> int:
-        """Where the gap that opens is smallest for its age: the recent past stays fine, the distant one gets coarse."""
+        """The one whose gap would be smallest for its age: the recent past stays fine, the distant one gets coarse."""
         steps = self.steps
         newest = steps[-1]
 
@@ -67,12 +67,12 @@ class Snapshots:
         return min(range(1, len(steps) - 1), key=gap_for_age)
 
     def at(self, step: int) -> Snapshot:
-        """The last one at or before the step."""
+        """The last snapshot at or before the step. UserError if there is none."""
         earlier = [one for one in self.kept if one.step <= step]
         if not earlier:
             raise UserError(f"there is no snapshot of step {step} or before: snapshots are kept from the first step on")
         return earlier[-1]
 
     def cut(self, step: int) -> None:
-        """Forgets those from the step on."""
+        """Forgets the snapshots from the step on."""
         self.kept = [one for one in self.kept if one.step < step]

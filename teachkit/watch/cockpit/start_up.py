@@ -1,4 +1,4 @@
-"""A session with good defaults: the built-in shapes, the default detector, a constant rate."""
+"""Builds a session with good defaults: the built-in shapes, the default detector, a constant rate."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def build_trainer(
     validation_images: int = 64,
     **settings: Any,
 ) -> Trainer:
-    """images: how many are trained on, all unless told otherwise; settings: of the `Trainer`.
+    """images: how many are trained on, None for all; settings: of the `Trainer`.
 
     By default the schedule is constant and nothing is clipped, so that the sliders alone decide.
     """

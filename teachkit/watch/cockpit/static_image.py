@@ -11,7 +11,7 @@ from teachkit.watch.timeline.marks import word
 
 
 def static_image_of(session: Session) -> bytes:
-    """PNG of 1,100 × 400 px."""
+    """The session's losses and pictures as a PNG of 1,100 × 400 px."""
     figure = NotebookFigure(figsize=(11, 4), alt="")
     losses, *pictures = figure.subplots(1, 1 + len(session.pictures), width_ratios=[1.6, *[1] * len(session.pictures)])
     _draw_losses(losses, session)

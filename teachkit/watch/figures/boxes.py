@@ -1,4 +1,4 @@
-"""Pictures of predicted boxes against true ones: with their loss, along a slide, and as a slope moves them."""
+"""Figures of predicted boxes and true boxes: with their loss, along a slide, and as a loss moves them."""
 
 from collections.abc import Sequence
 
@@ -63,7 +63,7 @@ def _curves(axes: Axes, truth: Sequence[float], box: Sequence[float], slide: str
 
 
 def paths(trails: dict[str, Tensor], truth: Tensor, every: int = 50) -> NotebookFigure:
-    """How each loss moved the same box: where it began, every so many steps, where it ended.
+    """How each loss moved the same box: its start, its place after each `every` steps, and its end.
 
     trails: name of the loss → [steps + 1, 4] px of a picture of 128 × 128; truth: [4] px.
     """

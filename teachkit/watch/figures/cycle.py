@@ -1,4 +1,4 @@
-"""Figures of whole runs, training against validation, of faults in the data, of counts, and of precision."""
+"""Figures of the training cycle: training and validation, data faults, errors of counts, precision and recall."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 
 
 def mean_of_epochs(records: Sequence[Record], name: str) -> list[float]:
-    """The mean of a training loss over the steps of each closed epoch; on validation it is in the epoch records."""
+    """The mean of a training loss over the steps of each closed epoch. Epoch records hold the validation losses."""
     epochs = [record["epoch"] for record in records if record["kind"] == "epoch"]
     steps = [record for record in records if record["kind"] == "step"]
     return [float(np.mean([step[name] for step in steps if step["epoch"] == epoch])) for epoch in epochs]
@@ -25,19 +25,19 @@ def of_epochs(records: Sequence[Record], name: str) -> list[float]:
 
 
 def after_the_best(records: Sequence[Record]) -> tuple[float, list[str]]:
-    """What happens after the exam's total loss was lowest.
+    """What happens after the validation loss was lowest.
 
-    → (the share by which the training loss goes on to fall, the losses that end higher on the exam than at their own
-    lowest, by 8 % or more).
+    → (the share by which the total training loss falls further, the names of the validation losses that end 8 % or
+    more above their own lowest value).
     """
-    training, exam = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
+    training, validation = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
     of_loss = {name: of_epochs(records, f"val_{name}") for name in LOSS_NAMES}
     worse = [name for name, values in of_loss.items() if values[-1] > 1.08 * min(values)]
-    return 1 - training[-1] / training[int(np.argmin(exam))], worse
+    return 1 - training[-1] / training[int(np.argmin(validation))], worse
 
 
 def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> NotebookFigure:
-    """For each run its total loss on what it practises and on the exam, and its mAP50, over epochs."""
+    """The total loss of each run in training and on validation, and its mAP50, over epochs."""
     figure = NotebookFigure(
         figsize=(11, 3.7), alt=f"Training and validation total loss of {len(runs)} runs, and their mAP50, by epoch"
     )
@@ -61,9 +61,9 @@ def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> NotebookFig
 
 
 def faults_side_by_side(runs: Sequence[Record]) -> NotebookFigure:
-    """Objects found and the exam's losses, by what was wrong with the training data. runs: of `train_with_fault`.
+    """Objects found and validation losses by the fault in the training data. runs: of `train_with_fault`.
 
-    A bar is the mean of the runs with that fault, each dot one run.
+    A bar is the mean of the runs with that fault, each dot is a run.
     """
     faults = list(dict.fromkeys(run["fault"] for run in runs))
     objects = runs[0]["objects"]
@@ -93,8 +93,8 @@ def count_error_by_threshold(errors: Mapping[str, Sequence[float]]) -> NotebookF
         figsize=(8, 3.2), alt=f"Error of the count by score threshold, a valley: {', '.join(errors)}"
     )
     axes = figure.subplots()
-    for (name, values), look in zip(errors.items(), ("o-", "s--", "^:"), strict=False):
-        axes.plot(THRESHOLDS, values, look, color=PALETTE[len(axes.lines)], label=name)
+    for (name, values), style in zip(errors.items(), ("o-", "s--", "^:"), strict=False):
+        axes.plot(THRESHOLDS, values, style, color=PALETTE[len(axes.lines)], label=name)
     axes.set(xlabel="score threshold", ylabel="mean absolute error,\nobjects a picture", xlim=(0, 1), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()
@@ -102,9 +102,9 @@ def count_error_by_threshold(errors: Mapping[str, Sequence[float]]) -> NotebookF
 
 
 def precision_recall(curve: PrecisionRecall, title: str = "", threshold: float | None = None) -> NotebookFigure:
-    """The curve as the answers are let in one by one, and the staircase of what is still to be had; AP is its area.
+    """Precision over recall as detections are added, best first, and the staircase whose area is AP.
 
-    threshold: a score; where the answers above it stand is marked.
+    threshold: a score; the point of the detections above it is marked.
     """
     recall, precision, scores = (np.asarray(one) for one in curve)
     figure = NotebookFigure(

@@ -1,4 +1,4 @@
-"""Pictures of what goes on inside the detector: anchor points, one box being decoded, scores as maps, bins of an edge.
+"""Figures of the inside of a detector: anchor points, the decoding of a box, score maps, the bins of an edge.
 
 Pure functions: tensors in, a figure out. A anchor points, R bins; boxes are xyxy px.
 """
@@ -33,7 +33,7 @@ def anchor_map(image: Tensor, predictions: Predictions) -> NotebookFigure:
 
 
 def decoded(image: Tensor, predictions: Predictions, point: int, title: str = "") -> NotebookFigure:
-    """One anchor point, its four distances and the box they make. predictions: of this picture alone (B = 1).
+    """An anchor point, its four distances and the box that they make. predictions: of this picture alone (B = 1).
 
     A box that reaches out of the picture is shown whole, on grey.
     """
@@ -86,7 +86,7 @@ def score_maps(image: Tensor, predictions: Predictions, classes: Sequence[str], 
 def bin_bars(
     panels: Mapping[str, Tensor], target: Tensor | None = None, distance: float | None = None
 ) -> NotebookFigure:
-    """What is believed of one edge, a panel for each moment. panels: title → shares [R]; target: [R]; in strides."""
+    """The bins of an edge, a panel for each moment. panels: title → shares [R]; target: [R]; distance: strides."""
     alt = f"Shares of an edge's bins: {', '.join(panels)}"
     if target is not None:
         alt += "; the target is hatched"

@@ -1,4 +1,4 @@
-"""The names of boxes on a picture, written so that none covers another: beside its box, short, or not at all."""
+"""Writes the names of boxes on a picture so that no name covers another: beside its box, shortened, or not at all."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ SCORE = re.compile(r" \d?\.\d.*$")  # what goes first where there is no room
 
 
 def write_names(axes: Axes, names: Iterable[tuple[Sequence[float], str, str]], edge: str = "none") -> None:
-    """names: box, xyxy px of the picture; text; colour behind it. The first have the first choice of a place.
+    """names: box, xyxy px of the picture; text; colour behind it. Earlier names choose their places first.
 
-    The box's colour still tells of what its name has no room for.
+    A name without room is left out; the colour of its box still shows the class.
     """
     written = []
     for box, name, colour in names:
@@ -32,7 +32,7 @@ def write_names(axes: Axes, names: Iterable[tuple[Sequence[float], str, str]], e
 
 
 class _Places(Artist):
-    """Drawn just before the names: only then is it known how large they are, and where the picture has come to lie."""
+    """Places the names just before they are drawn, when their sizes and the place of the picture are known."""
 
     zorder = Text.zorder - 0.1
 
@@ -48,7 +48,7 @@ class _Places(Artist):
             text.set_visible(any(self._place(text, one, box, taken, renderer) for one in (name, SCORE.sub("", name))))
 
     def _place(self, text: Text, name: str, box: tuple[float, ...], taken: list[Bbox], renderer: Any) -> bool:
-        """Whether there was room for it. Above the box, below it, or inside; at its left end, or at its right."""
+        """Places a name above, below or inside its box, at the left or the right end. False if there is no room."""
         axes: Any = self.axes
         pad = PAD * renderer.points_to_pixels(1)
         text.set_text(name)

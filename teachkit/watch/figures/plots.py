@@ -1,6 +1,6 @@
-"""Pictures of a run and of what a detector finds. Pure functions: records or tensors in, a figure out.
+"""Figures of a run and of detections. Pure functions: records or tensors in, a figure out.
 
-Figures are made without pyplot, which keeps every figure alive until told otherwise and is not safe in threads.
+Figures are made without pyplot, which keeps every figure alive and is not safe in threads.
 """
 
 import base64
@@ -27,9 +27,9 @@ EVENTS = {"spike": "spike", "skipped": "skipped step", "plateau": "plateau", "di
 
 
 class NotebookFigure(Figure):
-    """A matplotlib Figure that a notebook shows by itself. alt: what it shows, for those who cannot see it.
+    """A matplotlib Figure that a notebook shows by itself. alt: a description for those who cannot see it.
 
-    photo: stored as a JPEG, a tenth of the size of a PNG where there are pictures in it.
+    photo: stores it as a JPEG, which takes a tenth of a PNG's size where it holds pictures.
     """
 
     def __init__(self, *args: Any, alt: str, layout: Any = "constrained", photo: bool = False, **settings: Any) -> None:
@@ -47,7 +47,7 @@ class NotebookFigure(Figure):
         return buffer.getvalue()
 
     def few_colours(self, count: int) -> bytes:
-        """A PNG with a palette, which takes a third or a quarter of the room."""
+        """A PNG with a palette of `count` colours, a third or a quarter of the size."""
         buffer = io.BytesIO()
         with Image.open(io.BytesIO(self.png())) as image:
             image.convert("RGB").quantize(count).save(buffer, format="png", optimize=True)
@@ -58,14 +58,14 @@ class NotebookFigure(Figure):
         return self.png() if any(axes.images for axes in self.axes) else self.few_colours(128)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        """The picture, and the same words on every machine for a page that cannot show it."""
+        """The image, and text that is the same on every machine for pages that cannot show it."""
         kind = "image/jpeg" if self.photo else "image/png"
         image = base64.b64encode(self.jpeg() if self.photo else self.stored()).decode()
         return {kind: image, "text/plain": self.alt}, {kind: {"alt": self.alt}}
 
 
 def curves(records: Sequence[dict[str, Any]]) -> NotebookFigure:
-    """The timeline of a run: its three unweighted losses, its scores on validation, its learning rate, its incidents.
+    """The course of a run: its three unweighted losses, validation scores, learning rate and incidents.
 
     records: what a Trainer hands out, or the lines of a `--log` file, in order.
     """
@@ -110,9 +110,9 @@ def detection_grid(
     columns: int = 4,
     title: str = "",
 ) -> NotebookFigure:
-    """Pictures with what was found in them, solid and named with its score, over what is there, white and dashed.
+    """Pictures with their detections, solid and named with their scores, over the true boxes, white and dashed.
 
-    What is there is named only where nothing else is drawn: on top of each other two names cannot be read.
+    True boxes are named only where no detections are drawn: two names on top of each other cannot be read.
     images: B of [3, H, W], float in 0–1 or uint8; detections and ground_truth: of the same B images, or None.
     """
     count = len(images)
@@ -144,7 +144,7 @@ def detection_grid(
 
 
 def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> NotebookFigure:
-    """One picture, pixel for pixel, with what was found in it. image: [3, h, w], float in 0–1 or uint8."""
+    """One picture, pixel for pixel, with its detections. image: [3, h, w], float in 0–1 or uint8."""
     height, width = image.shape[-2:]
     dpi = max(100.0, max(height, width) / 6.4)  # lines and letters grow with a large picture
     alt = f"A picture with {len(found)} detected boxes"
@@ -157,7 +157,7 @@ def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Noteb
 
 
 def draw_detections(axes: Axes, found: Detections, classes: Sequence[str], brief: bool = False) -> None:
-    """One solid box each, in its class's colour, under its name and score; the best on top. brief: an initial only."""
+    """Draws each detection in its class's colour with name and score, the best on top. brief: initials only."""
     rows = list(zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True))
     for box, _, label in reversed(rows):
         draw_box(axes, box, _colour(label))
@@ -196,7 +196,7 @@ def _mark_events(axes: Axes, records: Sequence[dict[str, Any]]) -> None:
 
 
 def _finite(at: Sequence[float], values: Sequence[float | None]) -> tuple[list[float], list[float]]:
-    """What can be drawn: an undefined score is None, a diverged loss is not finite."""
+    """The pairs that can be drawn: a value may be None or not finite."""
     pairs = [(x, y) for x, y in zip(at, values, strict=True) if y is not None and math.isfinite(y)]
     return [x for x, _ in pairs], [y for _, y in pairs]
 

@@ -1,1 +1,1 @@
-"""A run as a page that plays in any browser."""
+"""A finished run: opened, and written as a page that plays in any browser."""

@@ -1,4 +1,4 @@
-"""A run that is over, opened to be shown: its curves, its settings, and what it found on pictures."""
+"""A recorded run that is opened to be shown: its curves, its settings, and its detections on pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Any run as one file of HTML: it plays and scrubs in any browser, with no kernel, no network and nothing installed."""
+"""Writes a run as one HTML file that plays in any browser, without a kernel, a network or an installation."""
 
 import base64
 import html
@@ -22,7 +22,7 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 
 @runtime_checkable
 class Recorded(Protocol):
-    """What gives a recording of itself: a cockpit, or its session."""
+    """An object that gives a recording of itself: a cockpit, or its session."""
 
     def recording(self) -> Recording: ...
 
@@ -47,7 +47,7 @@ def export(run: Any, path: str | Path) -> Path:
 
 
 def page_of(run: Recording) -> bytes:
-    """The whole file. UserError if it is too large even with rounded numbers."""
+    """The content of the file. UserError if it is too large even with rounded numbers."""
     for digits in (None, DIGITS):
         page = _page(run, digits)
         if len(page) <= LARGEST:

@@ -1,4 +1,4 @@
-"""Who is punished: the anchor points that answer for each object, as top-k, alpha and beta move."""
+"""The assigner on a real picture: the anchor points of each object, as top-k, alpha and beta move."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""One picture under the hand: flipped, zoomed, shifted, in another light; its boxes move along, or are left behind."""
+"""A picture to flip, zoom, shift and recolour. Its boxes move along, or are left behind."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""How many pictures should share a step? Recorded runs with batches of 1 to 64 that have all seen as many pictures."""
+"""The batch size: recorded runs with batches of 1 to 64 that have all seen equally many pictures."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -14,7 +14,7 @@ from teachkit.feed.loader import load_data
 from teachkit.learn.records import Record
 from teachkit.learn.resources import MEGABYTE, kept_for_backward
 from teachkit.watch.figures.plots import PALETTE
-from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, Look, choice_of
+from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
 from teachkit.watch.widgets.playground import one_of
 
 RATES = {"same": "the same for all", "grown": "grows along with the batch"}
@@ -42,9 +42,9 @@ class BatchPlayground(ChartPlayground):
     title = "How many pictures should share a step? The batch size"
     words = "Objects found in the exam against pictures seen, for one batch size among others"
     caption = "objects found in the exam, mean of three runs"
-    LOOKS: ClassVar[dict[str, Look]] = {
-        "other": Look("other sizes", "#a9b3bf", (), width=1.2),
-        "chosen": Look("this size", PALETTE[0], (), "circle"),
+    STYLES: ClassVar[dict[str, LineStyle]] = {
+        "other": LineStyle("other sizes", "#a9b3bf", (), width=1.2),
+        "chosen": LineStyle("this size", PALETTE[0], (), "circle"),
     }
     across = Axis("pictures seen", (0, COUNTS["train"] * (EPOCHS + 1)))
     up = Axis("objects found, of 148", (0, 148))
@@ -59,13 +59,13 @@ class BatchPlayground(ChartPlayground):
         chosen = int(self.values["size"])
         return [self._line(size, "other") for size in SIZES if size != chosen] + [self._line(chosen, "chosen")]
 
-    def _line(self, size: int, look: str) -> Line:
+    def _line(self, size: int, style: str) -> Line:
         means = np.mean([run["found"] for run in _runs(size, self.values["rate"])], axis=0)
         seen = COUNTS["train"] * np.arange(1, EPOCHS + 1)
-        note = f"{size} a batch" if look == "chosen" else ""
-        return Line(look, list(zip(seen.tolist(), means.tolist(), strict=True)), note)
+        note = f"{size} a batch" if style == "chosen" else ""
+        return Line(style, list(zip(seen.tolist(), means.tolist(), strict=True)), note)
 
-    def told(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
         size = int(self.values["size"])
         runs = _runs(size, self.values["rate"])
         return {

@@ -12,8 +12,8 @@ class LineChart {
     this.setup = setup;
     this.lines = [];
     this.canvas = new Canvas(setup.title, (...place) => this.draw(...place));
-    const legend = Object.values(setup.looks).map((look) =>
-      element("span", { class: "tk-look" }, swatch(look), look.label),
+    const legend = Object.values(setup.styles).map((style) =>
+      element("span", { class: "tk-look" }, swatch(style), style.label),
     );
     this.node = element(
       "figure",
@@ -31,19 +31,19 @@ class LineChart {
   draw(pen, width, height, size) {
     const { x, y, left, right, top, bottom } = axes(pen, width, height, size, this.setup);
     for (const line of this.lines) {
-      const look = this.setup.looks[line.look];
+      const style = this.setup.styles[line.style];
       pen.save();
       pen.beginPath();
       pen.rect(left - size / 2, top - size, right - left + size, bottom - top + 1.5 * size);
       pen.clip();
-      pen.strokeStyle = pen.fillStyle = look.colour;
-      pen.lineWidth = look.width;
-      pen.setLineDash(look.dash);
+      pen.strokeStyle = pen.fillStyle = style.colour;
+      pen.lineWidth = style.width;
+      pen.setLineDash(style.dash);
       pen.beginPath();
-      if (look.width) line.points.forEach(([across, up]) => pen.lineTo(x(across), y(up)));
-      if (look.width) pen.stroke();
-      if (look.marker)
-        line.points.forEach(([across, up]) => drawMarker(pen, look.marker, x(across), y(up), size * 0.4));
+      if (style.width) line.points.forEach(([across, up]) => pen.lineTo(x(across), y(up)));
+      if (style.width) pen.stroke();
+      if (style.marker)
+        line.points.forEach(([across, up]) => drawMarker(pen, style.marker, x(across), y(up), size * 0.4));
       pen.restore();
       if (!line.note || !line.points.length) continue;
       const [across, up] = line.points.at(-1);
@@ -89,12 +89,12 @@ function render(view) {
       ),
     );
     return {
-      show: ({ lines, values, told, words, refused }, fresh) => {
+      show: ({ lines, values, facts, words, refused }, fresh) => {
         chart.show(lines, words);
         if (fresh) for (const [name, one] of Object.entries(controls)) one.show(values[name]);
         if (refused) for (const one of Object.values(controls)) one.refuse?.();
         table.replaceChildren(
-          ...told.map(([name, text]) =>
+          ...facts.map(([name, text]) =>
             element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, text)),
           ),
         );

@@ -1,4 +1,4 @@
-"""One chart and a few controls over runs that were recorded: what the page draws, the static image draws the same."""
+"""One chart and a few controls over recorded runs. The page and the static image draw the same."""
 
 import textwrap
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ MARKERS = {"circle": "o", "square": "s", "triangle": "^"}  # of the page → of 
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a line or its points look, in words in the legend. dash: px drawn, px left out, …; width 0: points alone."""
+class LineStyle:
+    """How a line or its points are drawn. label: for the legend; dash: px drawn, px left out, …; width 0: no line."""
 
     label: str
     colour: str
@@ -27,9 +27,9 @@ class Look:
 
 @dataclass(frozen=True)
 class Line:
-    """points: (x, y) in the units of the axes; look: a name in LOOKS; note: written beside the last point."""
+    """points: (x, y) in the units of the axes; style: a name of STYLES; note: is written beside the last point."""
 
-    look: str
+    style: str
     points: Sequence[tuple[float, float]]
     note: str = ""
 
@@ -42,7 +42,7 @@ class Axis:
 
 
 def choice_of(name: str, choices: Sequence[float]) -> Any:
-    """A lever that takes one of some numbers, or text that is one."""
+    """A lever that takes one of the numbers, or text that is such a number."""
 
     def check(value: Any) -> float:
         try:
@@ -50,24 +50,24 @@ def choice_of(name: str, choices: Sequence[float]) -> Any:
         except (TypeError, ValueError):
             number = float("nan")
         if isinstance(value, bool) or number not in choices:
-            told = ", ".join(f"{one:g}" for one in choices)
+            allowed = ", ".join(f"{choice:g}" for choice in choices)
             if len(choices) > 8:
-                told = f"a whole number from {choices[0]:g} to {choices[-1]:g}"
-            raise UserError(f"{name} must be {told}, not {value!r}")
+                allowed = f"a whole number from {choices[0]:g} to {choices[-1]:g}"
+            raise UserError(f"{name} must be {allowed}, not {value!r}")
         return number
 
     return check
 
 
 class ChartPlayground(Playground):
-    """Subclasses give LOOKS, the two axes, `sliders` and `menus`, and for the values as they stand `lines` and `told`.
+    """A subclass gives STYLES, two axes, `sliders` and `menus`; `lines` and `facts` are those of the current values.
 
     sliders: (lever, label, its numbers in order), menus: (lever, label, {value: text}).
     """
 
     _esm = front_end("widgets/chart.js")
     _css = front_end("widgets/chart.css")
-    LOOKS: ClassVar[dict[str, Look]]
+    STYLES: ClassVar[dict[str, LineStyle]]
     across: Axis
     up: Axis
     caption = ""
@@ -77,13 +77,13 @@ class ChartPlayground(Playground):
     def lines(self) -> list[Line]:
         raise NotImplementedError
 
-    def told(self) -> dict[str, str]:
-        """What the settings come to: name → text, a row each."""
+    def facts(self) -> dict[str, str]:
+        """What the settings come to, as rows of a table: name → text."""
         raise NotImplementedError
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
         content = {
-            "looks": {name: asdict(look) for name, look in self.LOOKS.items()},
+            "styles": {name: asdict(style) for name, style in self.STYLES.items()},
             "across": asdict(self.across),
             "up": asdict(self.up),
             "caption": self.caption,
@@ -93,31 +93,31 @@ class ChartPlayground(Playground):
         return content, []
 
     def numbers(self) -> dict[str, Any]:
-        told = self.told()
-        words = ", ".join(f"{name}: {text}" for name, text in told.items())
-        return {"lines": [asdict(line) for line in self.lines()], "told": list(told.items()), "words": words}
+        facts = self.facts()
+        words = ", ".join(f"{name}: {text}" for name, text in facts.items())
+        return {"lines": [asdict(line) for line in self.lines()], "facts": list(facts.items()), "words": words}
 
     def figure(self) -> NotebookFigure:
         figure = NotebookFigure(figsize=(8, 3.2), alt=f"{self.words}. {self.numbers()['words']}")
         axes = figure.subplots()
         named: set[str] = set()
         for line in self.lines():
-            look = self.LOOKS[line.look]
+            style = self.STYLES[line.style]
             axes.plot(
                 *zip(*line.points, strict=True) if line.points else ((), ()),
-                color=look.colour,
-                linewidth=look.width,
-                linestyle=(0, tuple(one / 2 for one in look.dash)) if look.dash else "-",
-                marker=MARKERS.get(look.marker, ""),
-                label=look.label if line.look not in named else None,
+                color=style.colour,
+                linewidth=style.width,
+                linestyle=(0, tuple(one / 2 for one in style.dash)) if style.dash else "-",
+                marker=MARKERS.get(style.marker, ""),
+                label=style.label if line.style not in named else None,
             )
-            named.add(line.look)
+            named.add(line.style)
             if line.note and line.points:
                 axes.annotate(line.note, line.points[-1], (5, 5), textcoords="offset points", fontsize=9)
         axes.set(xlabel=self.across.label, ylabel=self.up.label, xlim=self.across.range, ylim=self.up.range)
         axes.set(xscale="log" if self.across.log else "linear", yscale="log" if self.up.log else "linear")
         axes.grid(alpha=0.3)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
-        told = [f"{name}: {text}".replace(" ", "\xa0") for name, text in self.told().items()]  # broken between two only
-        axes.set_title(textwrap.fill("   ".join(told), ROOM), fontsize=9, loc="left")
+        facts = [f"{name}: {text}".replace(" ", "\xa0") for name, text in self.facts().items()]  # broken between two
+        axes.set_title(textwrap.fill("   ".join(facts), ROOM), fontsize=9, loc="left")
         return figure

@@ -1,4 +1,4 @@
-"""Batches that are counted while a loop takes them, for a loop whose own lines print nothing."""
+"""A progress bar for a loop whose own lines print nothing."""
 
 import time
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ PAUSE = 0.1  # s between two drawings: counting must not slow the loop down
 
 
 class Counted:
-    """The same batches as `data`, a Loader, gives; where a cell ends with this, a bar moves while they are taken.
+    """Gives the batches of `data`, a Loader. A bar counts them while a loop takes them, where a cell ends with this.
 
-    The words that are stored are the same before and after any loop.
+    The stored text is the same before and after a loop.
     """
 
     def __init__(self, data: Any) -> None:

@@ -1,4 +1,4 @@
-"""Labels made worse under the hand: what loose, missing and wrong labels, and rare classes, look like on pictures."""
+"""Faults in labels to be turned up: loose, missing and wrong labels, and rare classes, on pictures."""
 
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -56,8 +56,8 @@ class DataQualityPlayground(Gallery):
     def numbers(self) -> dict[str, Any]:
         scenes = self.scenes()
         counts = torch.bincount(torch.cat(scenes.labels), minlength=len(scenes.classes)).tolist()
-        told = ", ".join(f"{name} {count}" for name, count in zip(scenes.classes, counts, strict=True))
-        return {"count": sum(counts), "words": f"{sum(counts)} labels: {told}"}
+        counted = ", ".join(f"{name} {count}" for name, count in zip(scenes.classes, counts, strict=True))
+        return {"count": sum(counts), "words": f"{sum(counts)} labels: {counted}"}
 
     def figure(self) -> NotebookFigure:
         return gallery_figure(self.tiles(), self.STYLES, 3, self.title, f"{self.title} {self.numbers()['words']}", 8)

@@ -1,4 +1,4 @@
-"""One edge of one box: where it truly lies, what the detector believes, and what DFL makes of the difference."""
+"""One edge of a box: its true place, the detector's shares over the bins, and the DFL between them."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ SHAPES = {
 
 
 def shares_of(shape: str, k: int, target: Tensor, drawn: Tensor) -> Tensor:
-    """What share of its belief the detector puts on each bin. target, drawn: [R] → [R], summing to 1."""
+    """The detector's share of each bin. target, drawn: [R] → [R], sum 1."""
     bins = torch.arange(BINS, dtype=torch.float64)
     shares = {
         "hand": drawn,
@@ -46,7 +46,7 @@ def shares_of(shape: str, k: int, target: Tensor, drawn: Tensor) -> Tensor:
 
 
 def bars_of(value: Any) -> list[float]:
-    """The lever of the bars: a height for each bin; only their ratios count."""
+    """A lever that takes a height for each bin. Only the ratios count."""
     good = isinstance(value, list | tuple) and len(value) == BINS
     good = good and all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
     if not good or not all(math.isfinite(one) and one >= 0 for one in value) or not 0 < sum(value) < math.inf:
@@ -80,7 +80,7 @@ class DFLPlayground(Playground):
         super().__init__(**({"place": place, "shape": shape, "k": k, "bars": [1.0] * BINS} | drawn))
 
     def set(self, **values: Any) -> None:
-        """Bars that are drawn count from now on; a drawing that is asked for starts from what is there."""
+        """New bars set the shape to "hand". The shape "hand" without bars starts from the current shares."""
         if "bars" in values:
             values = {"shape": "hand", **values}
         elif values.get("shape") == "hand":
@@ -94,7 +94,7 @@ class DFLPlayground(Playground):
 
     @property
     def shares(self) -> Tensor:
-        """[R] float64: what the detector believes."""
+        """[R] float64: the detector's share of each bin."""
         drawn = torch.tensor(self.values["bars"], dtype=torch.float64)
         return shares_of(self.values["shape"], self.values["k"], dfl_target(self.distance, BINS), drawn)
 
@@ -125,7 +125,7 @@ class DFLPlayground(Playground):
         }
 
     def clamping(self, used: float) -> str:
-        """What happens at the ends, in words; empty between them."""
+        """A sentence about an edge outside of the bins; empty for an edge inside."""
         place = self.values["place"]
         if place < 0:
             return (

@@ -1,4 +1,4 @@
-"""Every mistake by its kind, on the pictures where it was made; precision, recall and what is taken for what."""
+"""A detector's errors by type, on their pictures, with precision, recall and the confusion matrix."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -96,7 +96,7 @@ class ErrorsBrowser(Gallery):
         return (kind == wanted or (wanted == ALL_ERRORS and kind != "right")) and self._chosen_class(label)
 
     def outlines(self, image: int) -> list[Outline]:
-        """Of one picture, the chosen ones strong."""
+        """The outlines of one picture, the chosen ones strong."""
         found, errors = self.errors()[0][image], self.errors()[1][image]
         outlines = []
         boxes, scores, labels = found.boxes.tolist(), found.scores.tolist(), found.labels.tolist()
@@ -118,7 +118,7 @@ class ErrorsBrowser(Gallery):
         return outlines
 
     def order(self) -> list[tuple[int, int]]:
-        """(how many of the chosen kind, picture), most first, pictures without any left out."""
+        """(number of chosen errors, picture) for each picture that has any, most first."""
         found, errors = self.errors()
         counted = []
         for image, (one, its) in enumerate(zip(found, errors, strict=True)):
@@ -146,7 +146,7 @@ class ErrorsBrowser(Gallery):
         return content | fixed | {"ap": {name: one.map50 for name, one in self.scores.per_class.items()}}, buffers
 
     def _thinned(self, name: str) -> dict[str, list[float]]:
-        """A curve's points, evenly many of them; the last one too."""
+        """At most CURVE_POINTS points of the class's curve, evenly spaced, with the last one."""
         curve = self.scores.curve(name)
         places = np.unique(np.linspace(0, len(curve.scores) - 1, CURVE_POINTS).round().astype(int))
         places = places if len(curve.scores) else places[:0]
@@ -154,22 +154,22 @@ class ErrorsBrowser(Gallery):
 
     def numbers(self) -> dict[str, Any]:
         counts, pictures = self.counts(), len(self.order())
-        told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         return {
             "counts": counts,
             "pictures": pictures,
             "shown_page": self.page(pictures),
             "points": {name: list(point) for name, point in self.points().items()},
             "matrix": self.confusion().tolist(),
-            "words": f"threshold {self.values['threshold']:.2f}: {told}; {pictures} pictures",
+            "words": f"threshold {self.values['threshold']:.2f}: {words}; {pictures} pictures",
         }
 
     def figure(self) -> NotebookFigure:
-        told = self.numbers()["words"]
-        figure = NotebookFigure(figsize=(10, 7.4), alt=f"{self.title}. {told}")
+        words = self.numbers()["words"]
+        figure = NotebookFigure(figsize=(10, 7.4), alt=f"{self.title}. {words}")
         parts: Any = figure.subfigures(2, 1, height_ratios=(1.75, 1))
         above, below = parts
-        above.suptitle(f"{self.values['kind']}, {self.values['cls']}, {told}", fontsize=9, parse_math=False)
+        above.suptitle(f"{self.values['kind']}, {self.values['cls']}, {words}", fontsize=9, parse_math=False)
         draw_tiles(above, self.tiles(), self.STYLES, 3)
         curve, table = below.subplots(1, 2)
         points = self.points()

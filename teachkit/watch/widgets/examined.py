@@ -1,4 +1,4 @@
-"""A data set once a detector has looked at it: pictures, labels and all that was found, kept for browsing."""
+"""A data set with a detector's answers, kept in memory for browsing: pictures, labels and detections."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pictures side by side with boxes outlined on them: what the browsers of errors and of labels, and others, share."""
+"""Pictures side by side with outlined boxes: the base of the browsers of errors and of labels, and of others."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -19,7 +19,7 @@ Box = Sequence[float]
 
 @dataclass(frozen=True)
 class Style:
-    """How an outline looks: told apart by its dash as well as by its colour. dash: px drawn, px left out, …"""
+    """How an outline is drawn. Its dash differs, too, not only its colour. dash: px drawn, px left out, …"""
 
     colour: str
     dash: tuple[float, ...] = ()
@@ -27,7 +27,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Outline:
-    """A box, px of its picture. style: a name of the gallery's STYLES; strong: what the eye should go to."""
+    """A box in px of its picture. style: a name of the gallery's STYLES; strong: drawn thick and with its label."""
 
     box: Box
     style: str
@@ -37,7 +37,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture. key: tells it from others, so that it is sent once only; image: uint8 [3, h, w]."""
+    """One picture. key: identifies it, so that it is sent only once; image: uint8 [3, h, w]."""
 
     key: Hashable
     image: Tensor
@@ -69,7 +69,7 @@ class Gallery(Playground):
         fresh, self._sent = keys != self._sent, keys
         shown = {"values": self.values, "refused": self.refused, "error": self.error, "fresh": fresh}
         pictures = [rgba(tile.image) for tile in tiles] if fresh else None
-        self.post("numbers", self.numbers() | shown | {"tiles": [_told(tile) for tile in tiles]}, pictures)
+        self.post("numbers", self.numbers() | shown | {"tiles": [_for_page(tile) for tile in tiles]}, pictures)
 
     def static_image(self) -> bytes:
         return self.figure().few_colours(256)
@@ -79,7 +79,7 @@ class Gallery(Playground):
         super().close()
 
 
-def _told(tile: Tile) -> dict[str, Any]:
+def _for_page(tile: Tile) -> dict[str, Any]:
     height, width = tile.image.shape[1:]
     outlines = [[*map(float, one.box), one.style, one.label, one.strong] for one in tile.outlines]
     return {"caption": tile.caption, "size": [height, width], "outlines": outlines}

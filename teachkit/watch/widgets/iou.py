@@ -1,4 +1,4 @@
-"""One predicted box over one true box: the IoU family, its losses, and what each loss would do to every edge."""
+"""A predicted box over a true box: the IoU family, its losses, and the slope of each loss at every edge."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class IoUPlayground(Playground):
         super().__init__(predicted=predicted, measure=measure, slide=slide)
 
     def places(self) -> list[tuple[str, list[float]]]:
-        """Settings worth a look, by name: boxes made for this truth, each inside the picture."""
+        """Predicted boxes that show something, by name: made for this true box, each inside the picture."""
         x1, y1, x2, y2 = self.truth.tolist()
         width, height, middle, level = x2 - x1, y2 - y1, (x1 + x2) / 2, (y1 + y2) / 2
 
@@ -125,17 +125,17 @@ class IoUPlayground(Playground):
         low, high = span(self.values["predicted"], self.values["slide"], self.size)
         at = torch.linspace(low, high, STOPS, dtype=torch.float64)
         along = slid(self.values["predicted"], self.values["slide"], at)
-        told = self.told(table[self.values["measure"]])
+        sentence = self.sentence(table[self.values["measure"]])
         values = ", ".join(f"{name} {table[key]['value']:.2f}" for key, (name, _) in MEASURES.items())
         return {
             "measures": table,
             "chart": {key: (1 - measure(along, self.truth)).tolist() for key, (_, measure) in MEASURES.items()},
             "range": [low, high],
-            "said": told,
-            "words": f"{values}. {told}",
+            "said": sentence,
+            "words": f"{values}. {sentence}",
         }
 
-    def told(self, chosen: dict[str, Any]) -> str:
+    def sentence(self, chosen: dict[str, Any]) -> str:
         """What the slopes of the chosen loss mean, in a sentence."""
         name = MEASURES[self.values["measure"]][0]
         if max(map(abs, chosen["slopes"])) < FLAT:

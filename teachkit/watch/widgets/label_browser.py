@@ -1,4 +1,4 @@
-"""The labels of a data set, the doubtful ones first: what no score shows, since a score believes them all."""
+"""The labels of a data set, the doubtful ones first. A score cannot show them, since it trusts every label."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -104,5 +104,5 @@ class LabelBrowser(Gallery):
         return self.seen.names[one.image] if one.image >= 0 and one.kind != "broken" else one.kind
 
     def figure(self) -> NotebookFigure:
-        told = self.numbers()["words"]
-        return gallery_figure(self.tiles(), self.STYLES, 3, f"{self.title}: {told}", f"{self.title}. {told}", 10)
+        words = self.numbers()["words"]
+        return gallery_figure(self.tiles(), self.STYLES, 3, f"{self.title}: {words}", f"{self.title}. {words}", 10)

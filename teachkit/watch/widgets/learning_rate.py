@@ -1,4 +1,4 @@
-"""The learning rate under the hand: the real detector at three rates, and a range test of the middle one."""
+"""The learning rate: the same detector at three rates, and a range test of the middle one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from teachkit.watch.cockpit.worker import Worker
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
-from teachkit.watch.widgets.notebook import stop_on_interrupt
+from teachkit.watch.frontend.notebook import stop_on_interrupt
 from teachkit.watch.widgets.playground import Playground, between, one_of
 from teachkit.watch.widgets.race import LANES, STEPS, Race, lane_rates
 
@@ -61,12 +61,12 @@ class LearningRatePlayground(Playground):
     # what buttons and sliders do
 
     def start(self, steps: float = float("inf")) -> None:
-        """Trains in the background until `pause`, the end of the race, or for so many steps."""
+        """Trains in the background until `pause` or the end of the race, for `steps` steps at most."""
         self.steps_left, self.refused, self.error = steps, "", ""
         self._work()
 
     def start_test(self) -> None:
-        """A range test of the middle run as it stands, in the background; the race waits meanwhile."""
+        """Runs a range test of the middle training as it stands, in the background. The race waits meanwhile."""
         self._test_wanted = True
         self._work()
 
@@ -75,7 +75,7 @@ class LearningRatePlayground(Playground):
         self.painter.refresh()
 
     def set(self, **values: Any) -> None:
-        """All of them or none; the race begins anew."""
+        """Sets all values or none, and begins the race anew. UserError for a refused value."""
         before = self.values
         checked = self._checked(values)
         self.values, self.refused, self.error = self.values | checked, "", ""
@@ -85,16 +85,16 @@ class LearningRatePlayground(Playground):
         self.painter.refresh()
 
     def run(self, steps: int) -> None:
-        """The synchronous twin: so many steps here and now, with the same result."""
+        """Trains `steps` steps in this thread, with the same result as Start."""
         self.stop()
         self.steps_left = steps
         while self._advance():
             pass
-        self.race.look()
+        self.race.detect()
         self._show()
 
     def test(self) -> RangeTest:
-        """The range test here and now."""
+        """Runs the range test in this thread."""
         self.stop()
         self._test_wanted = True
         while self._advance():
@@ -154,18 +154,18 @@ class LearningRatePlayground(Playground):
     # what is shown
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
-        exam = small_validation_batch()
+        validation = small_validation_batch()
         content = {
             "classes": list(CLASSES),
             "image_size": [SIDE, SIDE],
-            "truth": exam.ground_truth.image(0)[0].tolist(),
+            "truth": validation.ground_truth.image(0)[0].tolist(),
             "factors": FACTORS,
             "optimizers": list(OPTIMIZERS.items()),
             "schedules": [[name, name.replace("_", " ")] for name in SCHEDULES],
             "test_rates": TEST_RATES,
             "steps": STEPS,
         }
-        return content, [png(exam.images[0])]
+        return content, [png(validation.images[0])]
 
     def numbers(self) -> dict[str, Any]:
         race, fresh = self.race, self._moved  # a race that is to be begun anew is not shown any more

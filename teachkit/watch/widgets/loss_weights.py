@@ -1,4 +1,4 @@
-"""A frozen batch and three loss weights: the raw losses stay, what is added up moves, and so does who pulls."""
+"""Three loss weights on a frozen batch: the raw losses stay, the weighted losses and the gradient's shares move."""
 
 import math
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ LARGEST = 1000.0
 
 @dataclass(frozen=True)
 class Measured:
-    """One detector on the frozen batch: raw losses as 0-d tensors, and how each pulls at the shared features."""
+    """A detector on the frozen batch: raw losses as 0-d tensors, and each loss's gradient at the shared features."""
 
     losses: Losses
     pulls: GradientShare
 
 
 def measure(model: Detector, criterion: Criterion, batch: Batch) -> Measured:
-    """Once for each detector: no weight is needed for it. The model is left as it was."""
+    """Losses and gradients of the model on the batch, for any weights. The model is left as it was."""
     with statistics_kept(model), torch.no_grad():
         losses = criterion(model(batch.images), batch.ground_truth)
     return Measured(losses, gradient_share(model, criterion, batch))
@@ -90,7 +90,7 @@ class LossWeightsPlayground(Playground):
         total = raw.pop("total")
         weighted = {name: self.values[name] * raw[name] for name in LOSS_NAMES}
         share = pulls.shares(self.weights)
-        told = ", ".join(f"{word(name)} {_percent(share[name])}" for name in LOSS_NAMES)
+        percents = ", ".join(f"{word(name)} {_percent(share[name])}" for name in LOSS_NAMES)
         return {
             "raw": raw,
             "weighted": weighted,
@@ -99,7 +99,7 @@ class LossWeightsPlayground(Playground):
             "share": share,
             "norm": whole_norm(pulls, self.weights),
             "angles": [[word(a), word(b), degrees] for (a, b), degrees in pulls.angles().items()],
-            "words": f"Total {total:.2f}. The raw losses have not moved. Shares of the gradient: {told}.",
+            "words": f"Total {total:.2f}. The raw losses have not moved. Shares of the gradient: {percents}.",
         }
 
     def figure(self) -> NotebookFigure:

@@ -1,4 +1,4 @@
-"""Five update rules on one surface: the same slopes, the same start, different strides."""
+"""Five update rules on one surface, from one start."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much patience? Where a recorded run would have been stopped, and which of its weights would have been kept."""
+"""Early stopping: where a recorded run would have been stopped, and which weights would have been kept."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -8,7 +8,7 @@ from teachkit.experiments import recorded
 from teachkit.learn.goal import stopped_early
 from teachkit.watch.figures.cycle import of_epochs
 from teachkit.watch.figures.plots import PALETTE
-from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, Look, choice_of
+from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
 from teachkit.watch.widgets.playground import one_of
 
 RUNS = {f"few_pictures_{seed}": f"32 pictures, seed {seed}" for seed in range(3)}
@@ -30,11 +30,11 @@ class PatiencePlayground(ChartPlayground):
     title = "How much patience? Early stopping"
     words = "The score of each epoch, with the epoch that is kept and the one after which the run is stopped"
     caption = "mAP50 on validation"
-    LOOKS: ClassVar[dict[str, Look]] = {
-        "rest": Look("never run", PALETTE[1], (3, 4), width=1.5),
-        "run": Look("run", PALETTE[0]),
-        "stop": Look("stopped here", "#1b2430", (8, 5), "square", 1.5),
-        "kept": Look("weights kept", PALETTE[2], (), "triangle", 0),
+    STYLES: ClassVar[dict[str, LineStyle]] = {
+        "rest": LineStyle("never run", PALETTE[1], (3, 4), width=1.5),
+        "run": LineStyle("run", PALETTE[0]),
+        "stop": LineStyle("stopped here", "#1b2430", (8, 5), "square", 1.5),
+        "kept": LineStyle("weights kept", PALETTE[2], (), "triangle", 0),
     }
     across = Axis("epoch", (0, EPOCHS))
     up = Axis("mAP50", (0, 0.7))
@@ -62,7 +62,7 @@ class PatiencePlayground(ChartPlayground):
             Line("kept", [points[kept - 1]]),
         ]
 
-    def told(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
         stop, kept = self.ends()
         scores = _scores(self.values["run"])
         return {

@@ -1,16 +1,16 @@
-"""The base of every playground: settings come in, numbers go out, in the same moment and without a thread."""
+"""The base of every playground: settings come in, numbers go out at once, without a thread."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.watch.figures.plots import NotebookFigure
-from teachkit.watch.widgets.notebook import replace_widget_of_this_cell
-from teachkit.watch.widgets.widget import Widget
+from teachkit.watch.frontend.notebook import replace_widget_of_this_cell
+from teachkit.watch.frontend.widget import Widget
 
 
 class Playground(Widget):
-    """One idea to be moved by hand.
+    """A widget about one idea, with settings that are moved by hand.
 
     A subclass names its `title` and its `levers`, a check for each setting that turns what the page sends into a value
     or raises UserError; `setup` gives what never changes, `numbers` what the settings as they stand come to, and
@@ -33,17 +33,17 @@ class Playground(Widget):
         }
 
     def set(self, **values: Any) -> None:
-        """All of them or none: UserError on a refused value, and the old ones stay."""
+        """Sets all values or none. UserError for a refused value; the old values stay."""
         self.values = self.values | self._checked(values)
         self.refused, self.error = "", ""
         self._show()
 
     def setup(self) -> tuple[dict[str, Any], list[bytes]]:
-        """What a new view has to know once, and pictures as files, if any."""
+        """What a new view needs once, and pictures as files, if any."""
         return {}, []
 
     def numbers(self) -> dict[str, Any]:
-        """What is shown for `values`; "words", one sentence, is read out."""
+        """What is shown for `values`. "words", one sentence, is read out by screen readers."""
         raise NotImplementedError
 
     def figure(self) -> NotebookFigure:

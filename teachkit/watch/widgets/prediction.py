@@ -1,4 +1,4 @@
-"""A question before the answer: what will happen? The result stays hidden until the student has committed to one."""
+"""A question with choices. What happens stays hidden until the student has committed to one."""
 
 import textwrap
 from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ class Prediction(Playground):
         super().set(**values)
 
     def reset(self) -> None:
-        """Open again, what happens hidden. A second first choice does not count."""
+        """Opens the question again and hides the answer. The next choice does not count."""
         self.values, self.refused, self.error = {}, "", ""
         self._show()
 

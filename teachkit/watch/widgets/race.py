@@ -10,18 +10,21 @@ from teachkit.watch.timeline.timeline import Rows, rows_of
 LANES = ("low", "usual", "high")
 EPOCH = COUNTS["train"] // BATCH_SIZE  # steps
 STEPS = 20 * EPOCH  # of a whole race: where its schedule ends
-LOOK_EVERY = 4  # steps
+DETECT_EVERY = 4  # steps
 MOST_BOXES = 12
 
 
 def lane_rates(optimizer: str, factor: float) -> dict[str, float]:
-    """The usual rate divided by the factor, as it is, and times the factor."""
+    """Lane → rate: the usual rate divided by the factor, the usual rate, and the usual rate times the factor."""
     usual = usual_rate(optimizer)
     return {"low": usual / factor, "usual": usual, "high": usual * factor}
 
 
 class Race:
-    """`step` takes one step in each lane that has not diverged; found: boxes on the first picture of the exam."""
+    """One training a lane. `step` takes a step in each lane that has not diverged.
+
+    found: boxes on the first validation picture; score: validation objects found; lr: in force at the last step.
+    """
 
     def __init__(self, optimizer: str, factor: float, schedule: str, seed: int = 0) -> None:
         self.rates = lane_rates(optimizer, factor)
@@ -30,9 +33,9 @@ class Race:
             for lane, rate in self.rates.items()
         }
         for trainer in self.trainers.values():
-            trainer.on_record = _nobody  # else the trainer would warn of what is shown here anyway
+            trainer.on_record = _ignore  # else the trainer would warn of what is shown here anyway
         self.losses: dict[str, dict[str, list[float]]] = {lane: {name: [] for name in LOSS_NAMES} for lane in LANES}
-        self.lr = dict(self.rates)  # in force at the last step
+        self.lr = dict(self.rates)
         self.found: dict[str, Rows] = {lane: [] for lane in LANES}
         self.score: dict[str, int] = {lane: 0 for lane in LANES}
         self.steps = 0
@@ -42,7 +45,7 @@ class Race:
         return self.steps >= STEPS
 
     def ended(self, lane: str) -> str:
-        """Why a lane has been taken out, or ""."""
+        """Why the lane has ended, "" if it has not."""
         return self.trainers[lane].diverged or ""
 
     def step(self) -> None:
@@ -53,21 +56,21 @@ class Race:
                 for name in LOSS_NAMES:
                     self.losses[lane][name].append(record[name])
         self.steps += 1
-        if self.steps % LOOK_EVERY == 0:
-            self.look()
+        if self.steps % DETECT_EVERY == 0:
+            self.detect()
 
-    def look(self) -> None:
-        """Objects found in the exam, and the boxes on the picture that is shown."""
-        exam = small_validation_batch()
+    def detect(self) -> None:
+        """Counts the validation objects found, and keeps the boxes on the picture that is shown."""
+        validation = small_validation_batch()
         for lane, trainer in self.trainers.items():
             try:
-                detections = trainer.model.detect(exam.images, limit=MOST_BOXES)  # type: ignore[operator]
+                detections = trainer.model.detect(validation.images, limit=MOST_BOXES)  # type: ignore[operator]
             except UserError:  # weights that are no numbers any more find nothing
                 self.found[lane], self.score[lane] = [], 0
                 continue
             self.found[lane] = rows_of(detections[0])
-            self.score[lane], _ = objects_found([detections], [exam.ground_truth])
+            self.score[lane], _ = objects_found([detections], [validation.ground_truth])
 
 
-def _nobody(record: Record) -> None:
+def _ignore(record: Record) -> None:
     pass

@@ -1,4 +1,4 @@
-"""Two or more runs on the same axes: their curves, what differs in their settings, and what each of them finds."""
+"""Two or more runs on the same axes: their curves, the settings that differ, and the detections of each."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -87,15 +87,15 @@ class RunsSideBySide(Playground):
             }
             for run in self.runs
         ]
-        told = "; ".join(
-            f"{run.name}: {LOSSES[loss]} {_told(row['training'])}, on validation {_told(row['validation'])}, "
-            f"{SCORES[score]} {_told(row['score'])}"
+        words = "; ".join(
+            f"{run.name}: {LOSSES[loss]} {_number(row['training'])}, on validation {_number(row['validation'])}, "
+            f"{SCORES[score]} {_number(row['score'])}"
             for run, row in zip(self.runs, rows, strict=True)
         )
-        return {"rows": rows, "found": [self._found(run) for run in self.runs], "words": f"Step {step}. {told}"}
+        return {"rows": rows, "found": [self._found(run) for run in self.runs], "words": f"Step {step}. {words}"}
 
     def _found(self, run: Recording) -> Found:
-        """On the pictures shown; a run of which only the end is known shows its end."""
+        """The run's detections on the pictures shown; those of its end if no others are known."""
         if not run.timeline.detections:
             return [[] for _ in range(PICTURES_SHOWN)]
         only_end = len(run.timeline.detections) == 1
@@ -139,7 +139,7 @@ def newest(curve: Curve, column: str, step: int) -> float | None:
 
 
 def differences(runs: Sequence[Recording]) -> list[list[str]]:
-    """Rows of a setting's name and its value in each run; only where they are not all the same."""
+    """Rows of a setting's name and its value in each run, for the settings that differ."""
     tables = []
     for run in runs:
         weights = {f"{name} weight": value for name, value in (run.settings.get("weights") or {}).items()}
@@ -159,7 +159,7 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _told(value: float | None) -> str:
+def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3g}"
 
 
@@ -179,7 +179,7 @@ def _with_pictures(runs: Sequence[Recording]) -> Recording | None:
 
 
 def _detect_anew(run: Recording, first: Recording) -> None:
-    """By the saved weights, where there are any and they know the same classes."""
+    """Replaces the detections by those of the saved weights, if there are any and they have the same classes."""
     if run.folder is None or not any(run.folder.glob("*.pt")) or first.pictures is None:
         return
     model, classes, _ = load_model(run.folder, device="cpu")

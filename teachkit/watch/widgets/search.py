@@ -1,4 +1,4 @@
-"""A search for a learning rate, trial by trial; and what its winner is worth when it is trained anew."""
+"""A search for a learning rate, trial by trial, and how well its winner does when it is trained anew."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -7,7 +7,7 @@ from teachkit.experiments import recorded
 from teachkit.experiments.search import RATES, best
 from teachkit.learn.records import Record
 from teachkit.watch.figures.plots import PALETTE
-from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, Look, choice_of
+from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
 from teachkit.watch.widgets.playground import one_of
 
 SEARCHES = {str(seed): f"search {seed + 1}" for seed in range(3)}
@@ -23,11 +23,11 @@ class SearchPlayground(ChartPlayground):
     title = "A machine that searches: 16 trials"
     words = "Objects found by each trial of a search against its learning rate, and by its winner trained anew"
     caption = "objects found in the exam"
-    LOOKS: ClassVar[dict[str, Look]] = {
-        "complete": Look("trial", PALETTE[0], (), "circle", 0),
-        "pruned": Look("cut short (pruned)", "#6b7785", (), "triangle", 0),
-        "again": Look("winner anew, other seeds", PALETTE[1], (), "triangle", 0),
-        "winner": Look("winner so far", PALETTE[2], (), "square", 0),
+    STYLES: ClassVar[dict[str, LineStyle]] = {
+        "complete": LineStyle("trial", PALETTE[0], (), "circle", 0),
+        "pruned": LineStyle("cut short (pruned)", "#6b7785", (), "triangle", 0),
+        "again": LineStyle("winner anew, other seeds", PALETTE[1], (), "triangle", 0),
+        "winner": LineStyle("winner so far", PALETTE[2], (), "square", 0),
     }
     across = Axis("learning rate", RATES, log=True)
     up = Axis("objects found, of 37", (0, 37))
@@ -42,21 +42,21 @@ class SearchPlayground(ChartPlayground):
         super().__init__(trials=trials, search=search)
 
     def trials(self) -> list[Record]:
-        """Those made so far, in their order."""
+        """The trials made so far, in their order."""
         all_of_them = [one for one in recorded.records("searches") if str(one["seed"]) == self.values["search"]]
         return all_of_them[: int(self.values["trials"])]
 
     def lines(self) -> list[Line]:
         made, winner = self.trials(), best(self.trials())
         lines = []
-        for look in ("complete", "pruned"):
-            state = [one for one in made if (one["state"] == "complete") == (look == "complete")]
-            lines.append(Line(look, [(one["lr"], one["found"]) for one in state]))
+        for style in ("complete", "pruned"):
+            state = [one for one in made if (one["state"] == "complete") == (style == "complete")]
+            lines.append(Line(style, [(one["lr"], one["found"]) for one in state]))
         lines.append(Line("again", [(winner["lr"], found) for found in winner["again"]]))
         lines.append(Line("winner", [(winner["lr"], winner["found"])], f"{winner['lr']:.2g}"))
         return lines
 
-    def told(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
         winner = best(self.trials())
         anew = winner["again"]
         return {

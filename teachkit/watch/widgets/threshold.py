@@ -1,4 +1,4 @@
-"""How sure must a detector be before its answer counts? The score threshold on real pictures, with a real detector."""
+"""The score threshold on pictures: which detections stay, how many objects are found, how many boxes are extra."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from teachkit.watch.figures.plots import NotebookFigure, detection_grid
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of
 
-DRAWN = 60  # boxes in a picture, the best: more would be a wall of lines, and are told as a number
+DRAWN = 60  # boxes in a picture, the best: more would be a wall of lines, and are given as a number
 USUAL_OVERLAP = 0.7
 
 
@@ -64,7 +64,7 @@ class ThresholdPlayground(Playground):
         super().__init__(threshold=threshold, overlap=overlap, model=next(iter(models)))
 
     def detections(self) -> list[Detections]:
-        """What is left of each picture's answers, best first."""
+        """The detections of each picture above the threshold and after NMS, best first."""
         predictions = self.predictions[self.values["model"]]
         size = self.batch.images.shape[-2:]
         points = len(predictions.strides)  # no limit: a picture may show all that it has

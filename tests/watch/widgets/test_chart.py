@@ -23,8 +23,8 @@ from teachkit.watch.widgets.search import SearchPlayground
 ALL = (PatiencePlayground, BatchPlayground, SearchPlayground)
 
 
-def points(playground, look):
-    return [point for line in playground.lines() if line.look == look for point in line.points]
+def points(playground, style):
+    return [point for line in playground.lines() if line.style == style for point in line.points]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -48,9 +48,9 @@ def test_batches_show_the_mean_of_the_recorded_runs():
     assert seen[:2] == (COUNTS["train"], 2 * COUNTS["train"])
     assert found == pytest.approx(np.mean([run["found"] for run in runs], axis=0).tolist())
     assert len(playground.lines()) == len(SIZES)
-    assert playground.told()["steps for 1,000 pictures"] == "125"
+    assert playground.facts()["steps for 1,000 pictures"] == "125"
     playground.set(size="64")
-    assert playground.told()["steps for 1,000 pictures"] == "16"
+    assert playground.facts()["steps for 1,000 pictures"] == "16"
     playground.close()
 
 

@@ -59,7 +59,7 @@ def test_sgd_a_hundred_times_too_fast_diverges_and_the_others_go_on():
 def test_weights_that_are_no_numbers_find_nothing_and_stop_nobody():
     race = Race("sgd", 100, "constant")
     next(race.trainers["high"].model.parameters()).data.fill_(float("nan"))
-    race.look()
+    race.detect()
     assert race.found["high"] == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from teachkit.watch.widgets import notebook
+from teachkit.watch.frontend import notebook
 
 
 class Sheet:

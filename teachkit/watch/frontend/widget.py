@@ -1,4 +1,4 @@
-"""The base of every widget: a front end in JavaScript, messages both ways, and a static image."""
+"""The base of every widget: a front end in JavaScript, messages in both directions, and a static image."""
 
 import base64
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from teachkit.learn.log import as_json
 
 
 class Widget(anywidget.AnyWidget):
-    """A widget that is drawn in the browser and decided upon in Python.
+    """A widget that is drawn in the browser, while Python decides what it shows.
 
     A subclass sets `_esm`, `_css` and `words` (the fixed text for pages without pictures), answers requests through
     `answers` (kind → function of the message), and gives `static_image`, a PNG of how it stands.
@@ -26,7 +26,7 @@ class Widget(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def _receive(self, _: Any, message: dict[str, Any], buffers: list[Any]) -> None:
-        """May come on any thread. Whatever goes wrong is shown: Jupyter would swallow it."""
+        """Answers a message, on any thread. Every error is shown, since Jupyter would swallow it."""
         try:
             self.asked = max(self.asked, int(message.get("ask") or 0))
             self.answers[message["kind"]](message)
@@ -41,11 +41,11 @@ class Widget(anywidget.AnyWidget):
             self.send(as_json({"kind": kind, "ack": self.asked, **content}), buffers)
 
     def refuse(self, message: str) -> None:
-        """A value was refused; the old one stays."""
+        """Shows why a value was refused. The old value stays."""
         raise NotImplementedError
 
     def fail(self, error: BaseException) -> None:
-        """Something of ours broke, in a callback or in a thread."""
+        """Shows an error of the program, in a callback or in a thread."""
         raise NotImplementedError
 
     def static_image(self) -> bytes:
@@ -53,13 +53,13 @@ class Widget(anywidget.AnyWidget):
         raise NotImplementedError
 
     def close(self) -> None:
-        """The layout is a widget of its own, which Jupyter's registry would keep for ever."""
+        """Closes the layout, too: it is a widget that Jupyter's registry would keep for ever."""
         if self.comm is not None:
             self.layout.close()
         super().close()
 
     def _repr_mimebundle_(self, **settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live view, the static image, and words that are the same on every machine."""
+        """The live view, the static image, and text that is the same on every machine."""
         bundle = super()._repr_mimebundle_(**settings)
         data, metadata = bundle if bundle is not None else ({}, {})
         image = base64.b64encode(self.static_image()).decode()

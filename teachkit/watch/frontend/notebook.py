@@ -1,4 +1,4 @@
-"""What a widget has to know of the notebook around it: which cell made it, and when its stop square is pressed."""
+"""A widget's link to its notebook: which cell made the widget, and when the stop button is pressed."""
 
 import signal
 import threading
@@ -27,7 +27,7 @@ def kernel() -> Any:
 
 
 def cell_id() -> str | None:
-    """Of the cell that is executed now, where the front end tells it (JupyterLab, Notebook 7, VS Code)."""
+    """The cell that is executed now; None where the front end does not send it (JupyterLab, Notebook 7, VS Code do)."""
     running = kernel()
     if running is None:
         return None
@@ -36,7 +36,7 @@ def cell_id() -> str | None:
 
 
 def replace_widget_of_this_cell(widget: Closable) -> None:
-    """A cell that is run again makes its widget anew: the old one of the same kind is closed, with its threads."""
+    """Closes the widget of the same class that this cell made before, with its threads: the cell is run again."""
     cell = cell_id()
     if cell is None:
         return
@@ -48,7 +48,7 @@ def replace_widget_of_this_cell(widget: Closable) -> None:
 
 
 def stop_on_interrupt(widget: Any) -> None:
-    """From now on the notebook's stop square calls `widget.pause()` also while no cell runs.
+    """Makes the notebook's stop button call `widget.pause()`, also while no cell runs.
 
     The kernel puts its own handler back after every message, so ours is set by its loop afterwards.
     """
