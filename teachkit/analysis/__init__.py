@@ -1,1 +1,1 @@
-"""What lessons look into: gradients, update rules, surfaces, the edges of DFL."""
+"""What lessons analyse: gradients of the losses, update rules, loss surfaces, the edges of DFL."""

@@ -1,1 +1,1 @@
-"""Checkers that the notebooks call: they accept any right answer, and say of a wrong one what it takes for granted."""
+"""Checkers that the notebooks call: they accept any form of a right answer, and explain known mistakes."""

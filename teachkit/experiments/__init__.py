@@ -1,1 +1,1 @@
-"""What lessons and recordings run: small trainings, sweeps, searches, data made worse on purpose."""
+"""Experiments for lessons and recordings: small trainings, sweeps, searches, data faults."""

@@ -1,6 +1,6 @@
-"""The student who sits the exam: a small anchor-free detector in plain torch.nn.
+"""A small anchor-free detector in plain torch.nn.
 
-image ─ backbone ─ neck (finer maps hear from coarser ones) ─ head at every anchor point:
+image ─ backbone ─ neck (adds coarser maps to finer ones) ─ head at every anchor point:
         class logits [C] and, for left, top, right and bottom, logits over R bins
 """
 
@@ -22,13 +22,13 @@ from teachkit.structures import Detections, Predictions
 # The share of anchor points expected to be positive at the start: a model that says "nothing here"
 # nearly everywhere begins with a small class loss. Lin et al. 2017, arXiv 1708.02002, section 3.3.
 PRIOR = 0.01
-# Each bin's logit starts this much below the one before, so that first boxes reach about 3 strides to each side; with
-# equal bins they would reach 7.5, which few objects do, and the assigner would first have to wait for smaller ones.
+# Each bin's logit starts this much below the one before: first boxes reach about 3 strides to each side. With equal
+# bins they would reach 7.5, farther than most objects, and training would first have to shrink them.
 FIRST_SLOPE = 0.3
 # Channels of the map at each stride; a detector has as many maps as its coarsest stride needs.
 POSSIBLE_STRIDES = (4, 8, 16, 32, 64)
 WIDTHS = (24, 48, 96, 128, 160)
-# Mean and spread of photographs, rounded and the same for the three colours: pictures come out roughly centred.
+# Mean and standard deviation of photographs, rounded and equal for the three colours.
 MEAN, SPREAD = 0.45, 0.25
 
 
@@ -56,12 +56,12 @@ class Residual(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Looks at patches, then halves the map again and again; hands on the maps at the wanted strides, finest first."""
+    """Convolves patches, then halves the map at each stage → the maps at the wanted strides, finest first."""
 
     def __init__(self, widths: Sequence[int], strides: Sequence[int]) -> None:
         super().__init__()
         self.strides = tuple(strides)
-        # One step to a quarter of each side: at full size a convolution costs most and sees least.
+        # One step to a quarter of each side: convolutions at full size cost the most and see the least.
         stages = [convolution(3, widths[0], kernel=6, stride=4, padding=1)]
         for before, after in itertools.pairwise(widths):
             stages.append(nn.Sequential(convolution(before, after, stride=2), Residual(after)))
@@ -77,7 +77,7 @@ class Backbone(nn.Module):
 
 
 class Neck(nn.Module):
-    """Top-down pyramid: each map adds what the coarser one saw. Lin et al. 2017, arXiv 1612.03144."""
+    """Top-down feature pyramid: the coarser map is added to each map. Lin et al. 2017, arXiv 1612.03144."""
 
     def __init__(self, inputs: Sequence[int], width: int) -> None:
         super().__init__()
@@ -115,12 +115,12 @@ class Head(nn.Module):
 
 
 class Detector(nn.Module):
-    """Predicts a box, a score per class and nothing else at every anchor point.
+    """Predicts a box and a score per class at every anchor point.
 
     num_classes: C; strides: px between anchor points, of 4, 8, 16, 32, 64, finest first; bins: R per box side;
-    widths: channels of the maps at strides 4, 8, 16 … up to the coarsest; neck: channels of all that follows;
+    widths: channels of the maps at strides 4, 8, 16 … up to the coarsest; neck: channels of neck and head;
     device: "auto", "cpu", "cuda", "mps"; seed: of the first weights.
-    UserError if strides or widths do not fit.
+    UserError if the strides are not possible ones or the widths do not fit them.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Detector(nn.Module):
         }
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """What all losses share. images: [B, 3, H, W] in 0–1 → one map [B, neck, H / stride, W / stride] per stride."""
+        """The neck's maps. images: [B, 3, H, W] in 0–1 → one map [B, neck, H / stride, W / stride] for each stride."""
         self._check(images)
         normalised = ((images - MEAN) / SPREAD).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
@@ -193,11 +193,11 @@ class Detector(nn.Module):
     def detect(
         self, images: Tensor, score_threshold: float = 0.25, iou_threshold: float = 0.7, limit: int = 100
     ) -> list[Detections]:
-        """images: [B, 3, H, W] in 0–1 → for each image what scores above the threshold, after NMS per class.
+        """images: [B, 3, H, W] in 0–1 → Detections of each image above the score threshold, after NMS per class.
 
         limit: detections per class and image. Boxes are clipped to the image. UserError on pixels of 0–255.
         """
-        if images.numel() and images.amax() > 2:  # a little over 1 may come of a student's own brightening
+        if images.numel() and images.amax() > 2:  # a brightened image may be a little over 1
             raise UserError(f"images must hold floats in 0–1, not up to {float(images.amax()):g}: divide them by 255")
         with eval_mode(self):
             predictions = self(images.to(self.device))
@@ -218,7 +218,7 @@ class Detector(nn.Module):
             )
 
     def _anchor_points(self, height: int, width: int) -> tuple[Tensor, Tensor]:
-        with torch.inference_mode(False):  # kept for later calls, which may want a gradient
+        with torch.inference_mode(False):  # cached for later calls, which may need a gradient
             if (height, width) not in self._points:
                 self._points[height, width] = anchor_points((height, width), self.strides, self.device)
             points, strides = self._points[height, width]

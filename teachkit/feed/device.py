@@ -1,4 +1,4 @@
-"""Where the arithmetic happens: a CUDA GPU, then Apple's, then the processor."""
+"""The device that torch computes on: a CUDA GPU, else Apple's GPU, else the CPU."""
 
 import torch
 
@@ -21,5 +21,5 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """True on a CUDA GPU that computes in bfloat16 itself, not by emulation."""
+    """Whether a CUDA GPU computes in bfloat16 natively, without emulation."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

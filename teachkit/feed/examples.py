@@ -1,4 +1,4 @@
-"""A data set in memory, before it is cut into batches: pictures, boxes, labels, and what was wrong with them."""
+"""A data set before it is cut into batches: images, boxes, labels, and the problems found in them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from teachkit.feed.pictures import read_picture
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault in a data set; str() is `file:line: what`. line: from 1; 1 also for a picture or a file as a whole."""
+    """One fault in a data set; str() is `file:line: what`. line: from 1, and 1 for an image or a whole file."""
 
     file: str
     line: int
@@ -24,10 +24,10 @@ class Problem:
 
 @dataclass
 class Examples:
-    """N pictures with their objects.
+    """N images with their objects.
 
-    images: uint8 [3, h, w] RGB, or the path of a picture that `image` decodes when it is asked for;
-    boxes: float32 [n, 4] xyxy px of the upright picture; labels: int64 [n], an index into classes.
+    images: uint8 [3, h, w] RGB, or the path of a file that `image` decodes; boxes: float32 [n, 4] xyxy px of the
+    upright image; labels: int64 [n], index into classes; names: of files or scenes; problems: what was left out.
     ValueError if the lists differ in length.
     """
 
@@ -47,12 +47,12 @@ class Examples:
         return len(self.images)
 
     def image(self, index: int) -> Tensor:
-        """uint8 [3, h, w] RGB. PictureError, which names the file, if it cannot be decoded."""
+        """The image as uint8 [3, h, w] RGB. PictureError, which names the file, if it cannot be decoded."""
         image = self.images[index]
         return read_picture(image) if isinstance(image, Path) else image
 
     def subset(self, indices: Iterable[int]) -> "Examples":
-        """The examples at these places, in this order; classes and problems stay."""
+        """The examples at these indices, in this order. Classes and problems stay the same."""
         chosen = list(indices)
         return Examples(
             images=[self.images[index] for index in chosen],

@@ -1,4 +1,4 @@
-"""Pictures of any size onto one canvas: scaled to fit, centred, the rest grey. Boxes follow, and come back."""
+"""Letterboxing: an image of any size is scaled to fit a canvas and centred on grey. Boxes are mapped both ways."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ GREY = 128
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where a picture lies on its canvas. Each size is (height, width) px; left, top: px of grey before the picture."""
+    """Where an image lies on its canvas. Each size is (height, width) px; left, top: px of grey before the image."""
 
     picture: tuple[int, int]
     canvas: tuple[int, int]
@@ -23,12 +23,13 @@ class Letterbox:
 
     @classmethod
     def fit(cls, picture: tuple[int, int], canvas: tuple[int, int]) -> "Letterbox":
+        """The largest scale at which the image fits the canvas. picture, canvas: (height, width) px."""
         scale = min(canvas[0] / picture[0], canvas[1] / picture[1])
         height, width = (max(1, round(side * scale)) for side in picture)
         return cls(picture, canvas, (height, width), (canvas[1] - width) // 2, (canvas[0] - height) // 2)
 
     def image(self, image: Tensor) -> Tensor:
-        """uint8 [3, h, w] → uint8 [3, H, W]. The same picture where nothing is to be done."""
+        """uint8 [3, h, w] → uint8 [3, H, W]. The same tensor if it fits already."""
         if self.scaled != self.picture:
             image = F.interpolate(image[None], self.scaled, mode="bilinear", antialias=True)[0]
         if self.scaled == self.canvas:
@@ -38,11 +39,11 @@ class Letterbox:
         return canvas
 
     def boxes(self, boxes: Tensor) -> Tensor:
-        """[..., 4] px of the picture → px of the canvas."""
+        """[..., 4] px of the image → px of the canvas."""
         return boxes * self._scales(boxes) + self._shifts(boxes)
 
     def undo(self, boxes: Tensor) -> Tensor:
-        """[..., 4] px of the canvas → px of the picture, clipped to it."""
+        """[..., 4] px of the canvas → px of the image, clipped to it."""
         return cut((boxes - self._shifts(boxes)) / self._scales(boxes), self.picture)
 
     def _scales(self, like: Tensor) -> Tensor:

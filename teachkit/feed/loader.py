@@ -1,4 +1,4 @@
-"""From a data set to batches on the device: letterboxed, shuffled, augmented; any batch can be asked for again."""
+"""From a data set to batches on the device: letterboxed, shuffled, augmented. Any batch can be made again."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -23,18 +23,18 @@ from teachkit.feed.store import InFiles, Resident, padded
 from teachkit.structures import Batch
 
 TRAINING_SPLITS = ("train", "trainval")  # shuffled and augmented unless told otherwise
-RESIDENT_BYTES = 2**30  # of pixels kept on the device; the pictures of larger sets stay in their files
-SMALL_SIDE, LARGE_SIDE = 128, 256  # px of the longer side where no image size is given
-CANVAS_STEP, PICTURES_LOOKED_AT = 32, 256  # then the shorter side is a multiple of 32 px that holds these
-UNAUGMENTED_EPOCHS = 3  # a picture that is new to the detector need not be made new
+RESIDENT_BYTES = 2**30  # of pixels kept on the device; the images of larger data sets stay in their files
+SMALL_SIDE, LARGE_SIDE = 128, 256  # px of the longer side if no image size is given
+CANVAS_STEP, PICTURES_LOOKED_AT = 32, 256  # then the shorter side is a multiple of 32 px that holds the first 256
+UNAUGMENTED_EPOCHS = 3  # while all images are new to the detector, augmentation gains nothing
 
 
 class Loader:
-    """Batches on the device, one pass for each `for` loop; a batch depends on seed, epoch and place alone.
+    """Batches on the device: each `for` loop is one epoch. A batch depends only on seed, epoch and its index.
 
-    image_size: px, the side of a square or (height, width); shuffle: anew for each pass, else in order;
-    augment: None for none; workers: threads that decode; resident_bytes: of pixels kept on the device.
-    UserError if a setting is out of range or no picture can be used.
+    image_size: px, the side of a square or (height, width); shuffle: anew in each epoch, else in order;
+    augment: None for none; workers: threads that decode; resident_bytes: most bytes of pixels kept on the device.
+    UserError if a setting is out of range or no image can be used.
     """
 
     def __init__(
@@ -65,28 +65,28 @@ class Loader:
 
     @property
     def names(self) -> list[str]:
-        """Of the pictures, unshuffled."""
+        """The names of the images, unshuffled."""
         return self._pictures.names
 
     @property
     def problems(self) -> list[Problem]:
-        """What was left out so far."""
+        """What was left out so far, and why."""
         return self._pictures.problems
 
     def shared_with(self, other: "Loader") -> int:
-        """How many pictures both have, of one image size: by their pixels; if these stay in files, by their names."""
+        """How many images both have: by pixels at the same image size, or by names if the images stay in files."""
         if isinstance(self._pictures, Resident) and isinstance(other._pictures, Resident):
             return len(self._pictures.fingerprints() & other._pictures.fingerprints())
         return len(set(self.names) & set(other.names))
 
     def __len__(self) -> int:
-        """Batches in a pass, a smaller last one included."""
+        """The number of batches in an epoch, with a smaller last one."""
         return -(-len(self.names) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        """One pass, or the rest of one after `load_state_dict`."""
+        """One epoch, or the rest of one after `load_state_dict`."""
         epoch, start = self._next
-        if start and not self._resumed:  # the pass before was broken off
+        if start and not self._resumed:  # the last loop was broken off
             epoch, start = epoch + 1, 0
         self._resumed = False
         for place in range(start, len(self)):
@@ -95,7 +95,7 @@ class Loader:
             yield batch
 
     def batch(self, epoch: int, place: int) -> Batch:
-        """Number `place` of pass `epoch`, both from 0. IndexError if a pass has no such place."""
+        """Batch number `place` of `epoch`, both from 0. IndexError if there is no such batch."""
         if not 0 <= place < len(self):
             raise IndexError(f"there is no batch {place}: a pass has {len(self)}")
         batch = self._taken(self._shuffled(epoch)[place * self.batch_size : (place + 1) * self.batch_size])
@@ -107,11 +107,11 @@ class Loader:
         return augmented(batch, augment, generator, sources)
 
     def state_dict(self) -> dict[str, int]:
-        """Epoch and place of the next batch to come."""
+        """Epoch and place (its index in the epoch) of the next batch."""
         return {"epoch": self._next[0], "place": self._next[1]}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """The next `for` loop starts there. ValueError if there is no such place."""
+        """The next `for` loop starts at that batch. ValueError if there is no such batch."""
         epoch, place = state["epoch"], state["place"]
         if epoch < 0 or not 0 <= place < len(self):
             raise ValueError(f"there is no place {place} in epoch {epoch}: a pass has {len(self)} batches")
@@ -123,7 +123,7 @@ class Loader:
         return Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
 
     def _source_images(self, count: int, generator: torch.Generator) -> Batch | None:
-        """Pictures to take objects from, None if they cannot be decoded."""
+        """Images to paste objects from, rare classes preferred; None if they cannot be decoded."""
         if self._rarity is None:
             self._rarity = rarity(self._pictures.labels)
         with suppress(UserError):
@@ -131,17 +131,17 @@ class Loader:
         return None
 
     def _shuffled(self, epoch: int) -> list[int]:
-        """Indices of all pictures in the order of this pass."""
+        """Indices of all images in the order of this epoch."""
         if not self.shuffle:
             return list(range(len(self.names)))
-        known = self._order  # read once: another thread may ask for another pass
+        known = self._order  # read once: another thread may ask for another epoch
         if known is None or known[0] != epoch:
             known = epoch, torch.randperm(len(self.names), generator=self._generator(epoch, 0)).tolist()
             self._order = known
         return known[1]
 
     def _generator(self, epoch: int, stream: int) -> torch.Generator:
-        """Stream 0 shuffles the pass, stream place + 1 augments a batch."""
+        """Random numbers of an epoch: stream 0 shuffles it, stream place + 1 augments a batch."""
         mixed = np.random.SeedSequence([self.seed, epoch, stream]).generate_state(1, np.uint64)[0]
         return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
@@ -163,14 +163,14 @@ def load_data(
     workers: int = 0,
     longest: int | None = None,
 ) -> Loader:
-    """source: "shapes" for the built-in scenes, or a VOC, COCO or YOLO folder.
+    """A Loader of one split. source: "shapes" for the built-in scenes, or a VOC, COCO or YOLO folder.
 
-    image_size: px, the side of a square or (height, width), pictures being letterboxed; None: no higher and no wider
-    than the pictures' shapes ask for, the longer side being `longest`, else 128, or 256 where pictures are larger;
-    seed: of the scenes, the order and the augmentation; augment: True, False, how, or None for "train" and "trainval"
-    only, from the fourth pass on; shuffle: None for the same splits, in each pass; strict: stop at the first problem;
-    limit: the first so many pictures only; count, scenes: how many scenes, and their knobs; workers: see Loader.
-    UserError if any of it cannot be had.
+    image_size: px, the side of a square or (height, width), to which images are letterboxed; None: as small as the
+    shapes of the images allow, with a longer side of `longest`, else 128, or 256 if images are larger;
+    seed: of the scenes, the order and the augmentation; augment: True, False, settings, or None: for "train" and
+    "trainval" only, from the fourth epoch on; shuffle: None for these splits only; strict: stop at the first problem;
+    limit: use only the first images; count, scenes: number and settings of the scenes; workers: see Loader.
+    UserError if the data cannot be read or a setting is out of range.
     """
     training = same_split(split) in TRAINING_SPLITS
     if limit is not None:
@@ -212,7 +212,7 @@ def _made(
     count: int | None,
     scenes: SceneSettings | None,
 ) -> tuple[Examples, int | tuple[int, int]]:
-    """Scenes drawn at the size that is asked for, rather than scaled to it, and no more of them than needed."""
+    """Scenes drawn at the wanted image size, not scaled to it, and no more of them than needed; and the image size."""
     if scenes is None:
         side = SMALL_SIDE if image_size is None else min(_height_and_width(image_size))
         scenes = SceneSettings(image_size=min(max(side, 64), 1024))
@@ -222,7 +222,7 @@ def _made(
 
 
 def _canvas_for(examples: Examples, longest: int | None) -> tuple[int, int]:
-    """From the shapes of the first pictures: grey costs as much time as pixels do."""
+    """(height, width) px that fit the shapes of the first images: grey costs as much time as other pixels."""
     shapes = [
         picture_size(image) if isinstance(image, Path) else tuple(image.shape[1:])
         for image in examples.images[:PICTURES_LOOKED_AT]

@@ -1,6 +1,6 @@
-"""Picture files to RGB tensors, by Pillow, never writing to them.
+"""Decodes image files to RGB tensors, by Pillow.
 
-Pillow raises an error on a broken file where torchvision's decoder has been seen to end the process.
+Pillow raises an error on a broken file, where torchvision's decoder has been seen to end the process.
 """
 
 import warnings
@@ -17,13 +17,13 @@ from torch import Tensor
 from teachkit.errors import UserError
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-# Pillow knows more, among them EPS, which it hands to another program to run.
+# Pillow knows more formats, among them EPS, for which it runs another program.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-SIDES_SWAPPED = (5, 6, 7, 8)  # EXIF orientations that turn the picture by a quarter
+SIDES_SWAPPED = (5, 6, 7, 8)  # EXIF orientations that turn the image by 90°
 
 
 class PictureError(UserError):
-    """A picture that cannot be decoded: file and reason; str() is `file:1: reason`."""
+    """An image that cannot be decoded: file and reason; str() is `file:1: reason`."""
 
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(f"{file}:1: {reason}")
@@ -34,20 +34,20 @@ class PictureError(UserError):
 def read_picture(path: Path) -> Tensor:
     """uint8 [3, h, w] RGB, upright by its EXIF tag, the first frame. PictureError if it cannot be decoded.
 
-    What is transparent becomes white, as a page shows it; of 16 bits the upper 8 are kept.
+    Transparent pixels become white. Of 16 bits the upper 8 are kept.
     """
     with _opened(path) as image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         pixels = np.asarray(_rgb(image))  # [h, w, 3]
-    # Turned by numpy, three times as fast as by torch; and always a copy, for Pillow's own array may not be written to.
+    # numpy transposes three times as fast as torch. Always a copy, since Pillow's own array is read-only.
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())  # [3, h, w]
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """(height, width) px of the upright picture, without its pixels where the format allows. PictureError likewise."""
+    """(height, width) px of the upright image, without decoding pixels if the format allows. PictureError as above."""
     with _opened(path) as image:
-        if image.format == "TIFF":  # Pillow turns these itself, sooner or later by its version
+        if image.format == "TIFF":  # Pillow turns these itself, at a moment that depends on its version
             ImageOps.exif_transpose(image, in_place=True)
         width, height = image.size
         turned = image.getexif().get(ExifTags.Base.Orientation) in SIDES_SWAPPED
@@ -56,15 +56,15 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """The open picture; whatever a broken file raises, within the block too, comes out as PictureError."""
+    """The open image. Any error of a broken file, within the block too, becomes a PictureError."""
     try:
-        if not path.is_file():  # a named pipe would keep us waiting for ever
+        if not path.is_file():  # reading a named pipe would block forever
             raise FileNotFoundError("there is no such file")
         content = path.read_bytes()
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if content.startswith(b"\x89PNG"):
-                # Decoding leaves the checksums of the pixels unread: some flipped bits would pass as other pixels.
+                # Decoding does not read the checksums of the pixels: flipped bits could pass as other pixels.
                 Image.open(BytesIO(content), formats=FORMATS).verify()
             with Image.open(BytesIO(content), formats=FORMATS) as image:
                 yield image
@@ -72,7 +72,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise PictureError(path, f"is larger than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller") from None
     except Image.UnidentifiedImageError:
         raise PictureError(path, "is not a picture in a form known here, or its head is broken") from None
-    except Exception as error:  # Pillow's decoders raise nearly every kind on broken files
+    except Exception as error:  # Pillow's decoders raise nearly any exception on broken files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PictureError(path, f"cannot be decoded: {reason}") from None
 
@@ -89,7 +89,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _upper_eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8 bits, as Pillow does for 16-bit colour; its own conversion of grey clips to white instead."""
+    """16-bit grey to 8 bits, as Pillow does for 16-bit colour. Its own conversion of grey clips to white instead."""
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("32-bit pictures have no agreed white; save it with 8 or 16 bits")

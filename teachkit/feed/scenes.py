@@ -1,4 +1,4 @@
-"""The built-in data: scenes made in memory from a seed, the same bytes on every machine."""
+"""The built-in data set: scenes drawn in memory from a seed, with the same bytes on every machine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -16,25 +16,25 @@ from teachkit.feed.scenery.shapes import PAINTS, Shape, paint, scrap, shape
 from teachkit.feed.scenery.textures import expose, ground, ground_bytes
 
 CLASSES = ("ball", "square", "triangle", "star")
-COUNTS = {"train": 1000, "val": 200, "test": 200}  # scenes of each split unless told otherwise
+COUNTS = {"train": 1000, "val": 200, "test": 200}  # default number of scenes of each split
 MOST_OBJECTS, MOST_SCRAPS = 60, 12
-PLACES = 16  # tries to find room for an object
+PLACES = 16  # random places tried for an object
 WIDEST_TURN = 0.2  # tangent of half the angle: 23° to either side
-# Raw numbers set aside for the ground, for each scrap and for each object: turning one knob leaves the rest as it was.
+# Raw numbers reserved for the ground, each scrap and each object: changing one setting leaves the rest as it was.
 GROUND_DRAWS, SCRAP_DRAWS, OBJECT_DRAWS = 16, 8, 16 + 2 * PLACES
 
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """The knobs of the built-in scenes. UserError if one is out of range.
+    """The settings of the built-in scenes. UserError if one is out of range.
 
     image_size: px, 64 … 1024; objects: fewest and most per scene (fewer where there is no room);
     size: shortest and longest side of an object, as a share of the image side, 1/16 … 3/4;
     clutter: strength of the ground's texture and number of scraps, 0–1;
     noise: standard deviation of the sensor noise, pixels being 0–1;
-    imbalance: by which share each class is rarer than the one before, 0–1;
-    wrong_labels, missing_boxes: share of the objects that carry another class's label, or no box at all;
-    loose_boxes: each side of a box stands up to this share of the object's side too far out.
+    imbalance: each class is rarer than the one before by this share, 0–1;
+    wrong_labels, missing_boxes: share of the objects with the label of another class, or without a box, 0–1;
+    loose_boxes: each side of a box lies too far out, by up to this share of the object's side, 0–1.
     """
 
     image_size: int = 128
@@ -75,10 +75,10 @@ class _Object:
     colour: NDArray[np.float32]
     x: int
     y: int
-    faults: list[float]  # draws in 0–1 that decide what is wrong with its annotation
+    faults: list[float]  # random numbers in 0–1 that decide the faults of its annotation
 
     def box(self, looseness: float, size: int) -> tuple[float, float, float, float]:
-        """Around the whole silhouette, hidden parts too; looser by up to this share of its sides; within the image."""
+        """The box in px around the silhouette, hidden parts too, up to `looseness` too large, cut at the image."""
         height, width = self.form.inside.shape
         left, top, right, bottom = (looseness * draw for draw in self.faults[3:])
         return (
@@ -97,10 +97,10 @@ class _Object:
 def make_scenes(
     count: int | None = None, seed: int = 0, settings: SceneSettings | None = None, *, split: str = "train"
 ) -> Examples:
-    """Scenes 0 … count − 1 of "train", "val" or "test"; "trainval" joins two. UserError for any other split.
+    """Scenes 0 … count − 1 of the split "train", "val" or "test"; "trainval" joins the first two.
 
-    count: of each split; 1,000 for train and 200 for val and test unless given.
-    A scene depends on seed, split and its number alone, and no two splits share one.
+    count: scenes of each split, None: 1,000 for train, 200 for val and test. A scene depends only on seed, split and
+    number; no two splits share one. UserError for another split, or a seed or count that is no whole number ≥ 0.
     """
     settings = SceneSettings() if settings is None else settings
     splits = ["train", "val"] if split == "trainval" else [split]
@@ -122,11 +122,11 @@ def make_scenes(
 
 
 def _scene(entropy: list[int], settings: SceneSettings) -> tuple[NDArray[np.uint8], list[_Object]]:
-    """Pixels [3, size, size] and the objects in them, in the order in which they were painted."""
+    """Pixels uint8 [3, size, size] and the objects, in the order in which they were painted."""
     size = settings.image_size
     fewest, most = settings.objects
     unit = size / 128  # px of a fine line
-    edge = 8 + int(4 * unit)  # outlines and shadows may fall off the picture
+    edge = 8 + int(4 * unit)  # px around the image, for outlines and shadows that reach beyond it
     parts = (
         GROUND_DRAWS,
         ground_bytes(size + 2 * edge) // 8 + 1,
@@ -150,9 +150,11 @@ def _scene(entropy: list[int], settings: SceneSettings) -> tuple[NDArray[np.uint
 
 
 def _objects(draws: NDArray[np.uint64], settings: SceneSettings, unit: float) -> Iterator[_Object]:
-    """Objects that leave at least half of every earlier one in sight. draws: [wanted, OBJECT_DRAWS]."""
-    owner = np.zeros((settings.image_size, settings.image_size), np.uint8)  # whom each pixel shows, 0 for the ground
-    spare = np.zeros(len(draws) + 1, np.int64)  # pixels of each that may still be hidden
+    """Objects that leave at least half of each earlier one visible. draws: [wanted, OBJECT_DRAWS] raw numbers."""
+    owner = np.zeros(
+        (settings.image_size, settings.image_size), np.uint8
+    )  # the number of the object that each pixel shows, 0: ground
+    spare = np.zeros(len(draws) + 1, np.int64)  # pixels of each object that may still be covered
     spare[0] = owner.size
     for number, raw in enumerate(draws, start=1):
         dice = Dice(raw)
@@ -171,10 +173,10 @@ def _objects(draws: NDArray[np.uint64], settings: SceneSettings, unit: float) ->
 
 
 def _kind(draw: float, imbalance: float) -> int:
-    """The class whose stretch of a line, each 1 − imbalance times as long as the one before, holds the draw in 0–1."""
+    """A class at random: each is 1 − imbalance times as likely as the one before. draw: 0–1."""
     ends, share, end = [], 1.0, 0.0
     for _ in CLASSES:
-        end += share  # not sum() and **, which are not the same everywhere to the last bit
+        end += share  # sum() and ** would differ between machines in the last bit
         share *= 1 - imbalance
         ends.append(end)
     return next((kind for kind, its_end in enumerate(ends) if draw * end < its_end), 0)
@@ -193,7 +195,7 @@ def _form(dice: Dice, kind: str, settings: SceneSettings, unit: float) -> Shape:
 def _place(
     dice: Dice, inside: NDArray[np.bool_], owner: NDArray[np.uint8], spare: NDArray[np.int64]
 ) -> tuple[int, int] | None:
-    """The first of PLACES random places that hides no object beyond what it can spare; None if there is none."""
+    """The first of PLACES random places that covers no object beyond its spare pixels; None if there is none."""
     rows, columns = inside.shape
     for _ in range(PLACES):
         x, y = dice.below(len(owner) - columns + 1), dice.below(len(owner) - rows + 1)
@@ -205,7 +207,7 @@ def _place(
 
 
 def _annotate(objects: list[_Object], settings: SceneSettings) -> tuple[Tensor, Tensor]:
-    """Boxes [n, 4] px and labels [n], with the faults that the settings ask for."""
+    """Boxes [n, 4] px and labels [n], with the faults of the settings."""
     known = [one for one in objects if one.faults[0] >= settings.missing_boxes]
     boxes = [one.box(settings.loose_boxes, settings.image_size) for one in known]
     labels = [one.label(settings.wrong_labels) for one in known]

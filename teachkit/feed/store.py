@@ -1,4 +1,4 @@
-"""Where the pictures of a loader lie: all of them on the device, or in their files until a batch needs them."""
+"""Where the images of a loader are kept: all on the device, or in their files until a batch needs them."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ OBJECTS_STEP = 4  # objects are padded to a multiple of it, so that few differen
 
 
 class Fitted(NamedTuple):
-    """A picture on its canvas. image: uint8 [3, H, W]; boxes: [n, 4] px of the canvas; labels: [n]."""
+    """An image on its canvas. image: uint8 [3, H, W]; boxes: [n, 4] px of the canvas; labels: [n] int64."""
 
     image: Tensor
     boxes: Tensor
@@ -29,7 +29,7 @@ class Fitted(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """B pictures. pixels: uint8 [B, 3, H, W] on the device; the rest: B of each, as in Fitted."""
+    """B images. pixels: uint8 [B, 3, H, W] on the device; boxes, labels, names: B of each, as in Fitted."""
 
     pixels: Tensor
     boxes: list[Tensor]
@@ -38,14 +38,17 @@ class Taken(NamedTuple):
 
 
 class InFiles:
-    """Decodes and letterboxes pictures each time they are taken. workers: threads that do it; 0 for none."""
+    """Decodes and letterboxes images each time they are taken. workers: number of threads; 0: none."""
 
     def __init__(self, examples: Examples, image_size: tuple[int, int], device: torch.device, workers: int = 0) -> None:
         self.examples, self.image_size, self.device, self.workers = examples, image_size, device, workers
         self.names, self.labels, self.problems = examples.names, examples.labels, list(examples.problems)
 
     def take(self, indices: list[int]) -> Taken:
-        """What cannot be decoded is left out, with a warning, and named in .problems. UserError if nothing is left."""
+        """The images at these indices. One that cannot be decoded is left out, with a warning, and named in .problems.
+
+        UserError if none is left.
+        """
         known = len(self.problems)
         fitted = list(self.fitted(indices))
         for problem in self.problems[known:]:
@@ -56,14 +59,14 @@ class InFiles:
         return Taken(torch.stack(images).to(self.device), boxes, labels, names)
 
     def fitted(self, indices: Iterable[int]) -> Iterator[Fitted]:
-        """One by one, in order; what cannot be decoded is left out and named in .problems."""
+        """One by one, in order. An image that cannot be decoded is left out and named in .problems."""
         return (one for one in self._decoded(indices) if one is not None)
 
     def _decoded(self, indices: Iterable[int]) -> Iterable[Fitted | None]:
         if self.workers:
             try:
-                # Threads, not processes: decoding frees the interpreter's lock, and so there is no shared memory to run
-                # out of and no process that could be killed and waited for.
+                # Threads, not processes: decoding releases the interpreter's lock. No shared memory can run out, and no
+                # killed process can block.
                 with ThreadPoolExecutor(self.workers) as pool:
                     return list(pool.map(self._fit, indices))
             except RuntimeError as error:
@@ -87,7 +90,7 @@ class InFiles:
 
 
 class Resident:
-    """Takes the pictures out of their files once and keeps them on the device as uint8."""
+    """Decodes all images once and keeps them on the device as uint8."""
 
     def __init__(self, files: InFiles) -> None:
         pixels = torch.empty(len(files.names), 3, *files.image_size, dtype=torch.uint8)
@@ -99,14 +102,15 @@ class Resident:
             self.boxes.append(one.boxes)
             self.labels.append(one.labels)
             self.names.append(one.name)
-        self.pixels = pixels.to(files.device)  # after broken pictures, its last rows are never taken
+        self.pixels = pixels.to(files.device)  # one unused row at the end for each broken image
         self.problems = files.problems
 
     def fingerprints(self) -> set[int]:
-        """Equal for equal pixels, within this process."""
+        """A hash of each image's pixels, valid within this process."""
         return {hash(one.numpy().tobytes()) for one in self.pixels[: len(self.names)].cpu()}
 
     def take(self, indices: list[int]) -> Taken:
+        """The images at these indices."""
         chosen = torch.tensor(indices, device=self.pixels.device)
         return Taken(
             self.pixels.index_select(0, chosen),
@@ -117,7 +121,7 @@ class Resident:
 
 
 def padded(boxes: list[Tensor], labels: list[Tensor]) -> GroundTruth:
-    """B lists of boxes [n, 4] px and labels [n] → padded to a multiple of OBJECTS_STEP, at least one."""
+    """B lists of boxes [n, 4] px and labels [n] → GroundTruth, M a multiple of OBJECTS_STEP and not 0."""
     counts = torch.tensor([len(one) for one in labels])
     most = max(OBJECTS_STEP, -(-int(counts.max()) // OBJECTS_STEP) * OBJECTS_STEP)
     together, names = pad_sequence(boxes, batch_first=True), pad_sequence(labels, batch_first=True)

@@ -1,4 +1,4 @@
-"""How wrong were the predictions? Anchor points are assigned to objects, then classes, boxes and bins are measured."""
+"""The criterion: assigns anchor points to objects, then computes the losses of classes, boxes and bins."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,8 +16,8 @@ Assigner = Callable[[Predictions, GroundTruth], Assignment]
 class Criterion:
     """Box, cls and dfl loss of YOLOv8, each a sum over anchor points divided by the sum of target scores, at least 1.
 
-    weights: may be changed at any time, each call reads them anew. class_weights: [C], multiply the columns of the BCE.
-    assigner: if it has a `topk`, at most topk · M points of an image may be positive, and the rest is left out.
+    weights: read at each call, so they may change at any time. class_weights: [C], multiply the columns of the BCE.
+    assigner: if it has a `topk`, an image may have at most topk · M positive points. ValueError on bad class weights.
     Jocher et al. 2023, YOLOv8; the weighting by target score is from Feng et al. 2021, arXiv 2108.07755, section 3.2.
     """
 
@@ -32,14 +32,16 @@ class Criterion:
         self.class_weights = None if class_weights is None else checked_class_weights(class_weights)
 
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Losses:
-        """Losses of a batch, as sums over B · A anchor points. M = 0 and images without objects are fine."""
+        """The losses of a batch, summed over B · A anchor points. M = 0 and images without objects are allowed."""
         with torch.no_grad():  # the targets are made from the predictions, but no gradient flows through them
             assignment = self.assigner(predictions, ground_truth)
         total_score = assignment.target_scores.sum().clamp(min=1)
 
         cls = cls_loss(predictions.cls_logits, assignment.target_scores)  # [B, A, C]
         if self.class_weights is not None:
-            self.class_weights = fitted(self.class_weights, cls)  # kept: only the first call moves it to the device
+            self.class_weights = fitted(
+                self.class_weights, cls
+            )  # kept, so that only the first call moves it to the device
             cls = cls * self.class_weights
 
         per_object = getattr(self.assigner, "topk", len(predictions.strides))
@@ -69,31 +71,33 @@ def checked_class_weights(values: Sequence[float] | Tensor) -> Tensor:
 
 
 def fitted(class_weights: Tensor, losses: Tensor) -> Tensor:
-    """class_weights: [C], as the losses [B, A, C] are typed and placed. ValueError if the numbers of classes differ."""
+    """Class weights [C] on the device of the losses [B, A, C], in their dtype. ValueError if C differs."""
     if len(class_weights) != losses.shape[-1]:
         raise ValueError(f"there are {len(class_weights)} class weights for {losses.shape[-1]} classes")
     return class_weights.to(losses)
 
 
 def positive_places(positive: Tensor, limit: int) -> Tensor:
-    """Anchor points of each image, the positive ones first, as many as can be positive: K = min(limit, A).
+    """Indices of anchor points in each image, the positive ones first. positive: [B, A] bool → [B, K] int64.
 
-    positive: [B, A] bool → [B, K] int64, none twice in an image.
+    limit: how many can be positive; K = min(limit, A). No index occurs twice in an image.
     """
     points = positive.shape[1]
-    rank = positive * points - torch.arange(points, device=positive.device)  # no two alike: the same on every device
+    rank = positive * points - torch.arange(
+        points, device=positive.device
+    )  # all different: the same order on every device
     return rank.topk(min(limit, points)).indices
 
 
 def boxes_of_owners(ground_truth: GroundTruth, owners: Tensor) -> Tensor:
-    """owners: [B, K] index into M → [B, K, 4] px. Padding may hold anything, even NaN, and is taken as 0."""
+    """The true boxes of the owners. owners: [B, K] index into M → [B, K, 4] px. Padding, even NaN, is taken as 0."""
     return rows(ground_truth.boxes.where(ground_truth.mask[..., None], 0), owners)
 
 
 def rows(values: Tensor, places: Tensor) -> Tensor:
-    """In each image, the values at its places. values: [B, A, ...]; places: [B, K] → [B, K, ...].
+    """The values at the places of each image. values: [B, A, ...]; places: [B, K] → [B, K, ...].
 
-    By index_select, whose backward is the quickest and is deterministic on a GPU.
+    By index_select, whose backward pass is the fastest and is deterministic on a GPU.
     """
     first = torch.arange(len(values), device=values.device)[:, None] * values.shape[1]
     return values.flatten(0, 1).index_select(0, (first + places).flatten()).unflatten(0, places.shape)

@@ -1,4 +1,4 @@
-"""The losses, each a pure function: one number per box, side or class; summing them up is the caller's."""
+"""The losses, each a pure function with one number per box, side or class. The caller sums them up."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from teachkit.boxes import at_least_float32, ciou
 
-# The farthest a DFL target may lie is this much short of the last bin, so that there is always a bin to its right.
+# A DFL target lies at most at the last bin minus this margin, so that there is always a bin to its right.
 LAST_BIN_MARGIN = 0.01
 
 
@@ -23,16 +23,16 @@ def box_loss(predicted: Tensor, target: Tensor) -> Tensor:
 def cls_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Binary cross-entropy, each class by itself. logits, targets (in 0–1): [..., C] → [..., C].
 
-    −t·log p − (1 − t)·log(1 − p) with p = sigmoid(logit), in the form that no logit is too large for.
+    −t·log p − (1 − t)·log(1 − p) with p = sigmoid(logit), in a form that no large logit overflows.
     """
     logits = at_least_float32(logits)
     return F.softplus(logits) - targets * logits
 
 
 def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
-    """Cross-entropy in which what is already right counts little. logits, targets (in 0–1): [..., C] → [..., C].
+    """Cross-entropy in which easy cases count less. logits, targets (in 0–1): [..., C] → [..., C].
 
-    alpha: the objects' share against the background's; gamma: how fast easy cases fade, 0 for not at all.
+    alpha: weight of objects against 1 − alpha of the background; gamma: how fast easy cases fade, 0: not at all.
     Lin et al. 2017, arXiv 1708.02002, eq. 5.
     """
     scores = at_least_float32(logits).sigmoid()
@@ -44,7 +44,7 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: floa
 def dfl_target(distances: Tensor, bins: int) -> Tensor:
     """Shares of the two bins next to each distance. distances: [...] in strides → [..., R], summing to 1 over R = bins.
 
-    4.3 gives 0.7 to bin 4 and 0.3 to bin 5. What lies beyond 0 … R − 1 − 0.01 is moved to that end. NaN stays NaN.
+    4.3 gives 0.7 to bin 4 and 0.3 to bin 5. A distance outside 0 … R − 1 − 0.01 is clamped. NaN stays NaN.
     """
     clamped = distances.clamp(0, bins - 1 - LAST_BIN_MARGIN)
     gaps = clamped[..., None] - torch.arange(bins, dtype=clamped.dtype, device=clamped.device)  # [..., R]
@@ -54,7 +54,7 @@ def dfl_target(distances: Tensor, bins: int) -> Tensor:
 def dfl_loss(logits: Tensor, distances: Tensor) -> Tensor:
     """Distribution focal loss of each side. logits: [..., R]; distances: [...] in strides → [...].
 
-    Cross-entropy against the two bins left and right of the true distance: at best their entropy, seldom 0.
+    Cross-entropy against the bins left and right of the true distance. Its minimum is their entropy, rarely 0.
     Li et al. 2020, arXiv 2006.04388, eq. 6.
     """
     target = dfl_target(distances, logits.shape[-1])
@@ -62,5 +62,5 @@ def dfl_loss(logits: Tensor, distances: Tensor) -> Tensor:
 
 
 def beyond_bins(distances: Tensor, bins: int) -> Tensor:
-    """Which distances dfl_target has to move. distances: [...] in strides → [...] bool."""
+    """Which distances dfl_target clamps. distances: [...] in strides → [...] bool."""
     return (distances < 0) | (distances > bins - 1 - LAST_BIN_MARGIN)

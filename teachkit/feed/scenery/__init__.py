@@ -1,1 +1,1 @@
-"""The pixels of the built-in scenes: random numbers, textured grounds, shapes with light and shadow."""
+"""How the built-in scenes are drawn: random numbers, textured grounds, shapes with light and shadow."""

@@ -1,21 +1,21 @@
-"""Random numbers that are the same on every machine and with every version of numpy."""
+"""Random numbers that are the same on every machine and in every version of numpy."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def raw_numbers(entropy: list[int], count: int) -> NDArray[np.uint64]:
-    """[count] from PCG64's raw stream: the part of numpy's random numbers that is promised never to change."""
+    """[count] numbers of PCG64's raw stream, the part of numpy's random numbers that never changes."""
     return np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(count)
 
 
 def raw_bytes(raw: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """The same bytes on machines of either byte order. raw: [n] → [8 n]."""
+    """raw: [n] → [8 n], the same bytes on machines of either byte order."""
     return raw.astype("<u8", copy=False).view(np.uint8)
 
 
 class Dice:
-    """Draws from raw 64-bit numbers, by multiplication only. Each draw uses up one number."""
+    """Random draws from raw 64-bit numbers, by multiplication only. Each draw uses one raw number."""
 
     def __init__(self, raw: NDArray[np.uint64]) -> None:
         self._numbers = iter(raw.tolist())
@@ -28,6 +28,6 @@ class Dice:
         return (next(self._numbers) >> 32) * count >> 32
 
     def turn(self, widest: float) -> tuple[float, float]:
-        """Cosine and sine of an angle, from t = tan(angle / 2) in −widest … widest: exact without a table of sines."""
+        """Cosine and sine of a random angle, from t = tan(angle / 2) in −widest … widest: exact, without a sine."""
         t = self.uniform(-widest, widest)
         return (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)

@@ -1,6 +1,6 @@
-"""Shapes and how they are painted: an outline by signed distances, a bevel, light from the upper left, a shadow.
+"""Shapes and how they are painted: an outline by signed distance, a bevel, light from the upper left, a shadow.
 
-As in textures, only arithmetic that gives the same bytes on every machine.
+As in textures.py, the arithmetic gives the same bytes on every machine.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from teachkit.feed.scenery.dice import Dice
 from teachkit.feed.scenery.textures import Floats
 
-PAINTS = (  # RGB; any class may wear any of them
+PAINTS = (  # RGB; any class may have any of them
     (236, 94, 80),
     (246, 156, 60),
     (252, 212, 84),
@@ -34,7 +34,7 @@ UP_FIVE: Vectors = (
     (-0.58778525, 0.80901699),
     (-0.95105652, -0.30901699),
 )
-# Corners on the unit circle, normals of the faces, and how far the faces stand from the centre.
+# Corners on the unit circle, normals of the faces, and the distance of the faces from the centre.
 POLYGONS: dict[str, tuple[Vectors, Vectors, float]] = {
     "square": (
         ((HALF_ROOT, HALF_ROOT), (-HALF_ROOT, HALF_ROOT), (-HALF_ROOT, -HALF_ROOT), (HALF_ROOT, -HALF_ROOT)),
@@ -42,9 +42,9 @@ POLYGONS: dict[str, tuple[Vectors, Vectors, float]] = {
         HALF_ROOT,
     ),
     "triangle": (UP_THREE, tuple((-x, -y) for x, y in UP_THREE), 0.5),
-    "star": (UP_FIVE, UP_FIVE, 0.30901699),  # its tips stand over the faces of the pentagon within
+    "star": (UP_FIVE, UP_FIVE, 0.30901699),  # five tips on the faces of a pentagon
 }
-# From the outline inwards, the part of the way to the middle on which a shape rises: tiles are flat, balls are round.
+# The share of the way from outline to centre on which a shape rises: tiles are flat, balls are round.
 BEVELS = {"ball": 1.0, "square": 0.2, "triangle": 0.4, "star": 1.0}
 
 
@@ -53,7 +53,7 @@ class Shape:
     """A drawn silhouette, not yet placed.
 
     inside: [h, w] bool, cropped tightly; distance: [h + 2 margin, w + 2 margin] px to the outline, < 0 inside;
-    height: the same, 0 at the outline … 1 where it is flat.
+    height: of the same shape, 0 at the outline … 1 where it is flat.
     """
 
     inside: NDArray[np.bool_]
@@ -76,9 +76,9 @@ def _unit_box(kind: str, turn: tuple[float, float]) -> tuple[float, float, float
 
 
 def _unit_distance(kind: str, x: Floats, y: Floats, turn: tuple[float, float]) -> tuple[Floats, float]:
-    """Signed distance to the turned unit shape, and how deep its middle lies. x: [w], y: [h, 1] → [h, w], depth."""
+    """Signed distance [h, w] to the outline of the turned unit shape, and depth of its centre. x: [w], y: [h, 1]."""
     if kind == "ball":
-        return (x * x + y * y - np.float32(1)) * np.float32(0.5), 0.5  # true close to the outline, and a dome
+        return (x * x + y * y - np.float32(1)) * np.float32(0.5), 0.5  # correct near the outline, and a dome inside
     _, normals, depth = POLYGONS[kind]
     faces = [x * np.float32(normal_x) + y * np.float32(normal_y) for normal_x, normal_y in _turned(normals, turn)]
     most = np.maximum(faces[0], faces[1])
@@ -86,12 +86,12 @@ def _unit_distance(kind: str, x: Floats, y: Floats, turn: tuple[float, float]) -
     for face in faces[2:]:
         np.maximum(second, np.minimum(most, face), out=second)
         np.maximum(most, face, out=most)
-    # No point of a star lies beyond more than one of the five lines that draw it: the second largest decides.
+    # A point of a star lies outside at most one of its five lines: the second largest distance decides.
     return (second if kind == "star" else most) - np.float32(depth), depth
 
 
 def shape(kind: str, width: float, height: float, turn: tuple[float, float], margin: int) -> Shape:
-    """A shape turned, then stretched to width × height px. turn: cosine and sine; margin: px around the silhouette."""
+    """A shape, turned and then stretched to width × height px. turn: cosine and sine; margin: px around it."""
     left, top, right, bottom = _unit_box(kind, turn)
     scale_x, scale_y = (right - left) / width, (bottom - top) / height
     x = _pixel_centres(width, margin) * np.float32(scale_x) + np.float32((left + right) / 2)
@@ -105,13 +105,13 @@ def shape(kind: str, width: float, height: float, turn: tuple[float, float], mar
 
 
 def _pixel_centres(length: float, margin: int) -> Floats:
-    """Places of the pixels over a side and its margins, in px from its middle."""
+    """Positions of the pixels along a side and its margins, in px from its middle."""
     count = int(length + 0.5) + 2 * margin
     return np.arange(count, dtype=np.float32) - np.float32((count - 1) / 2)
 
 
 def _filled(flags: NDArray[np.bool_]) -> slice:
-    """From the first True to the last."""
+    """The slice from the first True to the last."""
     places = flags.nonzero()[0]
     return slice(int(places[0]), int(places[-1]) + 1)
 
@@ -121,17 +121,17 @@ def _wider(span: slice, margin: int) -> slice:
 
 
 def _light(height: Floats) -> Floats:
-    """How much light each pixel throws back, about 0.3 … 1.6. height: [h, w], as in Shape → [h, w]."""
+    """The light that each pixel reflects, about 0.3 … 1.6. height: [h, w], as in Shape → [h, w]."""
     rows, columns = height.shape
     light = height * np.float32(0.3)
     slope = (height[2:, 2:] - height[:-2, :-2]) * np.float32(0.05 * min(rows, columns))
-    light[1:-1, 1:-1] += np.clip(slope, -0.45, 0.45, out=slope)  # what rises towards the lower right faces the lamp
+    light[1:-1, 1:-1] += np.clip(slope, -0.45, 0.45, out=slope)  # a slope that rises to the lower right faces the light
     light += (np.float32(0.86) - np.arange(rows, dtype=np.float32) * np.float32(0.26 / rows))[:, None]
     return light
 
 
 def paint(canvas: Floats, form: Shape, x: int, y: int, colour: Floats, unit: float) -> None:
-    """Draws a shape and its shadow. x, y: where the silhouette begins; colour: [3] in 0–1; unit: px of a fine line."""
+    """Paints a shape and its shadow. x, y: upper left px of the shape; colour: [3] in 0–1; unit: px of a fine line."""
     rows, columns = form.distance.shape
     top, left, drop = y - form.margin, x - form.margin, int(2 * unit + 0.5)
     under = canvas[:, top + drop : top + drop + rows, left + drop : left + drop + columns]
@@ -146,7 +146,7 @@ def paint(canvas: Floats, form: Shape, x: int, y: int, colour: Floats, unit: flo
 
 @lru_cache
 def _bar(length: int, tilt: int, unit: float) -> Floats:
-    """How much of each pixel a thin bar covers, [n, n] in 0–1. length: 0 … 3, 0 for a crumb; tilt: −6 … 6."""
+    """The share of each pixel that a thin bar covers, [n, n] in 0–1. length: 0 … 3, 0: a dot; tilt: −6 … 6."""
     half_length, half_width, t = (2 + 2.5 * length) * unit, (0.7 + 0.2 * (tilt % 3)) * unit, tilt / 6
     cosine, sine = np.float32((1 - t * t) / (1 + t * t)), np.float32(2 * t / (1 + t * t))
     reach = int(half_length) + 2
@@ -157,7 +157,7 @@ def _bar(length: int, tilt: int, unit: float) -> Floats:
 
 
 def scrap(canvas: Floats, dice: Dice, unit: float) -> None:
-    """A crumb or a thin bar anywhere: clutter that belongs to no class."""
+    """Paints a dot or a thin bar at a random place: clutter of no class."""
     cover = _bar(dice.below(4), dice.below(13) - 6, unit)
     colour = np.array(PAINTS[dice.below(len(PAINTS))], np.float32) * np.float32(dice.uniform(0.4, 0.9) / 255)
     room = canvas.shape[1] - len(cover) + 1

@@ -1,7 +1,7 @@
-"""What lies under and over the objects: a textured ground, and the noise of a sensor.
+"""The textured ground under the objects, and the sensor noise over the image.
 
 Pictures are [3, h, w] float32 RGB in 0–1. Only + − × ÷, comparisons and truncation, element by element and in a fixed
-order, so that every machine draws the same bytes: no sine, no square root, no sum whose order a library may choose.
+order, so that every machine draws the same bytes: no sine, no square root, no sum in an order chosen by a library.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ OCTAVES = 4  # of a cloud
 
 
 def _twice_as_fine(grid: Floats) -> Floats:
-    """[m, n] → [2 m − 1, 2 n − 1], the new points halfway between the old."""
+    """[m, n] → [2 m − 1, 2 n − 1]: new points are the means of their neighbours."""
     rows = np.empty((2 * len(grid) - 1, grid.shape[1]), np.float32)
     rows[::2] = grid
     rows[1::2] = (grid[1:] + grid[:-1]) * np.float32(0.5)
@@ -36,12 +36,12 @@ def _twice_as_fine(grid: Floats) -> Floats:
 
 
 def _cells(size: int) -> int:
-    """Cells along the coarsest lattice of a cloud, 16 px each."""
+    """The number of cells, 16 px each, along the coarsest lattice of a cloud. size: px."""
     return (size + 14) // 2**OCTAVES
 
 
 def _cloud(noise: NDArray[np.uint8], size: int) -> Floats:
-    """Fractal noise: ever finer lattices, each about half as strong. → [size, size], about −1 … 1."""
+    """Fractal noise: OCTAVES lattices, each twice as fine and about half as strong. → [size, size], about −1 … 1."""
     points = _cells(size) + 1
     strength, grid = 1.0 / 255, np.zeros((points, points), np.float32)
     for octave in range(OCTAVES):
@@ -54,17 +54,17 @@ def _cloud(noise: NDArray[np.uint8], size: int) -> Floats:
 
 
 def _wave(phase: Floats) -> Floats:
-    """A triangle wave of period 1, in 0–1: what a cosine would do, from truncation alone. phase ≥ 0."""
+    """A triangle wave of period 1, in 0–1, from truncation alone. phase: ≥ 0."""
     return abs((phase - phase.astype(np.int32)) * np.float32(2) - np.float32(1))
 
 
 def _texture(dice: Dice, noise: NDArray[np.uint8], size: int) -> Floats:
-    """Plaster, wood, marble or weave, by how many bands cross and how far clouds bend them. [size, size] around 0."""
+    """Plaster, wood, marble or weave: bands that may cross and that clouds bend. → [size, size] around 0."""
     across = np.arange(size, dtype=np.float32) / np.float32(size)
     cosine, sine = dice.turn(1.0)
     bands, bend, weft, grain = dice.uniform(2, 12), dice.uniform(0.1, 1.2), dice.below(2), dice.uniform(0.1, 0.6)
     clouds = _cloud(noise, size)
-    bent = clouds * np.float32(bend) + np.float32(40)  # 40 whole periods keep the phase positive
+    bent = clouds * np.float32(bend) + np.float32(40)  # + 40 periods: the phase stays positive
     texture = _wave(bent + across * np.float32(cosine * bands) + (across * np.float32(sine * bands))[:, None])
     if weft:
         texture *= _wave(bent + across * np.float32(-sine * bands) + (across * np.float32(cosine * bands))[:, None])
@@ -72,9 +72,9 @@ def _texture(dice: Dice, noise: NDArray[np.uint8], size: int) -> Floats:
 
 
 def ground(dice: Dice, noise: NDArray[np.uint8], size: int, contrast: float) -> Floats:
-    """noise: `ground_bytes(size)`; size: px, even; contrast: of the texture, 0–1 → [3, size, size]."""
+    """A lit, textured ground [3, size, size]. noise: `ground_bytes(size)` bytes; size: px, even; contrast: 0–1."""
     dark, light = np.array(GROUNDS[dice.below(len(GROUNDS))], np.float32)[:, :, None, None] / np.float32(255)
-    mix = _texture(dice, noise, size // 2 + 1)  # soft enough to be worked out at every second pixel
+    mix = _texture(dice, noise, size // 2 + 1)  # computed at every second pixel, since it is soft
     mix = np.float32(dice.uniform(0.35, 0.65)) + mix * np.float32(contrast)
     canvas = (light - dark) * _twice_as_fine(mix)[:size, :size]
     canvas += dark
@@ -84,13 +84,13 @@ def ground(dice: Dice, noise: NDArray[np.uint8], size: int, contrast: float) -> 
 
 
 def ground_bytes(size: int) -> int:
-    """How many random bytes `ground` uses up."""
+    """The number of random bytes that `ground` uses. size: px."""
     cells = _cells(size // 2 + 1)
     return sum((cells * 2**octave + 1) ** 2 for octave in range(OCTAVES))
 
 
 def expose(canvas: Floats, noise: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:
-    """What a sensor makes of it: triangular noise of standard deviation `amount`. noise: 2 bytes a value → uint8."""
+    """Adds sensor noise, triangular with standard deviation `amount`. noise: 2 bytes for each value → uint8."""
     grain = noise[: canvas.size].astype(np.int16)
     grain -= noise[canvas.size : 2 * canvas.size]
     exposed = grain.astype(np.float32).reshape(canvas.shape)
