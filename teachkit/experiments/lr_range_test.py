@@ -23,6 +23,7 @@ from teachkit.structures import LOSS_NAMES, Batch
 
 REACH, LEAST = 4, 1e-9  # points to each side over which a curve is smoothed; a loss of 0 has no logarithm
 BLOWN_UP = 20.0  # times the first class loss: what comes after cannot be read
+DEAD = 0.01  # of the first box loss: a detector that answers nothing is asked for nothing, and loses nothing
 SAFETY = 10.0  # how far one stays below the rate that does harm: a run has more steps than a test
 
 
@@ -37,7 +38,9 @@ class RangePoint:
 
 
 def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) -> Iterator[RangePoint]:
-    """Trains a copy of model and optimizer, with the next batches, at rates from low to high; ends at a blow-up.
+    """Trains a copy of model and optimizer, with the next batches, at rates from low to high.
+
+    It ends where the class loss blows up, or where the detector answers nothing any more.
 
     The trainer is left as it was, bit for bit: weights, gradients, averages, optimizer, place in the data, random
     numbers. It must not be trained while this runs. UserError for rates or steps that make no test.
@@ -49,7 +52,7 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
     # one memory for both copies: the copied optimizer holds the parameters of the copied model
     model, optimizer, criterion = copy.deepcopy((trainer.model, trainer.optimizer, trainer.criterion))
     model.train()
-    batches, first = _next_batches(trainer, steps), math.inf
+    batches, first = _next_batches(trainer, steps), RangePoint(low, 0.0, math.inf, 0.0)
     own_random = random_state(trainer.device)
     for at in range(steps):
         lr = low * (high / low) ** (at / (steps - 1))
@@ -65,12 +68,14 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
         finally:
             own_random = random_state(trainer.device)
             set_random_state(theirs, trainer.device)
-        values = {name: float(getattr(losses, name).detach()) for name in LOSS_NAMES}
-        if not all(math.isfinite(value) for value in values.values()):
+        point = RangePoint(lr, **{name: float(getattr(losses, name).detach()) for name in LOSS_NAMES})
+        if not all(math.isfinite(getattr(point, name)) for name in LOSS_NAMES):
             return
-        yield RangePoint(lr, **values)
-        first = values["cls"] if at == 0 else first
-        if values["cls"] > BLOWN_UP * first:
+        if point.box < DEAD * first.box and batches[at].ground_truth.mask.any():
+            return
+        yield point
+        first = point if at == 0 else first
+        if point.cls > BLOWN_UP * first.cls:
             return
 
 

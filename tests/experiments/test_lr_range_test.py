@@ -1,6 +1,7 @@
 import copy
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from teachkit.experiments.small import small_trainer
 from teachkit.learn.state import capture
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
-from teachkit.structures import LOSS_NAMES
+from teachkit.structures import LOSS_NAMES, GroundTruth
 from tests.learn.tiny import make_batches, same, tiny_detector
 
 
@@ -89,6 +90,29 @@ def test_it_ends_where_a_loss_is_no_number_any_more():
     points = list(range_points(small_trainer(optimizer="sgd"), 1.0, 100.0, 60))
     assert len(points) < 60
     assert all(np.isfinite(point.cls) for point in points)
+
+
+def test_it_ends_where_the_detector_answers_nothing_any_more():
+    """Its losses are 0 then, which would be the lowest point of each curve."""
+    trainer = small_trainer()
+    batches, criterion = itertools.count(), trainer.criterion
+
+    def no_box_from_the_twelfth_batch_on(predictions, ground_truth):
+        losses = criterion(predictions, ground_truth)
+        return losses if next(batches) < 12 else replace(losses, box=0 * losses.box)
+
+    trainer.criterion = no_box_from_the_twelfth_batch_on
+    assert len(range_test(trainer, 1e-5, 1e-3, 20).points) == 12
+
+
+def test_a_batch_without_objects_does_not_end_it():
+    trainer = small_trainer()
+    for_all = GroundTruth(
+        torch.zeros(8, 0, 4), torch.zeros(8, 0, dtype=torch.int64), torch.zeros(8, 0, dtype=torch.bool)
+    )
+    full = list(trainer.passes.data)
+    trainer.passes.data = [full[0], replace(full[1], ground_truth=for_all), *full[2:]]
+    assert len(range_test(trainer, 1e-5, 1e-3, 20).points) == 20
 
 
 @pytest.mark.parametrize("settings", [(0, 1, 20), (1, 1, 20), (1e-3, 1e9, 20), (1e-3, 1, 3), (1e-3, 1, 20.5)])
