@@ -102,7 +102,7 @@ def test_it_ends_where_the_detector_answers_nothing_any_more():
         return losses if next(batches) < 12 else replace(losses, box=0 * losses.box)
 
     trainer.criterion = no_box_from_the_twelfth_batch_on
-    assert len(range_test(trainer, 1e-5, 1e-3, 20).points) == 12
+    assert len(list(range_points(trainer, 1e-5, 1e-3, 20))) == 12
 
 
 def test_a_batch_without_objects_does_not_end_it():
@@ -112,7 +112,7 @@ def test_a_batch_without_objects_does_not_end_it():
     )
     full = list(trainer.passes.data)
     trainer.passes.data = [full[0], replace(full[1], ground_truth=for_all), *full[2:]]
-    assert len(range_test(trainer, 1e-5, 1e-3, 20).points) == 20
+    assert len(list(range_points(trainer, 1e-5, 1e-3, 20))) == 20
 
 
 @pytest.mark.parametrize("settings", [(0, 1, 20), (1, 1, 20), (1e-3, 1e9, 20), (1e-3, 1, 3), (1e-3, 1, 20.5)])
