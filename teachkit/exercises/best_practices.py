@@ -1,4 +1,4 @@
-"""Lesson 10: which fault of the data made these numbers, when to be sure, and what is good practice."""
+"""Lesson 10: data faults by their numbers, the spread of runs over seeds, and claims about good practice."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ CLAIMS: dict[str, tuple[bool, str]] = {
 
 
 def table() -> dict[str, dict[str, float]]:
-    """Names ("clean", and the letters of CASES) → "objects found", "training box", "exam box" …, of the last pass."""
+    """Names ("clean", and the letters of CASES) → "objects found", "training box", "exam box" …, at the end."""
     runs = {run["fault"]: run for run in recorded.records("data_faults") if run["seed"] == SEED}
     return {
         name: {"objects found": runs[fault]["found"]}
@@ -65,7 +65,7 @@ def table() -> dict[str, dict[str, float]]:
 
 
 def told() -> str:
-    """The table as text: objects whole, losses with two decimals."""
+    """The table as text: whole objects, losses with two decimals."""
     shown = table()
     rows = [" " * 14 + "".join(f"{name:>8}" for name in shown)]
     for line in shown["clean"]:

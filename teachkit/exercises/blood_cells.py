@@ -1,4 +1,4 @@
-"""Lesson 11: the pictures it is about, or their stand-in; counting, kinds of error, a matrix read aright."""
+"""Lesson 11: its pictures or their stand-in; counting, error types, and reading a confusion matrix."""
 
 import functools
 import tempfile
@@ -18,7 +18,7 @@ STAND_IN = {"train": 60, "val": 60, "test": 72}  # scenes
 
 @dataclass(frozen=True)
 class PictureSet:
-    """real: blood cells, else the stand-in; detector: name of the saved one; counted: the class to be counted."""
+    """real: blood cells, else the stand-in; detector: name of the recorded one; counted: the class to count."""
 
     folder: Path
     real: bool
@@ -27,7 +27,7 @@ class PictureSet:
     image_size: int
 
     def load(self, split: str, **settings: Any) -> Loader:
-        """One split, as the saved detector was fed; neither shuffled nor augmented unless asked for."""
+        """One split at the image size of the recorded detector, without shuffling and augmentation by default."""
         usual = {"image_size": self.image_size, "shuffle": False, "augment": False}
         return load_data(self.folder, split, **(usual | settings))
 
@@ -42,7 +42,7 @@ def picture_set() -> PictureSet:
 
 @functools.cache
 def _stand_in() -> tempfile.TemporaryDirectory[str]:
-    """Built-in scenes as a VOC folder, of whose boxes two are broken, one in train and one in val."""
+    """Built-in scenes as a VOC folder with two broken boxes, one in train and one in val."""
     temporary = tempfile.TemporaryDirectory(prefix="teachkit-")
     folder = Path(temporary.name) / "shapes"
     write_folder({split: make_scenes(count, split=split) for split, count in STAND_IN.items()}, folder, "voc")

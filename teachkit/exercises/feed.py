@@ -1,4 +1,4 @@
-"""Lesson 01: three ways to write down a box, boxes that move with their picture, and what a reader can know."""
+"""Lesson 01: box formats, boxes under augmentation, the shape of a batch, and faults that a reader can find."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ Mistakes = Mapping[tuple[float, ...], str]
 def _four_numbers(
     name: str, wanted: Sequence[float], mistakes: Mistakes, praise: str, otherwise: str, within: float = 0.01
 ) -> Callable[[Any], Verdict]:
-    """The checker of an exercise whose answer is four numbers. otherwise: said of a mistake that is not known."""
+    """A checker of four numbers. mistakes: known answers → why they are wrong; otherwise: the hint for any other."""
 
     def check(answer: Any) -> Verdict:
         open_ = "write four numbers in place of None, such as (1, 2, 3, 4)"

@@ -1,4 +1,4 @@
-"""Lesson 07: a neuron backwards, a slope by nudging, whom a loss reaches, and one step of each update rule."""
+"""Lesson 07: the backward pass of a neuron, numerical slopes, what each loss reaches, one step of each update rule."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -89,7 +89,7 @@ def check_neuron(answer: Any) -> Verdict:
 
 @exercise("07", "a slope by nudging")
 def check_slope(function: Callable[..., Any] | None) -> Verdict:
-    """function(loss, w) → about the slope of loss, a function of one float, at w."""
+    """function(loss, w) → the approximate slope at w of loss, a function of one float."""
     if function is None or not callable(function):
         return missing("write the function and hand it over: check_slope(my_slope)")
     cases = [(lambda w: 3 * w + 1, 2.0, 3.0), (lambda w: w * w, -1.5, -3.0), (lambda w: 5 - w * w * w, 2.0, -12.0)]

@@ -1,4 +1,4 @@
-"""Lesson 08: naming curves nobody has seen, one rate by hand, and what stands in for what."""
+"""Lesson 08: one learning rate by hand, names for unseen curves, and loss weight against learning rate."""
 
 import math
 from typing import Any

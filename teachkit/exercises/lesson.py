@@ -1,4 +1,4 @@
-"""What a lesson's cells call: `begin` at the top, a verdict for each exercise, a prediction before each experiment."""
+"""What a lesson's cells call: `begin`, checkers that give a Verdict, and predictions before experiments."""
 
 import functools
 import tomllib
@@ -18,7 +18,7 @@ _begun: set[str] = set()  # lessons of this kernel whose answers count; worked s
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checker says. right: None while the exercise is open; a notebook shows the words alone."""
+    """The result of a checker. right: None while the exercise is open; words: what a notebook shows."""
 
     right: bool | None
     words: str
@@ -40,7 +40,7 @@ def right(words: str) -> Verdict:
 
 
 def exercise(lesson: str, name: str) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
-    """Marks a checker as one of a lesson's exercises. Its verdict counts where the lesson has begun."""
+    """Declares a checker to be an exercise of a lesson. Its verdict is kept if the lesson has begun in this kernel."""
 
     def mark(check: Callable[..., Verdict]) -> Callable[..., Verdict]:
         @functools.wraps(check)
@@ -57,7 +57,7 @@ def exercise(lesson: str, name: str) -> Callable[[Callable[..., Verdict]], Calla
 
 
 def _note(lesson: str, name: str, solved: bool) -> None:
-    """Progress that cannot be kept must not keep anybody from learning."""
+    """Records a try. If progress cannot be written, a warning says so and the lesson goes on."""
     if lesson not in _begun:
         return
     try:
@@ -68,12 +68,12 @@ def _note(lesson: str, name: str, solved: bool) -> None:
 
 @functools.cache
 def _questions() -> dict[str, dict[str, dict[str, Any]]]:
-    """Lesson → name → a prediction's question, choices, right and because."""
+    """lesson → name of a prediction → its question, choices, right and because."""
     return tomllib.loads(resources.files(__package__).joinpath("predictions.toml").read_text(encoding="utf-8"))
 
 
 class Lesson:
-    """A lesson that has begun: shows how far the student has come, and takes predictions."""
+    """A lesson that has begun. It shows the progress and asks predictions. UserError if the number is unknown."""
 
     def __init__(self, number: str) -> None:
         if number not in progress.LESSONS:
@@ -82,7 +82,7 @@ class Lesson:
         _begun.add(number)
 
     def predict(self, name: str, show: Callable[[], NotebookFigure] | None = None) -> Prediction:
-        """A question from predictions.toml, before the experiment; the first answer is kept with the progress.
+        """A question from predictions.toml, to be answered before the experiment. The first answer is kept as progress.
 
         show: makes the picture of what happens, for after the answer. UserError if the lesson asks no such question.
         """
@@ -94,7 +94,7 @@ class Lesson:
         return Prediction(**asked, show=show, committed=lambda choice: note(choice == asked["right"]))
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A picture of the progress; the words beside it are the same for everybody, as stored output has to be."""
+        """A figure of the progress. Its text is the same for everybody, because notebooks store it."""
         try:
             figure = progress_figure(self.number, progress.counts())
         except UserError as error:
@@ -105,12 +105,12 @@ class Lesson:
 
 
 def begin(number: str) -> Lesson:
-    """From here on what is solved in this notebook is kept (see `progress.place`)."""
+    """Begins a lesson: from here on, solved exercises of this notebook are kept (see `progress.place`)."""
     return Lesson(number)
 
 
 def progress_figure(lesson: str, counts: dict[str, tuple[int, int]]) -> NotebookFigure:
-    """One bar a lesson, filled as far as its exercises are solved. counts: lesson → solved, of how many."""
+    """One bar per lesson, filled by the share of solved exercises. counts: lesson → solved, and of how many."""
     solved, of = counts[lesson]
     told = ", ".join(f"{number}: {one} of {all_of}" for number, (one, all_of) in counts.items() if all_of)
     figure = NotebookFigure(figsize=(8, 1.05), alt=f"Exercises solved. {told}")

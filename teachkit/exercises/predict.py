@@ -1,4 +1,4 @@
-"""Lesson 02: anchor points, from distances to a box, from bins to a distance, scores and their threshold."""
+"""Lesson 02: anchor points, boxes from distances, distances from bins, scores and their threshold."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a student has tried and solved: one small file of their own, which nothing but deleting it loses."""
+"""The exercises that a student has tried and solved, kept in one small file in the home folder."""
 
 import json
 import os
@@ -33,12 +33,12 @@ Record = dict[str, Any]
 
 
 def place() -> Path:
-    """The file: TEACHKIT_PROGRESS, else in the user's home."""
+    """The file: TEACHKIT_PROGRESS, else .teachkit/progress.json in the home folder."""
     return Path(os.environ.get("TEACHKIT_PROGRESS") or Path.home() / ".teachkit" / "progress.json")
 
 
 def exercises_of(lesson: str) -> list[str]:
-    """Names of a lesson's exercises, in the order of its module; none while the lesson is not there."""
+    """Names of a lesson's exercises, in the order of its module; none if the lesson has no module."""
     try:
         module = import_module(f"teachkit.exercises.{LESSONS[lesson][1]}")
     except ModuleNotFoundError:
@@ -47,7 +47,7 @@ def exercises_of(lesson: str) -> list[str]:
 
 
 def read(path: Path | None = None) -> Record:
-    """lesson → name → {"tries", "solved"}. UserError if the file is there and is not what we wrote."""
+    """lesson → name → {"tries", "solved"}; empty without a file. UserError if the file has another content."""
     path = place() if path is None else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -69,7 +69,7 @@ def _is_done(done: object) -> bool:
 
 
 def record(lesson: str, name: str, right: bool) -> None:
-    """One more try; once solved stays solved. Two notebooks may do so at once."""
+    """Records one more try. A solved exercise stays solved. Safe for several notebooks at once."""
     path = place()
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
@@ -83,7 +83,7 @@ def record(lesson: str, name: str, right: bool) -> None:
 
 
 def counts(done: Record | None = None) -> dict[str, tuple[int, int]]:
-    """lesson → exercises solved, exercises there are."""
+    """lesson → number of solved exercises, and of all."""
     done = read() if done is None else done
     result = {}
     for lesson in LESSONS:

@@ -1,4 +1,4 @@
-"""Lesson 03: overlap by hand, a tie that only CIoU breaks, what each of its terms sees, and NMS by hand."""
+"""Lesson 03: IoU by hand, a tie that only CIoU breaks, the terms of CIoU, and NMS by hand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -159,7 +159,7 @@ def check_sayings(answers: Any) -> Verdict:
 
 
 def _names(answer: Any) -> set[str] | None:
-    """The words of a text, or of a list, tuple or set of texts, in lower case; None for all else."""
+    """The words of a text, or of a list, tuple or set of texts, in lower case; None for anything else."""
     if isinstance(answer, str):
         answer = answer.replace(",", " ").replace("+", " ").replace(" and ", " ").split()
     if not isinstance(answer, Sequence | set | frozenset) or not all(isinstance(one, str) for one in answer):

@@ -1,4 +1,4 @@
-"""Lesson 04: the targets of two anchor points, the price of a confidence, and what is often said of the class loss."""
+"""Lesson 04: target scores of two anchor points, the cross-entropy of a score, and claims about the class loss."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Lesson 05: the two bins of a target, the floor of its loss, the ends of the range, and DFL written by hand."""
+"""Lesson 05: the two bins of a DFL target, the minimum of DFL, the ends of the range, and DFL in code."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Lesson 00: the student's story told in code, and the orders in which the last three lines still learn."""
+"""Lesson 00: the lines of the loop, and the orders of its last three lines that learn."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ ORDERS = {
 
 
 def beside(guess: Any, found: int, objects: int) -> Verdict:
-    """A guess of the share of objects found, and the share. guess: .4, 40 or "40 %", None if open."""
+    """Compares a guess of the share of objects found with the share. guess: .4, 40 or "40 %", None if open."""
     if guess is None:
         return missing("you wrote no guess; write one now, before you look further, and run the cell again")
     numbers = row(_number(guess))
@@ -61,7 +61,7 @@ def check_story(answers: Any) -> Verdict:
 
 
 def _line(written: str) -> str:
-    """What is called: `optimizer.step()` is step, `predictions = model(batch.images)` is model."""
+    """The name that a line calls: `optimizer.step()` → step, `predictions = model(batch.images)` → model."""
     return written.split("=")[-1].split("(")[0].split(".")[-1].strip().lower()
 
 

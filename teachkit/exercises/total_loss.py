@@ -1,4 +1,4 @@
-"""Lesson 06: the total by hand and in code, shares of a loss and of a gradient, and what a weight can and cannot do."""
+"""Lesson 06: the total loss by hand and in code, shares of the gradient, and claims about loss weights."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lesson 09: how long a run is, when it stops early, what a resume needs, and average precision by hand."""
+"""Lesson 09: steps of a run, early stopping, what a resume needs, and average precision by hand."""
 
 from typing import Any
 

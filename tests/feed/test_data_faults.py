@@ -70,7 +70,7 @@ def home(form: str) -> str:
     return {"voc": "JPEGImages", "coco": "images/train", "yolo": "images/train"}[form]
 
 
-# 15, 16: pictures that cannot be decoded
+# Pictures that cannot be decoded
 
 
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
@@ -103,7 +103,7 @@ def test_a_split_whose_pictures_are_all_broken_is_an_error_that_names_the_first(
         read_folder(tmp_path, "val")
 
 
-# 17: EXIF rotation
+# EXIF rotation
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -143,7 +143,7 @@ def test_a_size_of_zero_claims_nothing(tmp_path: Path) -> None:
     assert check(tmp_path) == []
 
 
-# 19: boxes without area
+# Boxes without area
 
 EMPTY = {
     "a point": (8, 9, 8, 9),
@@ -180,7 +180,7 @@ def test_a_box_without_area_is_skipped_with_its_line(tmp_path: Path, box: tuple[
     assert len(examples.boxes[0]) == 2
 
 
-# 20: classes that are none
+# Classes that are none
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_voc_object_without_a_name_is_dropped(tmp_path: Path) -> None:
     assert read_faulty(tmp_path, "Annotations/b.xml:4: object has no <name>; object left out").classes == ["cat", "dog"]
 
 
-# 21: NaN and boxes off the picture
+# NaN and boxes off the picture
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "ten", "--3", ""])
@@ -305,7 +305,7 @@ def test_what_rounding_leaves_outside_is_cut_without_a_word(tmp_path: Path, row:
     assert float(boxes[0, 2]) == 40.0
 
 
-# 22: one bad line
+# One bad line
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_categories_that_cannot_be_told_apart_are_an_error(tmp_path: Path, categ
     assert len(check(tmp_path)) == 1
 
 
-# 23: no label file, or an empty one
+# No label file, or an empty one
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -467,7 +467,7 @@ def test_a_picture_without_a_label_file_is_left_out_and_told(tmp_path: Path) -> 
     assert stems(read_faulty(tmp_path / "coco", told)) == ["a", "b", "c"]
 
 
-# 24: duplicates and orphans
+# Duplicates and orphans
 
 
 def test_a_row_that_stands_twice_counts_once(tmp_path: Path) -> None:
@@ -637,7 +637,7 @@ def test_two_files_for_one_split_are_an_error(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
-# 25: hostile files
+# Hostile files
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "lol">' + "".join(
     f'<!ENTITY {new} "{f"&{old};" * 10}">' for old, new in zip("bcdefgh", "cdefghi", strict=True)
@@ -783,7 +783,7 @@ def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
-# 31: names with markup
+# Names with markup
 
 NAMES = ["<script>alert(1)</script>", "a & b", "&lt;b&gt;", "]]>", "<!-- c -->", "“c”", "c: {d}", "'", '"', "#", "- x"]
 
