@@ -14,7 +14,7 @@ from teachkit.feed.augment import AugmentSettings
 from teachkit.feed.examples import Examples
 from teachkit.feed.formats import write_folder
 from teachkit.feed.letterbox import GREY, Letterbox
-from teachkit.feed.loader import Loader, load_data
+from teachkit.feed.loader import Loader, first_images, load_data
 from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
 from teachkit.feed.store import padded
 from teachkit.structures import Batch
@@ -524,3 +524,12 @@ def test_a_set_is_resident_on_the_gpu_and_gives_the_same_there():
     assert batch.ground_truth.boxes.is_cuda
     assert (batch.images.cpu() - here.batch(0, 0).images).abs().max() < 1e-3
     assert torch.equal(batch.ground_truth.mask.cpu(), here.batch(0, 0).ground_truth.mask)
+
+
+@pytest.mark.parametrize(("count", "given"), [(1, 1), (3, 3), (9, 4)])
+def test_the_first_images_come_with_their_truth_and_no_more_than_a_batch_of_them(count, given):
+    loader = shapes("val")
+    batch, first = first_images(loader, count), next(iter(loader))
+    assert batch.names == first.names[:given]
+    assert torch.equal(batch.images, first.images[:given])
+    assert torch.equal(batch.ground_truth.boxes, first.ground_truth.boxes[:given])

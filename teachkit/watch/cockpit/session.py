@@ -13,7 +13,7 @@ from teachkit.structures import Batch, LossWeights
 from teachkit.watch.cockpit.presets import Preset
 from teachkit.watch.cockpit.probes import Probes
 from teachkit.watch.cockpit.snapshots import Snapshot, Snapshots
-from teachkit.watch.replay.recording import VALIDATION, Recording
+from teachkit.watch.replay.recording import VALIDATION, Recording, menus_over
 from teachkit.watch.timeline.timeline import Curve, Timeline
 
 FATAL = ("diverged", "skipped")  # a run that goes on after these only does harm
@@ -267,13 +267,3 @@ class Session:
             pictures=self.pictures,
             classes=list(self.classes),
         )
-
-
-def menus_over(timeline: Timeline, first: int, schedule: str, optimizer: str) -> list[tuple[int, str, str]]:
-    """Schedule and optimizer from each step on: as they were at the first one, then as the marks change them."""
-    menus = [(first, schedule, optimizer)]
-    for mark in timeline.marks:
-        schedule = str(mark.changes.get("schedule", "constant" if "lr" in mark.changes else schedule))
-        optimizer = str(mark.changes.get("optimizer", optimizer))
-        menus.append((mark.step, schedule, optimizer))
-    return menus

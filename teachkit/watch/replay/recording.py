@@ -81,6 +81,16 @@ def _take_validation(recording: Recording, record: Record, step: int) -> None:
     recording.validation.append(step, *(finite(record, f"val_{name}") for name in VALIDATION[1:]))
 
 
+def menus_over(timeline: Timeline, first: int, schedule: str, optimizer: str) -> list[tuple[int, str, str]]:
+    """Schedule and optimizer from each step on: as they were at the first one, then as the marks change them."""
+    menus = [(first, schedule, optimizer)]
+    for mark in timeline.marks:
+        schedule = str(mark.changes.get("schedule", "constant" if "lr" in mark.changes else schedule))
+        optimizer = str(mark.changes.get("optimizer", optimizer))
+        menus.append((mark.step, schedule, optimizer))
+    return menus
+
+
 def open_run(source: Any, name: str = "") -> Recording:
     """source: a folder that `--save` wrote, a log, the name of a recorded run, or a list of records.
 
