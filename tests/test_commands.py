@@ -554,7 +554,7 @@ NASTY = ["\x1b[31mred\x1b]0;mine\x07", "two\nlines", "left\u202eright", "$\\frac
 def test_a_name_that_would_move_the_cursor_is_spelt_out(tiny, tmp_path, monkeypatch, capsys):
     data = shutil.copytree(tiny, tmp_path / "data")
     (data / "data.yaml").write_text(
-        f"train: images/train\nval: images/val\nnames: {json.dumps([*NASTY, *map(str, range(9))])}\n"
+        f"train: images/train\nval: images/val\ntest: images/test\nnames: {json.dumps([*NASTY, *map(str, range(9))])}\n"
     )
     assert typed(capsys, "train", "--data", data, "--epochs", 1, "--save", tmp_path / "run", *SMALL)[0] == 0
     out = typed(capsys, "evaluate", "--data", data, "--split", "val", "--weights", tmp_path / "run")[1]
@@ -593,7 +593,18 @@ def test_evaluate_refuses_a_set_of_other_classes(saved, tmp_path, capsys):
     examples = make_scenes(4, 0, SceneSettings(image_size=64))
     examples.classes = ["cat", *examples.classes[1:]]
     write_folder({"test": examples}, tmp_path / "cats", "coco")
-    assert_a_mistake(typed(capsys, "evaluate", "--data", tmp_path / "cats", "--weights", saved), "cat", saved)
+    result = typed(capsys, "evaluate", "--data", tmp_path / "cats", "--weights", saved)
+    assert_a_mistake(result, "cats: the classes cat are none of ball, square, triangle, star")
+
+
+def test_evaluate_matches_classes_by_their_names(saved, tmp_path, capsys):
+    examples = make_scenes(8, 0, SceneSettings(image_size=64), split="test")
+    write_folder({"test": examples}, tmp_path / "as_learned", "yolo")
+    examples.classes = examples.classes[::-1]
+    examples.labels = [3 - labels for labels in examples.labels]
+    write_folder({"test": examples}, tmp_path / "turned_round", "yolo")
+    ask = ("evaluate", "--weights", saved, "--json", "--data")
+    assert typed(capsys, *ask, tmp_path / "as_learned")[1] == typed(capsys, *ask, tmp_path / "turned_round")[1]
 
 
 def picture(folder, name="photo.jpg", size=(150, 90)):

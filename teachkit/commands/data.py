@@ -4,7 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, one_line
+
+CLASSES_SHOWN = 12
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -12,14 +14,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    """One problem a line on stdout, and nothing else there; exit 1 if there is any."""
-    from teachkit.feed.formats import check
+    """One problem a line on stdout, and nothing else there; exit 1 if there is any. What was read goes to stderr."""
+    from teachkit.feed.formats import examine
 
-    problems = check(arguments.path)
-    for problem in problems:
+    report = examine(arguments.path)
+    for problem in report.problems:
         print(problem)
-    print(f"{arguments.path}: {len(problems) or 'no'} problems found", file=sys.stderr)
-    return int(bool(problems))
+    for note in report.notes:
+        print(one_line(f"note: {note}"), file=sys.stderr)
+    if report.splits:
+        splits = ", ".join(
+            f"{name} {count} pictures {objects} objects" for name, (count, objects) in report.splits.items()
+        )
+        more = f" and {len(report.classes) - CLASSES_SHOWN} more" if len(report.classes) > CLASSES_SHOWN else ""
+        classes = f"{', '.join(report.classes[:CLASSES_SHOWN])}{more}" or "none"
+        print(one_line(f"{arguments.path}: {report.form}: {splits}; classes: {classes}"), file=sys.stderr)
+    print(one_line(f"{arguments.path}: {len(report.problems) or 'no'} problems found"), file=sys.stderr)
+    return int(bool(report.problems))
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -3,20 +3,26 @@
 import argparse
 import json
 
-from teachkit.errors import UserError, one_line
+from teachkit.errors import one_line
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from teachkit.feed.formats.layout import same_split
     from teachkit.feed.loader import load_data
     from teachkit.learn.checkpoint import load_model
     from teachkit.learn.validation import evaluate
 
     model, classes, size = load_model(arguments.weights, device=arguments.device)
     data = load_data(
-        arguments.data, arguments.split, image_size=size, device=model.device, augment=False, shuffle=False
+        arguments.data,
+        arguments.split,
+        image_size=size,
+        device=model.device,
+        augment=False,
+        shuffle=False,
+        divide=same_split(arguments.split) == "val",
+        classes=classes,
     )
-    if data.classes != classes:
-        raise UserError(f"{arguments.data}: the classes are {data.classes}, but {arguments.weights} learned {classes}")
     measured = evaluate(model, data)
     assert measured is not None  # nothing stops it half-way here
     scores = measured[0]

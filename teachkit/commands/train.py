@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+import warnings
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, one_line
 from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 
 if TYPE_CHECKING:
@@ -96,9 +97,33 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
 
 def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
     """Training and validation batches; what was wrong with the pictures is told on stderr."""
+    from teachkit.feed.examples import DataWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # all of it is told here
+        training, validation = _loaders(settings, device)
+    if not training.classes:
+        raise UserError(f"{settings.data}: has no classes: there is no object in it, and no list of their names")
+    for note in dict.fromkeys([*training.notes, *validation.notes]):
+        print(one_line(f"note: {note}"), file=sys.stderr)
+    problems = list(dict.fromkeys([*training.problems, *validation.problems]))
+    for problem in problems[:PROBLEMS_SHOWN]:
+        print(problem, file=sys.stderr)
+    if len(problems) > PROBLEMS_SHOWN:
+        more = len(problems) - PROBLEMS_SHOWN
+        print(f"… and {more} more: python -m teachkit data check {settings.data}", file=sys.stderr)
+    if in_both := training.shared_with(validation):
+        which = f"{in_both} of {len(validation.names)} pictures of {validation.split} are in {training.split} too"
+        print(f"warning: the splits overlap: {which}; a score on them flatters", file=sys.stderr)
+    return training, validation
+
+
+def _loaders(settings: Settings, device: str) -> "tuple[Loader, Loader]":
     from teachkit.feed.augment import AugmentSettings
+    from teachkit.feed.formats.layout import same_split
     from teachkit.feed.loader import UNAUGMENTED_EPOCHS, load_data
 
+    divide = same_split(settings.val_split) == "val"  # where there is none, a fifth of train is
     training = load_data(
         settings.data,
         settings.train_split,
@@ -108,6 +133,7 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
         augment=AugmentSettings(unaugmented_epochs=UNAUGMENTED_EPOCHS),
         shuffle=True,
         longest=settings.image_size,
+        divide=divide,
     )
     validation = load_data(
         settings.data,
@@ -118,18 +144,8 @@ def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
         settings.seed,
         augment=False,
         shuffle=False,
+        divide=divide,
     )
-    if not training.classes:
-        raise UserError(f"{settings.data}: has no classes: there is no object in it, and no list of their names")
-    problems = list(dict.fromkeys([*training.problems, *validation.problems]))
-    for problem in problems[:PROBLEMS_SHOWN]:
-        print(problem, file=sys.stderr)
-    if len(problems) > PROBLEMS_SHOWN:
-        more = len(problems) - PROBLEMS_SHOWN
-        print(f"… and {more} more: python -m teachkit data check {settings.data}", file=sys.stderr)
-    if in_both := training.shared_with(validation):
-        which = f"{in_both} of {len(validation.names)} pictures of {validation.split} are in {training.split} too"
-        print(f"warning: the splits overlap: {which}; a score on them flatters", file=sys.stderr)
     return training, validation
 
 

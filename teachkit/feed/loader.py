@@ -1,7 +1,8 @@
 """From a data set to batches on the device: letterboxed, shuffled, augmented. Any batch can be made again."""
 
 import math
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,20 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from teachkit.errors import UserError, whole
+from teachkit.errors import UserError, one_line, whole
 from teachkit.feed.augment import AugmentSettings
 from teachkit.feed.augment import augment as augmented
 from teachkit.feed.device import pick_device
-from teachkit.feed.examples import Examples, Problem
-from teachkit.feed.formats import read_folder
-from teachkit.feed.formats.entry import same_split
+from teachkit.feed.examples import DataWarning, Examples, Problem
+from teachkit.feed.formats import TRAINING_SPLITS, read_folder
+from teachkit.feed.formats.layout import same_split
 from teachkit.feed.paste import rarity
 from teachkit.feed.pictures import picture_size
 from teachkit.feed.scenes import COUNTS, SceneSettings, make_scenes
 from teachkit.feed.store import InFiles, Resident, padded
 from teachkit.structures import Batch
 
-TRAINING_SPLITS = ("train", "trainval")  # shuffled and augmented unless told otherwise
 RESIDENT_BYTES = 2**30  # of pixels kept on the device; the images of larger data sets stay in their files
 SMALL_SIDE, LARGE_SIDE = 128, 256  # px of the longer side if no image size is given
 CANVAS_STEP, PICTURES_LOOKED_AT = 32, 256  # then the shorter side is a multiple of 32 px that holds the first 256
@@ -72,6 +72,11 @@ class Loader:
     def problems(self) -> list[Problem]:
         """What was left out so far, and why."""
         return self._pictures.problems
+
+    @property
+    def notes(self) -> list[str]:
+        """What was read otherwise than it might seem."""
+        return self._pictures.notes
 
     def shared_with(self, other: "Loader") -> int:
         """How many images both have: by pixels at the same image size, or by names if the images stay in files."""
@@ -162,15 +167,18 @@ def load_data(
     scenes: SceneSettings | None = None,
     workers: int = 0,
     longest: int | None = None,
+    divide: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> Loader:
-    """A Loader of one split. source: "shapes" for the built-in scenes, or a VOC, COCO or YOLO folder.
+    """A Loader of one split. source: "shapes" for the built-in scenes; a VOC, COCO or YOLO folder; a data.yaml.
 
     image_size: px, the side of a square or (height, width), to which images are letterboxed; None: as small as the
     shapes of the images allow, with a longer side of `longest`, else 128, or 256 if images are larger;
     seed: of the scenes, the order and the augmentation; augment: True, False, settings, or None: for "train" and
     "trainval" only, from the fourth epoch on; shuffle: None for these splits only; strict: stop at the first problem;
-    limit: use only the first images; count, scenes: number and settings of the scenes; workers: see Loader.
-    UserError if the data cannot be read or a setting is out of range.
+    limit: use only the first images; count, scenes: number and settings of the scenes; workers: see Loader;
+    divide: take a fifth of train, for train as for val, if there is no val; classes: whose order labels follow.
+    One DataWarning if anything was left out. UserError if the data cannot be read or a setting is out of range.
     """
     training = same_split(split) in TRAINING_SPLITS
     if limit is not None:
@@ -182,8 +190,14 @@ def load_data(
             raise UserError(f'{source}: there is no such folder; give one in VOC, COCO or YOLO form, or "shapes"')
         if count is not None or scenes is not None:
             raise UserError(f'count and scenes are for source "shapes" only, not for {source}')
-        examples = read_folder(source, split=split, strict=strict)
+        examples = read_folder(source, split=split, strict=strict, divide=divide)
+        _tell(examples, source, split)
     examples = examples.subset(range(len(examples))[:limit])
+    if classes is not None:
+        try:
+            examples = examples.with_classes(classes)
+        except UserError as error:
+            raise UserError(f"{source}: {error}") from None
     if augment is None or isinstance(augment, bool):
         unaugmented_epochs = UNAUGMENTED_EPOCHS if augment is None else 0
         augment = (
@@ -202,6 +216,15 @@ def load_data(
         augment=augment,
         workers=workers,
     )
+
+
+def _tell(examples: Examples, source: str | Path, split: str) -> None:
+    told = list(examples.notes)
+    if examples.problems:
+        told.insert(0, f"{len(examples.problems)} problems, the first: {examples.problems[0]}")
+    if told:
+        all_of_it = f"see all: python -m teachkit data check {source}"
+        warnings.warn(one_line(f"{source}, {split}: {'; '.join(told)}; {all_of_it}"), DataWarning, stacklevel=3)
 
 
 def _made(

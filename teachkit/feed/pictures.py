@@ -16,9 +16,14 @@ from torch import Tensor
 
 from teachkit.errors import UserError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-# Pillow knows more formats, among them EPS, for which it runs another program.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+Image.init()  # else only five forms are registered
+# Of what Pillow knows, the forms that say so in their first bytes: TGA can be anything, EPS is run by another program.
+FORMATS = sorted(
+    {"AVIF", "BMP", "DDS", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "PSD", "QOI", "SUN", "TIFF", "WEBP"}
+    & Image.OPEN.keys()
+)
+SUFFIXES = frozenset({suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS} | {".mpo"})
+MOST_BYTES = 2**30  # more than MAX_IMAGE_PIXELS take without any compression
 SIDES_SWAPPED = (5, 6, 7, 8)  # EXIF orientations that turn the image by 90°
 
 
@@ -44,6 +49,23 @@ def read_picture(path: Path) -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())  # [3, h, w]
 
 
+def begins_as_picture(path: Path) -> bool:
+    """By its first bytes, whatever it is called."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    accepts = (Image.OPEN[form][1] for form in FORMATS if form != "DIB")  # which could be any number
+    return len(start) == 16 and any(accept and accept(start) is True for accept in accepts)
+
+
+def orientation(path: Path) -> int:
+    """EXIF's 1 … 8: how the picture lies in its file; 1 where nothing is said. PictureError as `picture_size`."""
+    with _opened(path) as image:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+
+
 def picture_size(path: Path) -> tuple[int, int]:
     """(height, width) px of the upright image, without decoding pixels if the format allows. PictureError as above."""
     with _opened(path) as image:
@@ -60,7 +82,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         if not path.is_file():  # reading a named pipe would block forever
             raise FileNotFoundError("there is no such file")
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it is larger than {MOST_BYTES / 2**20:g} MB")
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if content.startswith(b"\x89PNG"):

@@ -43,6 +43,7 @@ class InFiles:
     def __init__(self, examples: Examples, image_size: tuple[int, int], device: torch.device, workers: int = 0) -> None:
         self.examples, self.image_size, self.device, self.workers = examples, image_size, device, workers
         self.names, self.labels, self.problems = examples.names, examples.labels, list(examples.problems)
+        self.notes = examples.notes
 
     def take(self, indices: list[int]) -> Taken:
         """The images at these indices. One that cannot be decoded is left out, with a warning, and named in .problems.
@@ -103,7 +104,7 @@ class Resident:
             self.labels.append(one.labels)
             self.names.append(one.name)
         self.pixels = pixels.to(files.device)  # one unused row at the end for each broken image
-        self.problems = files.problems
+        self.problems, self.notes = files.problems, files.notes
 
     def fingerprints(self) -> set[int]:
         """A hash of each image's pixels, valid within this process."""

@@ -358,7 +358,7 @@ def test_a_linked_folder_is_followed_and_a_circle_of_links_ends(tmp_path: Path) 
     ("path", "message"),
     [
         ("nowhere", "nowhere: there is no such folder"),
-        ("pets/data.yaml", "data.yaml: there is no such folder"),
+        ("pets/images/train/a.png", "a.png: is neither a folder nor a data.yaml nor a COCO file"),
         ("empty", "empty: holds no VOC, COCO or YOLO labels"),
         (".", r"did you mean .*pets\?"),
     ],

@@ -11,7 +11,7 @@ from PIL import Image
 
 from teachkit.errors import UserError
 from teachkit.feed.augment import AugmentSettings
-from teachkit.feed.examples import Examples
+from teachkit.feed.examples import DataWarning, Examples
 from teachkit.feed.formats import write_folder
 from teachkit.feed.letterbox import GREY, Letterbox
 from teachkit.feed.loader import Loader, first_images, load_data
@@ -338,7 +338,10 @@ def test_limit_takes_the_first_pictures(tmp_path):
 def test_problems_of_a_folder_are_handed_on_and_strict_stops_at_them(tmp_path):
     folder = voc(tmp_path)
     (folder / "JPEGImages" / "b.png").write_bytes(b"no picture")
-    loader = load_data(folder, device="cpu")
+    with pytest.warns(
+        DataWarning, match=r"1 problems, the first: .*b\.png:1: .*; see all: python -m teachkit data check"
+    ):
+        loader = load_data(folder, device="cpu")
     assert loader.names == ["a.png", "c.png"]
     assert loader.classes == FOLDER_CLASSES
     assert any("b.png:1:" in str(problem) for problem in loader.problems)

@@ -1,136 +1,170 @@
 """A folder of pictures and labels to Examples, whatever form it is in, and what is wrong with it."""
 
-import hashlib
+import math
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
 
 from teachkit.errors import UserError
 from teachkit.feed.examples import Examples, Problem
-from teachkit.feed.formats import coco, voc, yolo
-from teachkit.feed.formats.entry import BrokenFileError, Contents, Entry, files_in, same_split
-from teachkit.feed.formats.objects import objects_of
+from teachkit.feed.formats.contents import contents_of
+from teachkit.feed.formats.copies import without_copies
+from teachkit.feed.formats.entry import BrokenFileError, Contents, Entry
+from teachkit.feed.formats.layout import same_split
+from teachkit.feed.formats.objects import FRACTIONS_END, Found, objects_of
 from teachkit.feed.formats.progress import watched
-from teachkit.feed.pictures import PictureError, picture_size, read_picture
+from teachkit.feed.pictures import PictureError, orientation, picture_size, read_picture
 
-READERS = (coco, voc, yolo)  # the clearest mark first: a JSON with the three lists is COCO, whatever lies beside it
 KEPT_BYTES = 256 * 2**20  # decoded pictures held in memory; the others stay paths
+TRAINING_SPLITS = ("train", "trainval")  # shuffled and augmented, too, unless told otherwise
+REASONS_SHOWN = 3
+SURELY_PIXELS = 64  # px: on a picture with such a side no set of labels has all its boxes in two pixels
 
 
-def read_folder(path: str | Path, split: str = "train", strict: bool = False) -> Examples:
-    """One split of a VOC, COCO or YOLO folder, recognised by what is in it.
+def read_folder(path: str | Path, split: str = "train", strict: bool = False, divide: bool = False) -> Examples:
+    """One split of a VOC, COCO or YOLO folder, recognised by what is in it; or of the folder of the file given.
 
-    What cannot be used is left out and named in .problems. A folder without splits is divided 80 to 20 into train and
-    val by a hash of the file names. Pictures are decoded here up to 256 MiB; beyond that they stay paths.
-    UserError if the folder, the split or a file that all hangs on is not there or broken; with strict, at any problem.
+    What cannot be used is left out and named in .problems. divide: as `contents_of` has it. Pictures are decoded here
+    up to 256 MiB; beyond that they stay paths. UserError if the folder, the split or a file that all hangs on is not
+    there or broken, or if no object of a training split can be used; with strict, at any problem.
     """
-    contents = _contents(Path(path))
+    contents = contents_of(Path(path), divide)
     own_name = _own_name(split, contents, path)
-    entries, copies = _without_copies(contents.splits[own_name])
+    entries, copies = without_copies(contents.splits[own_name])
     problems = [*contents.problems[""], *contents.problems.get(own_name, []), *copies]
     examples = Examples([], [], [], [], contents.classes, problems)
-    for entry, image, boxes, labels in _usable(entries, contents, problems, KEPT_BYTES):
+    remarks = Remarks()
+    for entry, image, found in _usable(entries, contents, problems, KEPT_BYTES):
         examples.images.append(image)
-        examples.boxes.append(boxes)
-        examples.labels.append(labels)
+        examples.boxes.append(found.boxes)
+        examples.labels.append(found.labels)
+        examples.difficult.append(found.difficult)
         examples.names.append(entry.picture.name)
+        remarks.add(entry, found)
+    problems[:0] = remarks.fractions(contents.form)
     if problems and (strict or not examples.images):
         raise UserError(str(problems[0]))
     if not examples.images:
         raise UserError(f"{path}: the split {split!r} has no pictures")
+    if problems and same_split(split) in TRAINING_SPLITS and not remarks.objects:
+        reasons = "; ".join(map(str, problems[:REASONS_SHOWN]))
+        raise UserError(f"{path}: no object of the split {split!r} can be used, {len(problems)} problems: {reasons}")
+    examples.notes = [*contents.notes, *remarks.notes()]
     return examples
 
 
 def split_names(path: str | Path) -> list[str]:
     """The splits of a folder, by its own names. UserError if there is no folder in a known form."""
-    return list(_contents(Path(path)).splits)
+    return list(contents_of(Path(path)).splits)
+
+
+@dataclass
+class Remarks:
+    """What is said of many entries in one line. objects: how many; corner of a box, side of a picture: the largest."""
+
+    objects: int = 0
+    corner: float = 0.0
+    side: int = 0
+    first_row: tuple[str, int, str] | None = None
+    difficult: int = 0
+    turned: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, entry: Entry, found: Found) -> None:
+        self.objects += len(found.labels)
+        self.difficult += len(found.difficult[1])
+        self.turned += found.turned
+        self.side = max(self.side, *found.size)
+        for row in entry.rows:
+            self.first_row = self.first_row or (str(entry.label_file), row.line, row.note)
+            self.corner = max(self.corner, math.inf if entry.fractions else max(row.box))
+            if row.made_from:
+                self.made[row.made_from] += 1
+                self.first.setdefault(row.made_from, f"{entry.label_file}:{row.line}")
+
+    def fractions(self, form: str) -> list[Problem]:
+        """Boxes in pixels that all lie in the first two are most likely none: told at the first of them."""
+        if self.first_row is None or self.corner > FRACTIONS_END or self.side < SURELY_PIXELS:
+            return []
+        file, line, note = self.first_row
+        what = f"this box and all others lie below 2 px: are they fractions of the sides? {form} wants pixels"
+        return [Problem(file, line, note + what)]
+
+    def notes(self) -> list[str]:
+        told = [
+            f"{count} objects are {kind}: the boxes that enclose them are taken, first in {self.first[kind]}"
+            for kind, count in self.made.items()
+        ]
+        if self.difficult:
+            what = "neither learned from, nor counted as found or missed"
+            told.append(f"{self.difficult} objects are marked as difficult or to be ignored: {what}")
+        if self.turned:
+            told.append(
+                f"{self.turned} pictures lie on their side in their files, and so did their boxes: turned along"
+            )
+        return told
+
+
+@dataclass
+class Report:
+    """What `data check` tells. splits: name → pictures and objects of each that can be used."""
+
+    form: str = ""
+    classes: list[str] = field(default_factory=list)
+    splits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def check(path: str | Path) -> list[Problem]:
     """What is wrong in any split, every picture decoded. UserError if there is no folder in a known form."""
+    return examine(path).problems
+
+
+def examine(path: str | Path) -> Report:
+    """All of `check`, and what was read. UserError likewise."""
     try:
-        contents = _contents(Path(path))
+        contents = contents_of(Path(path))
     except BrokenFileError as error:
-        return [error.problem]
+        return Report(problems=[error.problem])
     problems = [problem for group in contents.problems.values() for problem in group]
     once: dict[tuple[Path, Path], Entry] = {}  # a picture of train may be in trainval too
     for entries in contents.splits.values():
-        kept, copies = _without_copies(entries)
+        kept, copies = without_copies(entries)
         problems += copies
         once.update(((entry.picture, entry.label_file), entry) for entry in kept)
-    problems += _without_copies(list(once.values()), "and another split holds that one")[1]
-    for _ in _usable(list(once.values()), contents, problems, kept_bytes=None):
-        pass
-    return list(dict.fromkeys(problems))
-
-
-def _contents(folder: Path) -> Contents:
-    if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder; check the path")
-    contents = _recognised(folder)
-    if contents is None:
-        below = (sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith("."))
-        inside = next((sub for sub in below if _recognised(sub)), None)
-        mend = (
-            f"did you mean {inside}?" if inside else "see `python -m teachkit data export shapes OUT` for how they look"
-        )
-        raise UserError(f"{folder}: holds no VOC, COCO or YOLO labels with pictures; {mend}")
-    if list(contents.splits) == [""]:
-        # Copies go first: with one in train and one in val, the score would be of pictures known by heart.
-        entries, copies = _without_copies(contents.splits[""])
-        contents.problems[""] += copies
-        contents.splits = _divided(entries)
-    return contents
-
-
-def _recognised(folder: Path) -> Contents | None:
-    files = files_in(folder)
-    return next((contents for reader in READERS if (contents := reader.read(folder, files))), None)
-
-
-def _divided(entries: list[Entry]) -> dict[str, list[Entry]]:
-    """A fifth to val, at least one of two. By hash, so that neither the order of the files nor a seed decides."""
-
-    def by_hash(entry: Entry) -> tuple[bytes, str]:
-        return hashlib.sha256(entry.picture.name.encode(errors="surrogateescape")).digest(), str(entry.picture)
-
-    count = max(round(len(entries) / 5), 1) if len(entries) > 1 else 0
-    chosen = {id(entry) for entry in sorted(entries, key=by_hash)[:count]}
-    return {
-        "train": [entry for entry in entries if id(entry) not in chosen],
-        "val": [entry for entry in entries if id(entry) in chosen],
+    problems += without_copies(list(once.values()), "and another split holds that one")[1]
+    usable, remarks = {}, Remarks()
+    for entry, _, found in _usable(list(once.values()), contents, problems, kept_bytes=None):
+        usable[id(entry)] = len(found.labels)
+        remarks.add(entry, found)
+    problems[:0] = remarks.fractions(contents.form)
+    splits = {
+        name: (len(its := [usable[id(entry)] for entry in entries if id(entry) in usable]), sum(its))
+        for name, entries in contents.splits.items()
     }
+    notes = [*contents.notes, *remarks.notes()]
+    return Report(contents.form, contents.classes, splits, list(dict.fromkeys(problems)), notes)
 
 
 def _own_name(split: str, contents: Contents, path: str | Path) -> str:
     """The folder's own name for the split: val finds valid and val2017 too. UserError if it has none such."""
     names = [name for name in contents.splits if name == split or same_split(name) == same_split(split)]
     if not names:
-        raise UserError(f"{path}: has no split {split!r}; it has {', '.join(contents.splits) or 'none'}")
+        from_train = same_split(split) == "val" and "train" in map(same_split, contents.splits)
+        mend = "; with divide=True, for train as for val, a fifth of train is taken for it" if from_train else ""
+        raise UserError(f"{path}: has no split {split!r}; it has {', '.join(contents.splits) or 'none'}{mend}")
     return split if split in names else names[0]
-
-
-def _without_copies(entries: list[Entry], consequence: str = "left out") -> tuple[list[Entry], list[Problem]]:
-    """Drops all but the first of pictures that are equal byte for byte; reads only those equal in size."""
-    of_size: dict[int, list[Entry]] = {}
-    for entry in entries:
-        of_size.setdefault(entry.picture.stat().st_size, []).append(entry)
-    first: dict[bytes, Entry] = {}
-    copies: dict[int, Problem] = {}
-    for alike in of_size.values():
-        for entry in alike if len(alike) > 1 else ():
-            earlier = first.setdefault(hashlib.sha256(entry.picture.read_bytes()).digest(), entry)
-            if earlier.picture != entry.picture:
-                what = f"is the same picture as {earlier.picture}, byte for byte; {consequence}"
-                copies[id(entry)] = Problem(str(entry.picture), 1, what)
-    return [entry for entry in entries if id(entry) not in copies], list(copies.values())
 
 
 def _usable(
     entries: list[Entry], contents: Contents, problems: list[Problem], kept_bytes: int | None
-) -> Iterator[tuple[Entry, Tensor | Path, Tensor, Tensor]]:
-    """Entry, picture, boxes, labels of what can be used; adds to problems. kept_bytes: None decodes all pictures."""
+) -> Iterator[tuple[Entry, Tensor | Path, Found]]:
+    """Entry, picture and objects of what can be used; adds to problems. kept_bytes: None decodes all pictures."""
     used = 0
     for entry in watched(entries, "reading"):
         if not entry.readable:
@@ -144,9 +178,11 @@ def _usable(
                 height, width = image.shape[1:]
             else:
                 height, width = picture_size(entry.picture)
+            # Labels drawn on the picture as it lies in its file say so by its size.
+            lies = orientation(entry.picture) if entry.size == (width, height) != (height, width) else 1
         except PictureError as error:
             problems.append(Problem(str(error.file), 1, f"{error.reason}; picture left out"))
             continue
-        boxes, labels, faults = objects_of(entry, contents, (height, width))
-        problems += faults
-        yield entry, image, boxes, labels
+        found = objects_of(entry, contents, (height, width), lies)
+        problems += found.problems
+        yield entry, image, found

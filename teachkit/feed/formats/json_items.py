@@ -8,8 +8,22 @@ from typing import Any
 BLANKS = re.compile(r"[ \t\n\r]*")
 
 
+class Twice(dict[str, Any]):
+    """An object in which the same key stands twice; .key says which. json.loads would keep the last without a word."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.key = next(name for place, name in enumerate(names) if name in names[:place])
+
+
+def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    items = dict(pairs)
+    return items if len(items) == len(pairs) else Twice(pairs)
+
+
 def read_items(text: str) -> dict[str, list[tuple[int, Any]]]:
-    """The lists in a JSON object: key → (line from 1, item) pairs. JSONDecodeError if the text is no such object."""
+    """The lists in a JSON object: key → (line from 1, item) pairs. JSONDecodeError if it is none, or has one twice."""
     return _Reader(text).lists()
 
 
@@ -19,13 +33,16 @@ class _Reader:
         self.place = 0
         self.line = 1  # of self.counted
         self.counted = 0
-        self.decode = json.JSONDecoder().raw_decode
+        self.decode = json.JSONDecoder(object_pairs_hook=_as_dict).raw_decode
 
     def lists(self) -> dict[str, list[tuple[int, Any]]]:
         found: dict[str, list[tuple[int, Any]]] = {}
         self.expect("{")
         while not self.follows("}"):
+            start = self.place
             key = self.value()
+            if str(key) in found:
+                raise JSONDecodeError(f"{key!r:.40} stands here twice", self.text, start)
             self.expect(":")
             if self.follows("["):
                 found[str(key)] = self.items()

@@ -10,8 +10,8 @@ Item = TypeVar("Item")
 DELAY = 2.0  # s
 
 
-def watched(items: Iterable[Item], what: str) -> Iterable[Item]:
+def watched(items: Iterable[Item], what: str, unit: str = " pictures") -> Iterable[Item]:
     """The same items. Where a program or a file takes what is printed, it gets nothing more than that."""
     if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         return items
-    return tqdm(items, desc=what, unit=" pictures", delay=DELAY, leave=False)
+    return tqdm(items, desc=what, unit=unit, delay=DELAY, leave=False)

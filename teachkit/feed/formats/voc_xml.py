@@ -9,9 +9,12 @@ import defusedxml.sax
 from defusedxml import DefusedXmlException
 
 from teachkit.feed.examples import Problem
-from teachkit.feed.formats.entry import Entry, Row, number
+from teachkit.feed.formats.classes import LONGEST, spelt_out
+from teachkit.feed.formats.entry import Entry, Row
+from teachkit.feed.formats.text import TextError, decoded, number, read_bytes
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
+OWN = ("name", "difficult")
 OBJECT = ["annotation", "object"]
 DEEPEST = 50  # elements within each other; a millionfold nest would keep us busy for hours
 
@@ -21,8 +24,10 @@ def read_xml(label_file: Path, picture: Path) -> Entry:
     entry = Entry(picture, label_file)
     handler = _Objects(entry)
     try:
-        defusedxml.sax.parseString(label_file.read_bytes(), handler)
+        defusedxml.sax.parseString(_in_utf_8(read_bytes(label_file)), handler)
         return entry
+    except TextError as error:
+        line, reason = 1, error.reason
     except SAXParseException as error:
         line, reason = error.getLineNumber() or 1, f"is not well-formed XML: {error.getMessage()}"
     except DefusedXmlException as error:
@@ -32,6 +37,13 @@ def read_xml(label_file: Path, picture: Path) -> Entry:
     entry.readable = False
     entry.problems = [Problem(str(label_file), line, f"{reason}; picture left out")]
     return entry
+
+
+def _in_utf_8(content: bytes) -> bytes:
+    """Old tools write names in their system's code page and say nothing of it; XML without a word is UTF-8."""
+    if content.isascii() or b"encoding=" in content[:100] or content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content
+    return decoded(content)[0].encode(errors="replace")
 
 
 class _Objects(ContentHandler):
@@ -45,6 +57,7 @@ class _Objects(ContentHandler):
         self.text: list[str] = []
         self.start = 1  # line of the element opened last
         self.found: dict[str, tuple[int, str]] = {}  # leaf of the object, or of the size → line, text
+        self.twice = ""  # what the object has a second time
         self.object_line = self.box_line = 1
 
     def line(self) -> int:
@@ -61,8 +74,11 @@ class _Objects(ContentHandler):
         self.start = self.line()
         if self.path == OBJECT:
             self.found.clear()
+            self.twice = ""
             self.object_line = self.box_line = self.start
         elif self.path[:-1] == OBJECT and name == "bndbox":
+            self.twice = self.twice or ("bndbox" if "bndbox" in self.found else "")
+            self.found["bndbox"] = (self.start, "")
             self.box_line = self.start
 
     def characters(self, content: str) -> None:
@@ -71,7 +87,8 @@ class _Objects(ContentHandler):
     def endElement(self, name: str) -> None:  # noqa: N802
         # A person's <part>s in VOC 2007 have names and boxes of their own, deeper down: only whole paths count.
         parent = self.path[:-1]
-        if (parent == OBJECT and name == "name") or (parent == [*OBJECT, "bndbox"] and name in SIDES):
+        if (parent == OBJECT and name in OWN) or (parent == [*OBJECT, "bndbox"] and name in SIDES):
+            self.twice = self.twice or (name if name in self.found else "")
             self.found[name] = (self.start, "".join(self.text).strip())
         elif parent == ["annotation", "size"]:
             self.found[name] = (self.start, "".join(self.text))
@@ -88,18 +105,22 @@ class _Objects(ContentHandler):
             self.entry.size_line = self.found["width"][0]
 
     def end_object(self) -> None:
-        if not self.found.get("name", (1, ""))[1]:
-            self.refuse(self.object_line, "object has no <name>")
-            return
+        name = spelt_out(self.found.get("name", (1, ""))[1])
+        if not name or len(name) > LONGEST:
+            what = f"object has a <name> of {len(name):,} letters" if name else "object has no <name>"
+            return self.refuse(self.object_line, what)
+        if self.twice:
+            return self.refuse(self.box_line, f"object has <{self.twice}> twice")
         box: list[float] = []
         for side in SIDES:
             line, text = self.found.get(side, (self.box_line, ""))
             value = number(text)
             if value is None:
-                self.refuse(line, f"{side} is {text!r}, not a number" if text else f"object has no <{side}>")
-                return
+                return self.refuse(line, f"{side} is {text!r:.80}, not a number" if text else f"object has no <{side}>")
             box.append(value)
-        self.entry.rows.append(Row(self.box_line, self.found["name"][1], (box[0], box[1], box[2], box[3])))
+        difficult = self.found.get("difficult", (1, ""))[1] == "1"
+        self.entry.rows.append(Row(self.box_line, name, (box[0], box[1], box[2], box[3]), difficult=difficult))
+        return None
 
     def refuse(self, line: int, what: str) -> None:
         self.entry.problems.append(Problem(str(self.entry.label_file), line, f"{what}; object left out"))

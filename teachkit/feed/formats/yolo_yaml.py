@@ -1,9 +1,7 @@
 """data.yaml of a YOLO folder: the names of the classes, and where the pictures of each split are."""
 
-import os
+import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,74 +9,38 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from teachkit.feed.examples import Problem
-from teachkit.feed.formats.entry import BrokenFileError, files_in, is_picture, read_text
+from teachkit.feed.formats.classes import checked_name
+from teachkit.feed.formats.entry import BrokenFileError
+from teachkit.feed.formats.text import TextError, read_text
+from teachkit.feed.formats.tree import Tree
+from teachkit.feed.formats.yolo_sources import Settings
 
 LIKELY = ("data.yaml", "data.yml", "dataset.yaml")
 SPLIT_KEYS = ("train", "val", "valid", "test")
+DESCRIBES = re.compile(r"^(\{.*)?[\"']?(names|train|val|valid|nc)[\"']?\s*:", re.MULTILINE)
+MOST_BYTES = 2**20  # some seconds of reading; 10,000 names take a third of it
+MOST_KEYPOINTS = 1000
 
 
-@dataclass
-class Settings:
-    """classes: None where the file names none; sources: split → folders of pictures, or text files that list them."""
+def read_yaml(tree: Tree, given: str, problems: list[Problem]) -> Settings | None:
+    """given: the name of the one to take, "" for the likeliest. None where no YAML in the folder is about pictures.
 
-    file: Path
-    text: str
-    base: Path
-    classes: list[str] | None
-    sources: dict[str, list[str]]
-
-    def pictures(self, problems: dict[str, list[Problem]]) -> dict[str, list[Path]]:
-        """Split → its pictures, each once. What is not there goes into the problems of the split."""
-        found: dict[str, list[Path]] = {}
-        for split, sources in self.sources.items():
-            problems[split] = []
-            chosen: dict[Path, None] = {}
-            for source in sources:
-                chosen.update(dict.fromkeys(self._pictures_of(split, source, problems[split])))
-            found[split] = list(chosen)
-        return found
-
-    def _pictures_of(self, split: str, source: str, problems: list[Problem]) -> Iterator[Path]:
-        place = self._find(source)
-        if place is None:
-            what = f"{split}: there is no {source!r:.200} in {str(self.base)!r}"
-            problems.append(Problem(str(self.file), _line(self.text, split), what))
-        elif os.path.isdir(place):
-            yield from (path for path in files_in(place).values() if is_picture(path))
-        else:
-            yield from self._listed(place, problems)
-
-    def _find(self, source: str) -> Path | None:
-        """Some tools write ../train/images for what lies beside data.yaml."""
-        inside = re.sub(r"^(\.\./)+", "", source)
-        places = [self.base / source, self.file.parent / source, self.file.parent / inside]
-        # not Path's own: of a name that is too long for the system it raises an error
-        return next((place for place in places if os.path.isdir(place) or os.path.isfile(place)), None)
-
-    def _listed(self, list_file: Path, problems: list[Problem]) -> Iterator[Path]:
-        first_line: dict[Path, int] = {}
-        for place, line in enumerate(read_text(list_file).split("\n"), 1):
-            if not (name := line.strip()):
-                continue
-            picture = next((home / name for home in (list_file.parent, self.base) if os.path.isfile(home / name)), None)
-            if picture is None:
-                problems.append(Problem(str(list_file), place, f"there is no picture {name!r:.200}; left out"))
-            elif picture in first_line:
-                what = f"names {name!r} again, as line {first_line[picture]}; left out"
-                problems.append(Problem(str(list_file), place, what))
-            else:
-                first_line[picture] = place
-                yield picture
-
-
-def read_settings(folder: Path) -> Settings | None:
-    """None where no YAML in the folder is about pictures. BrokenFileError where one is, but cannot be used."""
-    files = [folder / name for name in LIKELY] + sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
-    for file in files:
-        if file.is_file() and (values := _values(file)) is not None:
-            text = read_text(file)
-            sources = {key: _sources(file, text, key, values[key]) for key in SPLIT_KEYS if values.get(key)}
-            return Settings(file, text, _base(file, values), _classes(file, text, values), sources)
+    BrokenFileError where one is, but cannot be used.
+    """
+    found = sorted(name for name in tree.names if "/" not in name and name.lower().endswith((".yaml", ".yml")))
+    names = [given] if given else [*(name for name in LIKELY if name in found), *found]
+    for name in dict.fromkeys(names):
+        file = tree.path(name)
+        try:
+            text = read_text(file, MOST_BYTES)
+        except TextError as error:
+            problems.append(Problem(str(file), 1, f"{error.reason}; left out"))
+            continue
+        if DESCRIBES.search(text) and (values := _values(file, text)) is not None:
+            settings = Settings(file, text, {}, base=values["path"] if isinstance(values.get("path"), str) else "")
+            settings.sources = {key: _sources(settings, key, values[key]) for key in SPLIT_KEYS if values.get(key)}
+            settings.classes, settings.keypoints = _classes(settings, values), _keypoints(values)
+            return settings
     return None
 
 
@@ -98,8 +60,7 @@ class _Plain(yaml.SafeLoader):
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
 
 
-def _values(file: Path) -> dict[str, Any] | None:
-    text = read_text(file)
+def _values(file: Path, text: str) -> dict[str, Any] | None:
     try:
         values = _Plain(text).get_single_data()
     except Exception as error:  # its makers of dates, numbers and sets raise nearly every kind
@@ -112,29 +73,25 @@ def _values(file: Path) -> dict[str, Any] | None:
     return values if about_pictures else None
 
 
-def _base(file: Path, values: dict[str, Any]) -> Path:
-    """The folder that paths count from: `path` where it leads somewhere, else the folder of the YAML itself."""
-    path = values.get("path")
-    base = file.parent / path if isinstance(path, str) else file.parent
-    return base if os.path.isdir(base) else file.parent
-
-
-def _line(text: str, key: str) -> int:
-    """Where a key of the top level stands; 1 if it cannot be found."""
-    found = re.search(rf"^{re.escape(key)}\s*:", text, re.MULTILINE)
-    return text.count("\n", 0, found.start()) + 1 if found else 1
-
-
-def _sources(file: Path, text: str, key: str, value: object) -> list[str]:
+def _sources(settings: Settings, key: str, value: object) -> list[str]:
     sources = value if isinstance(value, list) else [value]
     if not all(isinstance(source, str) for source in sources):
-        raise BrokenFileError(file, _line(text, key), f"{key}: needs a folder, a text file, or a list of them")
+        raise BrokenFileError(
+            settings.file, settings.line(key), f"{key}: needs a folder, a text file, or a list of them"
+        )
     return [str(source) for source in sources]
 
 
-def _classes(file: Path, text: str, values: dict[str, Any]) -> list[str] | None:
+def _keypoints(values: dict[str, Any]) -> int:
+    shape = values.get("kpt_shape")
+    if not isinstance(shape, list) or len(shape) != 2 or not all(type(side) is int and side > 0 for side in shape):
+        return 0
+    return min(math.prod(shape), MOST_KEYPOINTS)
+
+
+def _classes(settings: Settings, values: dict[str, Any]) -> list[str] | None:
     """Names in order of their numbers, from a list or a mapping 0: …; plain numbers where only nc is given."""
-    names, line = values.get("names"), _line(text, "names")
+    file, names, line = settings.file, values.get("names"), settings.line("names")
     if isinstance(names, dict):
         if sorted(map(str, names)) != sorted(map(str, range(len(names)))):
             raise BrokenFileError(file, line, f"names: need the numbers 0 to {len(names) - 1}, each once")
@@ -149,11 +106,11 @@ def _classes(file: Path, text: str, values: dict[str, Any]) -> list[str] | None:
             # Not shown: a few lines of aliases can stand for a list as large as the memory.
             what = f"names: number {place} is {type(name).__name__} to YAML, not text; put quotes about it"
             raise BrokenFileError(file, line, what)
-    classes = [str(name).strip() for name in names]
+    classes = [checked_name(str(name), file, line) for name in names]
     if len(set(classes)) < len(classes):
         raise BrokenFileError(file, line, "names: a name stands twice; give each class its own")
     if "nc" in values and values["nc"] != len(classes):
         count = values["nc"] if isinstance(values["nc"], int | float) else f"a {type(values['nc']).__name__}"
         what = f"nc: is {count}, but {len(classes)} names stand here"
-        raise BrokenFileError(file, _line(text, "nc"), what)
+        raise BrokenFileError(file, settings.line("nc"), what)
     return classes

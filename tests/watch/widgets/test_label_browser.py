@@ -49,7 +49,9 @@ def test_what_the_reader_left_out_goes_first_with_file_and_line(tmp_path):
     shutil.copytree(SAMPLE / "voc", folder)
     label = folder / "Annotations" / "train_0003.xml"
     label.write_text(label.read_text().replace("<xmax>29</xmax>", "<xmax>2</xmax>"))
-    browser = LabelBrowser(load_data(folder, device="cpu", shuffle=False, augment=False))
+    with pytest.warns(UserWarning, match="1 problems"):
+        data = load_data(folder, device="cpu", shuffle=False, augment=False)
+    browser = LabelBrowser(data)
     first = browser.issues[0]
     assert first.kind == "broken"
     assert first.why.startswith("train_0003.xml:6: box has no area")
@@ -59,7 +61,9 @@ def test_what_the_reader_left_out_goes_first_with_file_and_line(tmp_path):
 
 
 def test_the_two_broken_boxes_of_real_pictures_come_first(bccd):
-    browser = LabelBrowser(load_data(bccd, split="trainval", device="cpu", shuffle=False, augment=False))
+    with pytest.warns(UserWarning, match="2 problems"):
+        data = load_data(bccd, split="trainval", device="cpu", shuffle=False, augment=False)
+    browser = LabelBrowser(data)
     assert [one.why.split(":")[0] for one in browser.issues[:2]] == [
         "BloodImage_00338.xml", "BloodImage_00343.xml",
     ]  # fmt: skip

@@ -1,0 +1,105 @@
+"""The images and annotations of one COCO file."""
+
+from typing import Any
+
+from teachkit.feed.examples import Problem
+from teachkit.feed.formats.entry import Entry, Row
+from teachkit.feed.formats.json_items import Twice
+from teachkit.feed.formats.layout import LABEL_FOLDERS, is_kind, parent, stem
+from teachkit.feed.formats.segmentation import box_of
+from teachkit.feed.formats.text import number
+from teachkit.feed.formats.tree import Tree
+
+Items = dict[str, list[tuple[int, Any]]]
+
+
+class SplitReader:
+    """Reads one JSON: its images first, then their annotations. name: of the file; problems: what was left out."""
+
+    def __init__(self, name: str, split: str, items: Items, tree: Tree) -> None:
+        self.split, self.items, self.tree = split, items, tree
+        self.path = tree.path(name)
+        self.problems: list[Problem] = []
+        self.entries: dict[int | str, Entry | None] = {}  # by image id; None: its picture was left out
+        self.homes = _homes(name, split)
+
+    def read(self) -> list[Entry]:
+        first_line: dict[str, int] = {}
+        for line, image in self.items["images"]:
+            self.add_image(line, image, first_line)
+        for line, annotation in self.items["annotations"]:
+            self.add_annotation(line, annotation)
+        return [entry for entry in self.entries.values() if entry]
+
+    def refuse(self, line: int, what: str) -> None:
+        self.problems.append(Problem(str(self.path), line, f"{what}; left out"))
+
+    def add_image(self, line: int, image: Any, first_line: dict[str, int]) -> None:
+        if not isinstance(image, dict) or not _is_id(image.get("id")) or not isinstance(image.get("file_name"), str):
+            return self.refuse(line, f"image needs an id and a file_name, not {str(image)[:80]}")
+        key, file_name = image["id"], image["file_name"]
+        note = f"image id {key!r:.40}: "
+        if key in self.entries:
+            return self.refuse(line, f"{note}stands here a second time")
+        self.entries[key] = None
+        picture = self.tree.find(file_name, self.homes, self.split)
+        if picture is None:
+            return self.refuse(line, f"{note}{self.tree.missing(file_name)}")
+        if picture in first_line:
+            return self.refuse(line, f"{note}names {file_name!r:.200} again, as line {first_line[picture]}")
+        first_line[picture] = line
+        height, width = number(image.get("height")), number(image.get("width"))
+        size = (int(height), int(width)) if height and width else None
+        self.entries[key] = Entry(self.tree.path(picture), self.path, size=size, size_line=line)
+        return None
+
+    def add_annotation(self, line: int, annotation: Any) -> None:
+        if not isinstance(annotation, dict):
+            return self.refuse(line, f"annotation is {str(annotation)[:80]}, not an object with image_id and bbox")
+        note = f"annotation id {annotation.get('id')!r:.40}: "
+        image, key = annotation.get("image_id"), annotation.get("category_id")
+        if isinstance(annotation, Twice):
+            return self.refuse(line, f"{note}has {annotation.key!r:.40} twice")
+        if not _is_id(image) or image not in self.entries:
+            return self.refuse(line, f"{note}image_id {image!r:.40} is none of the images")
+        if annotation.get("iscrowd") == 1:
+            return self.refuse(line, f"{note}marks a crowd, not one object")
+        entry = self.entries[image]
+        if entry is None:
+            return None
+        box, made_from = annotation.get("bbox"), ""
+        if not box and (around := box_of(annotation.get("segmentation"))):
+            corners, made_from = around, "segmentations without a bbox"
+        else:
+            if not isinstance(box, list) or len(box) != 4:
+                return self.refuse(line, f"{note}bbox is {box!r:.80}, not [x, y, width, height]")
+            numbers = [None if isinstance(value, str) else number(value) for value in box]
+            if None in numbers:
+                return self.refuse(line, f"{note}bbox is {box!r:.80}, not four finite numbers")
+            x, y, width, height = (float(value or 0) for value in numbers)
+            corners = (x, y, x + width, y + height)
+        difficult = annotation.get("ignore") in (1, True)
+        entry.rows.append(Row(line, _key(key), corners, note, made_from, difficult))
+        return None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_id(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, str)
+
+
+def _key(value: Any) -> int | str:
+    """What is no whole number becomes a text, and so is none of the ids."""
+    return value if _is_whole(value) else repr(value)[:40]
+
+
+def _homes(name: str, split: str) -> list[str]:
+    """Where the pictures of a JSON may lie, likeliest first: its own folder, one named as the split, images/."""
+    above = parent(name)
+    own = [above] if above and not is_kind(above, LABEL_FOLDERS) else []
+    words = dict.fromkeys(word for word in (stem(name).rpartition("_")[2], split) if word)
+    splits = [home for word in words for home in (f"images/{word}", word, f"{word}/images")]
+    return [*own, *splits, "images", "JPEGImages", ""]

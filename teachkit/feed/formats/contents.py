@@ -1,0 +1,129 @@
+"""Which form a folder is in, and what its splits are."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+from teachkit.errors import UserError
+from teachkit.feed.formats import coco, voc, yolo
+from teachkit.feed.formats.copies import without_copies
+from teachkit.feed.formats.entry import Contents, Entry
+from teachkit.feed.formats.layout import (
+    LABEL_FOLDERS,
+    SPLITS,
+    is_kind,
+    parent,
+    same_split,
+    split_of,
+    unused_split_word,
+    words,
+)
+from teachkit.feed.formats.tree import Tree
+
+YOLO_FILES = (".yaml", ".yml", ".data")
+FOLDERS_TOLD = 5
+
+
+def contents_of(path: Path, divide: bool = False) -> Contents:
+    """Of a folder, or of that in which a data.yaml, an obj.data or a COCO file lies. UserError if it holds no set.
+
+    A folder without splits is divided 80 to 20 into train and val by a hash of the file names; divide: so is a train
+    split that has no val beside it.
+    """
+    folder, given = _folder_of(path)
+    tree = Tree(folder)
+    contents = _recognised(tree, given)
+    if contents is None:
+        below = (sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith("."))
+        inside = None if given else next((sub for sub in below if _is_data_set(sub)), None)
+        mend = (
+            f"did you mean {inside}?" if inside else "see `python -m teachkit data export shapes OUT` for how they look"
+        )
+        raise UserError(f"{path}: holds no VOC, COCO or YOLO labels with pictures; {mend}")
+    contents.problems[""] = tree.problems + contents.problems[""]
+    contents.notes += _unused_splits(contents)
+    if list(contents.splits) == [""]:
+        _divide(contents, "")
+    elif divide and "val" not in (own := {same_split(name): name for name in contents.splits}) and "train" in own:
+        _divide(contents, own["train"])
+        contents.notes.append(
+            f"{path}: has no val: a fifth of {own['train']}, by a hash of the file names, is taken for it"
+        )
+    return contents
+
+
+def _folder_of(path: Path) -> tuple[Path, str]:
+    """The folder of the data set, and the name of the file to take where one was given."""
+    if path.is_dir():
+        return path, ""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such folder; check the path")
+    if path.suffix.lower() in YOLO_FILES:
+        return path.parent, path.name
+    if path.suffix.lower() == ".json":
+        folder = path.parent.parent if is_kind(path.parent.name, LABEL_FOLDERS) else path.parent
+        # That of one split is one of several files; any other is the one that was meant.
+        of_a_split = any(same_split(word) in SPLITS for word in words(path.stem))
+        return folder, "" if of_a_split else path.relative_to(folder).as_posix()
+    raise UserError(f"{path}: is neither a folder nor a data.yaml nor a COCO file; give the folder of the data set")
+
+
+def _recognised(tree: Tree, given: str = "") -> Contents | None:
+    """The clearest mark first: a JSON with the three lists is COCO, whatever lies beside it."""
+    if given.lower().endswith(YOLO_FILES):
+        return yolo.read(tree, given)
+    if given:
+        return coco.read(tree, given)
+    return coco.read(tree) or voc.read(tree) or yolo.read(tree)
+
+
+def _is_data_set(folder: Path) -> bool:
+    try:
+        return _recognised(Tree(folder)) is not None
+    except UserError:
+        return False
+
+
+def _divide(contents: Contents, split: str) -> None:
+    """A fifth to val, at least one of two. By hash, so that neither the order of the files nor a seed decides."""
+    # Copies go first: with one in train and one in val, the score would be of pictures known by heart.
+    entries, copies = without_copies(contents.splits[split])
+    contents.problems["val"] = list(contents.problems.get(split, [])) if split else []
+    contents.problems[""] += copies
+
+    def by_hash(entry: Entry) -> tuple[bytes, str]:
+        return hashlib.sha256(entry.picture.name.encode(errors="surrogateescape")).digest(), str(entry.picture)
+
+    count = max(round(len(entries) / 5), 1) if len(entries) > 1 else 0
+    chosen = {id(entry) for entry in sorted(entries, key=by_hash)[:count]}
+    del contents.splits[split]
+    contents.splits |= {
+        split or "train": [entry for entry in entries if id(entry) not in chosen],
+        "val": [entry for entry in entries if id(entry) in chosen],
+    }
+
+
+def _unused_splits(contents: Contents) -> list[str]:
+    """A line for each folder that bears a split's word, and whose pictures are in no split or in another."""
+    tree = contents.tree
+    start = len(str(tree.path("x"))) - 1
+    in_split: Counter[tuple[str, str]] = Counter()
+    used = set()
+    for split, entries in contents.splits.items():
+        for entry in entries:
+            name = str(entry.picture)[start:]
+            used.add(name)
+            in_split[parent(name), split] += 1
+    there = Counter(parent(name) for name in tree.pictures if name not in used)
+    told = []
+    for (folder, split), count in in_split.items():
+        bears = same_split(split_of(folder))
+        if split and bears and bears != same_split(split) and same_split(split) != "trainval":
+            told.append(f"{folder}: {count} pictures count as {split}, though their folder bears another split's name")
+        elif not contents.listed and (word := unused_split_word(folder)):
+            told.append(f"{folder}: the folder {word!r} has a split's word in its name, and is not taken for one")
+    splits = {same_split(split) for split in contents.splits}
+    for folder, count in there.items():
+        if contents.listed and split_of(folder) and same_split(split_of(folder)) not in splits:
+            told.append(f"{folder}: {count} pictures in a folder named as a split are in none; left out")
+    return told[:FOLDERS_TOLD] + ([f"… and {len(told) - FOLDERS_TOLD} more folders so"] if told[FOLDERS_TOLD:] else [])
