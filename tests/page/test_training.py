@@ -1,0 +1,197 @@
+"""The small training in a page against torch: step by step with torch's state put in, and left to itself."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from teachkit.errors import UserError
+from teachkit.experiments.small import small_exam, small_scenes, small_trainer
+from teachkit.page.trace import Program
+from teachkit.page.training import MOST_OBJECTS, NotingAssigner, named, training_program
+from teachkit.scoring import objects_found
+from teachkit.structures import LOSS_NAMES, Batch, Detections, GroundTruth
+from tests.page.engine import EngineError
+
+STEPS, FREE_STEPS, SEEDS = 64, 160, 5
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return training_program()
+
+
+def fed(batch: Batch) -> dict[str, Tensor]:
+    """The batch as a page holds it: padded to the same number of objects always."""
+    truth, count = batch.ground_truth, len(batch)
+    room = MOST_OBJECTS - truth.boxes.shape[1]
+    return {
+        "images": batch.images,
+        "boxes": torch.cat([truth.boxes, torch.zeros(count, room, 4)], 1),
+        "labels": torch.cat([truth.labels, torch.zeros(count, room, dtype=torch.int64)], 1),
+        "mask": torch.cat([truth.mask, torch.zeros(count, room, dtype=torch.bool)], 1),
+    }
+
+
+def setting(tensors: dict[str, Tensor]) -> list[tuple]:
+    return [("set", name, one.detach().clone()) for name, one in tensors.items()]
+
+
+def trainer_of(optimizer: str, seed: int = 0):
+    trainer = small_trainer(optimizer=optimizer, seed=seed)
+    trainer.model.half_precision = False
+    return trainer
+
+
+def batches(trainer, count: int) -> list[Batch]:
+    length = len(trainer.passes.data)
+    return [trainer.passes.data.batch(step // length, step % length) for step in range(count)]
+
+
+def memory_of(trainer, optimizer: str) -> dict[str, Tensor]:
+    state = trainer.optimizer.state
+    return {
+        f"{optimizer}.{what}.{name}": one
+        for name, parameter in trainer.model.named_parameters()
+        for what, one in state.get(parameter, {}).items()
+        if one is not None
+    }
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_one_step_from_torchs_state_is_torchs_step_while_the_sliders_jump(program, engine, optimizer):
+    trainer, dice = trainer_of(optimizer), np.random.default_rng(0)
+    trainer.criterion.assigner = NotingAssigner()
+    commands, truths = [], []
+    for batch in batches(trainer, STEPS):
+        weights = [usual * 10 ** dice.uniform(-1, 1) for usual in (7.5, 0.5, 1.5)]
+        rate = (7e-3 if optimizer == "adamw" else 5e-2) * 10 ** dice.uniform(-1.5, 0.5)
+        for name, weight in zip(LOSS_NAMES, weights, strict=True):
+            setattr(trainer.criterion.weights, name, weight)
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = rate
+        inputs = named("model", trainer.model) | memory_of(trainer, optimizer) | fed(batch)
+        commands += setting(inputs | {"weights": torch.tensor(weights), f"{optimizer}.lr": torch.tensor(rate)})
+        truth = GroundTruth(*(fed(batch)[name] for name in ("boxes", "labels", "mask")))
+        losses = trainer.criterion(trainer.model(batch.images), truth)
+        trainer.optimizer.zero_grad()
+        losses.backward()
+        gradients = {f"gradient.{name}": one.grad for name, one in trainer.model.named_parameters()}
+        trainer.optimizer.step()
+        wanted = {name: getattr(losses, name) for name in (*LOSS_NAMES, "total")}
+        wanted |= {"positive": trainer.criterion.assigner.last.positive} | gradients | named("model", trainer.model)
+        truths.append({name: one.detach().clone() for name, one in wanted.items()})
+        commands += [("run", "gradient"), ("run", optimizer), *(("get", name) for name in wanted)]
+    results = iter(engine(program, commands))
+    otherwise_assigned = 0
+    for truth in truths:
+        got = {name: next(results) for name in truth}
+        otherwise_assigned += not torch.equal(got["positive"], truth["positive"])
+        for name in (*LOSS_NAMES, "total"):
+            assert float(got[name]) == pytest.approx(float(truth[name]), rel=2e-5, abs=1e-7), name
+        slopes = [name for name in truth if name.startswith("gradient.")]
+        largest = max(float(truth[name].abs().max()) for name in slopes)
+        for name in slopes:
+            assert float((got[name] - truth[name]).abs().max()) <= 1e-5 * largest, name
+        for name in (name for name in truth if name.startswith("model.")):
+            torch.testing.assert_close(got[name], truth[name], rtol=1e-4, atol=2e-4 * rate_of(commands))
+    assert otherwise_assigned <= 1
+
+
+def rate_of(commands) -> float:
+    return max(float(value[0]) for what, name, *value in commands if what == "set" and name.endswith(".lr"))
+
+
+def test_left_to_itself_it_finds_as_many_objects_as_torch_does(program, engine):
+    exam = small_exam()
+    by_torch = []
+    for seed in range(SEEDS):
+        trainer = trainer_of("adamw", seed)
+        for _ in range(FREE_STEPS):
+            trainer.step()
+        by_torch.append(objects_found(trainer.ema.detect(exam.images), exam.ground_truth)[0])
+    commands = []
+    for step, batch in enumerate(batches(trainer_of("adamw"), FREE_STEPS)):
+        decay = min(0.995, (1 + step) / (10 + step)) if step else 0.0
+        commands += setting(fed(batch) | {"decay": torch.tensor(decay)})
+        commands += [("run", name) for name in ("gradient", "adamw", "average")]
+    averages = [name for name in program.tensors if name.startswith("average.")]
+    averaged = dict(zip(averages, engine(program, commands + [("get", name) for name in averages]), strict=True))
+    commands = setting({name.replace("average", "model", 1): one for name, one in averaged.items()})
+    for start in range(0, len(exam), 8):
+        commands += [("set", "images", exam.images[start : start + 8]), ("run", "predict")]
+        commands += [("get", "found.boxes"), ("get", "found.scores")]
+    looks = engine(program, commands)
+    detections = detections_of(torch.cat(looks[::2]), torch.cat(looks[1::2]))
+    by_page, there = objects_found(detections, exam.ground_truth)
+    assert min(by_torch) <= by_page <= max(by_torch), (by_page, by_torch)
+    assert min(by_torch) > there / 3  # or the spread would say nothing
+
+
+def detections_of(boxes: Tensor, scores: Tensor) -> list[Detections]:
+    from torchvision import ops
+
+    found = []
+    for its_boxes, its_scores in zip(boxes, scores, strict=True):
+        anchor, label = (its_scores > 0.25).nonzero(as_tuple=True)
+        kept = ops.batched_nms(its_boxes[anchor], its_scores[anchor, label], label, 0.7)
+        found.append(Detections(its_boxes[anchor][kept], its_scores[anchor, label][kept], label[kept]))
+    return found
+
+
+def test_averaging_and_shares_are_the_trainers_own(program, engine):
+    from teachkit.analysis.gradient_share import gradient_share
+
+    trainer = trainer_of("adamw")
+    commands = []
+    for step in range(12):
+        trainer.step()
+        decay = min(0.995, (1 + step) / (10 + step)) if step else 0.0
+        commands += [*setting(named("model", trainer.model) | {"decay": torch.tensor(decay)}), ("run", "average")]
+    probe = batches(trainer, 1)[0]
+    statistics = [name for name in named("model", trainer.model) if "running" in name]
+    commands += [*setting(fed(probe)), ("run", "shares"), ("get", "products"), *(("get", name) for name in statistics)]
+    averages = named("average", trainer.ema)
+    products, *rest = engine(program, commands + [("get", name) for name in averages])
+    truth = gradient_share(trainer.model, trainer.criterion, probe)
+    norms = products.double().diagonal().sqrt()
+    torch.testing.assert_close(norms, torch.tensor(list(truth.norms.values())).double(), rtol=1e-5, atol=0)
+    for name, one in zip(statistics, rest, strict=False):  # the measurement leaves no trace
+        torch.testing.assert_close(one, named("model", trainer.model)[name], rtol=0, atol=0)
+    for one, (name, truth_) in zip(rest[len(statistics) :], averages.items(), strict=True):
+        torch.testing.assert_close(one, truth_, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_an_export_is_the_same_each_time(program, tmp_path):
+    program.write(tmp_path / "one")
+    training_program().write(tmp_path / "two")
+    for kind in ("json", "bin"):
+        assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+
+
+def test_no_scene_of_the_small_setting_has_more_objects_than_the_graph_has_room_for():
+    for split in ("train", "val"):
+        assert max(map(len, small_scenes(split).boxes)) <= MOST_OBJECTS
+
+
+def test_what_a_page_does_not_know_is_refused_by_name():
+    with pytest.raises(UserError, match=r"half is torch\.float16"):
+        Program().trace("sum", lambda: {}, {"half": torch.zeros(2, dtype=torch.float16)})
+    program = Program()
+    program.trace("one", dict, {"x": torch.zeros(2)})
+    with pytest.raises(UserError, match="x is"):
+        program.trace("two", dict, {"x": torch.zeros(3)})
+
+
+def test_an_operator_that_a_page_does_not_have_fails_when_the_graph_is_loaded(engine):
+    program, x = Program(), torch.rand(3, 3)
+    program.trace("inverse", lambda: {"out": torch.linalg.inv(x)}, {"x": x})
+    with pytest.raises(EngineError, match=r"operators that this page does not have: aten\.linalg_inv_ex"):
+        engine(program, [])
+
+
+def test_the_written_graphs_are_plain_json(program, tmp_path):
+    program.write(tmp_path / "graphs")
+    json.loads((tmp_path / "graphs.json").read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(name))
