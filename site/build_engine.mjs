@@ -6,16 +6,29 @@ import asc from "assemblyscript/asc";
 import { written } from "../teachkit/page/engine/loops.js";
 
 const SOURCE = join(import.meta.dirname, "../teachkit/page/engine");
+const LOOPS = "loops.generated.js";
 
-export async function buildEngine(folder) {
-  mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(SOURCE)) if (name.endsWith(".js")) cpSync(join(SOURCE, name), join(folder, name));
-  writeFileSync(join(folder, "loops.generated.js"), written());
+export async function buildKernels(path) {
   const { error, stderr } = await asc.main([
-    "kernels.ts", "--baseDir", SOURCE, "--outFile", join(folder, "kernels.wasm"),
-    "-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--initialMemory", "1", "--enable", "simd",
+    ...["kernels.ts", "--baseDir", SOURCE, "--outFile", path, "-O3", "--noAssert"],
+    ...["--runtime", "stub", "--importMemory", "--initialMemory", "1", "--enable", "simd"],
   ]);
   if (error) throw new Error(`the kernels do not compile: ${stderr}`);
 }
 
-if (process.argv[1] === import.meta.filename) await buildEngine(process.argv[2]);
+// Puts the loops where the engine imports them, when esbuild bundles it.
+export const writtenLoops = {
+  name: "written loops",
+  setup(build) {
+    build.onResolve({ filter: /loops\.generated\.js$/ }, () => ({ path: LOOPS, namespace: "written" }));
+    build.onLoad({ filter: /./, namespace: "written" }, () => ({ contents: written(), loader: "js" }));
+  },
+};
+
+if (process.argv[1] === import.meta.filename) {
+  const folder = process.argv[2];
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(SOURCE)) if (name.endsWith(".js")) cpSync(join(SOURCE, name), join(folder, name));
+  writeFileSync(join(folder, LOOPS), written());
+  await buildKernels(join(folder, "kernels.wasm"));
+}

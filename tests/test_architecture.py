@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "learn": {"boxes", "structures", "feed", "punish", "scoring"},
     "experiments": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
     "analysis": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
-    "page": {"boxes", "structures", "feed", "punish", "learn", "experiments", "analysis"},
+    "page": {"boxes", "structures", "feed", "punish", "scoring", "learn", "experiments", "analysis", "watch"},
     "watch": {"boxes", "structures", "feed", "punish", "scoring", "learn", "experiments", "analysis"},
     "exercises": {
         *("boxes", "structures", "feed", "punish", "scoring", "learn", "experiments", "analysis", "watch"),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from teachkit.analysis.gradient_share import loss_gradients
+from teachkit.analysis.gradients import loss_gradients
 from teachkit.experiments.small import BATCH_SIZE, NECK, SIDE, WIDTHS
 from teachkit.feed.decode import eval_mode
 from teachkit.feed.detector import Detector

@@ -1,10 +1,12 @@
 // Loads a program and runs its graphs. Everything is settled beforehand: what is a view of what, where each number lies,
 // and one function without arguments for each node; a run calls these in order.
 
-import { operators, planOf } from "./operators.js";
+import { each } from "./elementwise.js";
+import { planOf } from "./operators.js";
 import { ARRAYS, Value, count } from "./values.js";
 
-const PAGE = 65536, ALIGN = 16; // bytes
+const PAGE = 65536,
+  ALIGN = 16; // bytes
 const KERNELS_OWN = PAGE; // the beginning of the memory is left to the kernels
 const aligned = (bytes) => Math.ceil(bytes / ALIGN) * ALIGN;
 
@@ -17,30 +19,35 @@ class Node {
     this.storages.add(value.storage);
     return value;
   }
-  room(dtype, shape) { return this.uses(new Value(dtype, shape)); }
+  room(dtype, shape) {
+    return this.uses(new Value(dtype, shape));
+  }
   // The value with its numbers in a row: itself, or a copy that is made anew at each run.
   dense(value) {
     if (value.dense) return value;
     const copy = this.room(value.dtype, value.shape);
-    this.before.push(operators.copy(this, [value], [copy]));
+    this.before.push(each.copy(this, [value], [copy]));
     return copy;
   }
-  changes(value) { value.storage.changed = true; return value; }
+  changes(value) {
+    value.storage.changed = true;
+    return value;
+  }
 }
 
 class Graph {
   constructor(description, tensorOf) {
     this.values = description.values.map(([dtype, shape]) => new Value(dtype, shape));
     for (const [name, place] of Object.entries(description.inputs)) {
-      const { dtype, shape } = this.values[place], given = tensorOf(name, dtype, shape);
-      this.values[place] = given;
+      this.values[place] = tensorOf(name, this.values[place].dtype, this.values[place].shape);
     }
     this.nodes = description.nodes.map((node) => this.planned(node));
     this.outputs = Object.entries(description.outputs).map(([name, place]) => {
-      const from = this.values[place], to = tensorOf(name, from.dtype, from.shape);
+      const from = this.values[place],
+        to = tensorOf(name, from.dtype, from.shape);
       const node = new Node();
       node.uses(from);
-      if (from.storage !== to.storage) node.before.push(operators.copy(node, [from], [to]));
+      if (from.storage !== to.storage) node.before.push(each.copy(node, [from], [to]));
       return node;
     });
     this.keepConstants();
@@ -57,7 +64,9 @@ class Graph {
     const seen = args.map(read);
     node.inputs = new Set(node.storages);
     // A plan gives the function that makes the function that runs; views give none. It may put a view in a result's place.
-    const replace = (index, value) => { given[index] = this.values[outs[index]] = value; };
+    const replace = (index, value) => {
+      given[index] = this.values[outs[index]] = value;
+    };
     node.make = planOf(operator)(node, seen, given, replace);
     for (const value of given) if (value) node.uses(value);
     return node;
@@ -67,7 +76,8 @@ class Graph {
     const known = new Set();
     for (const node of this.nodes) {
       const storages = [...node.storages];
-      node.once = [...node.inputs].every((one) => known.has(one)) && storages.every((one) => !one.changed && !one.fixed);
+      node.once =
+        [...node.inputs].every((one) => known.has(one)) && storages.every((one) => !one.changed && !one.fixed);
       if (node.once) storages.forEach((one) => known.add(one));
     }
     for (const node of this.nodes) {
@@ -89,7 +99,9 @@ function keep(graph, end) {
 
 // A stretch of memory from `start` on, whose parts are given away again.
 class Stretch {
-  constructor(start) { Object.assign(this, { free: [[start, Infinity]], top: start }); } // [address, bytes], in order
+  constructor(start) {
+    Object.assign(this, { free: [[start, Infinity]], top: start });
+  } // [address, bytes], in order
   take(bytes) {
     const hole = this.free.filter(([, room]) => room >= bytes).reduce((best, one) => (one[1] < best[1] ? one : best));
     const [address, room] = hole;
@@ -99,7 +111,8 @@ class Stretch {
     return address;
   }
   give(address, bytes) {
-    const { free } = this, next = free.findIndex(([other]) => other > address);
+    const { free } = this,
+      next = free.findIndex(([other]) => other > address);
     free.splice(next, 0, [address, bytes]);
     for (const i of [next, next - 1]) {
       if (free[i]?.[0] + free[i]?.[1] === free[i + 1]?.[0]) free[i][1] += free.splice(i + 1, 1)[0][1];
@@ -108,8 +121,10 @@ class Stretch {
 }
 
 // Places for the rest of a graph: each is given away once the last node that needs it is done. → the end of them
-function place(graph, start) {
-  const order = [...graph.nodes, ...graph.outputs], stretch = new Stretch(start), last = new Map();
+function placed(graph, start) {
+  const order = [...graph.nodes, ...graph.outputs],
+    stretch = new Stretch(start),
+    last = new Map();
   order.forEach((node) => node.storages.forEach((one) => last.set(one, node)));
   for (const node of order) {
     for (const one of node.storages) one.address ??= stretch.take(aligned(one.bytes));
@@ -126,7 +141,14 @@ export class Machine {
   static async load(program, numbers, kernels, twins = {}) {
     const machine = new Machine();
     machine.plan(program, twins);
-    const instance = await WebAssembly.instantiate(kernels, { env: { memory: machine.memory, abort: () => { throw new Error("kernel"); } } });
+    const instance = await WebAssembly.instantiate(kernels, {
+      env: {
+        memory: machine.memory,
+        abort: () => {
+          throw new Error("kernel");
+        },
+      },
+    });
     machine.kernels = instance.exports;
     machine.fill(program, numbers);
     machine.make();
@@ -134,13 +156,16 @@ export class Machine {
   }
 
   plan(program, twins) {
-    const unknown = new Set(Object.values(program.graphs).flatMap((graph) => graph.nodes.map(([name]) => name))
-      .filter((name) => !planOf(name)));
+    const unknown = new Set(
+      Object.values(program.graphs)
+        .flatMap((graph) => graph.nodes.map(([name]) => name))
+        .filter((name) => !planOf(name)),
+    );
     if (unknown.size) throw new Error(`operators that this page does not have: ${[...unknown].sort().join(", ")}`);
     let end = KERNELS_OWN;
     this.tensors = {};
     const tensorOf = (name, dtype, shape) => {
-      const known = this.tensors[name] ??= new Value(dtype, shape);
+      const known = (this.tensors[name] ??= new Value(dtype, shape));
       if (known.dtype !== dtype || String(known.shape) !== String(shape)) throw new Error(`${name} has two shapes`);
       if (known.storage.address === null) {
         known.storage.fixed = true;
@@ -150,14 +175,16 @@ export class Machine {
       return known;
     };
     for (const [name, [dtype, shape]] of Object.entries(program.tensors)) tensorOf(name, dtype, shape);
-    this.graphs = Object.fromEntries(Object.entries(program.graphs).map(([name, graph]) => [name, new Graph(graph, tensorOf)]));
+    this.graphs = Object.fromEntries(
+      Object.entries(program.graphs).map(([name, graph]) => [name, new Graph(graph, tensorOf)]),
+    );
     for (const [name, [graph, rename]] of Object.entries(twins)) {
       this.graphs[name] = new Graph(program.graphs[graph], (one, ...kind) => tensorOf(rename(one), ...kind));
     }
     // What each graph keeps, then one stretch that they use in turn.
     const all = Object.values(this.graphs);
     for (const graph of all) end = keep(graph, end);
-    const top = Math.max(end, ...all.map((graph) => place(graph, end)));
+    const top = Math.max(end, ...all.map((graph) => placed(graph, end)));
     this.memory = new WebAssembly.Memory({ initial: Math.ceil((top + ALIGN) / PAGE) });
   }
 

@@ -23,7 +23,9 @@ export class Value {
     Object.assign(this, { dtype, shape, strides, offset });
     this.storage = storage ?? new Storage(Math.max(1, count(shape)) * ARRAYS[dtype].BYTES_PER_ELEMENT);
   }
-  get size() { return count(this.shape); }
+  get size() {
+    return count(this.shape);
+  }
   get dense() {
     const strides = denseStrides(this.shape);
     return this.shape.every((side, axis) => side === 1 || this.strides[axis] === strides[axis]) || this.size === 0;
@@ -31,7 +33,9 @@ export class Value {
   view(shape, strides, offset = this.offset) {
     return new Value(this.dtype, shape, { strides, offset, storage: this.storage });
   }
-  get address() { return this.storage.address + this.offset * ARRAYS[this.dtype].BYTES_PER_ELEMENT; }
+  get address() {
+    return this.storage.address + this.offset * ARRAYS[this.dtype].BYTES_PER_ELEMENT;
+  }
   // From its first number to the end of what it shares.
   array(memory) {
     const { BYTES_PER_ELEMENT: bytes } = ARRAYS[this.dtype];
@@ -42,18 +46,23 @@ export class Value {
 // Strides that repeat a tensor to fill a larger shape, as torch broadcasts.
 export function spread(value, shape) {
   const missing = shape.length - value.shape.length;
-  return shape.map((_, axis) => (axis < missing || value.shape[axis - missing] === 1 ? 0 : value.strides[axis - missing]));
+  return shape.map((_, axis) =>
+    axis < missing || value.shape[axis - missing] === 1 ? 0 : value.strides[axis - missing],
+  );
 }
 
 // Neighbouring axes that all tensors walk through in one stride become one. → [sides, strides of each]
 function merged(shape, strides) {
-  const sides = [], steps = strides.map(() => []);
+  const sides = [],
+    steps = strides.map(() => []);
   shape.forEach((side, axis) => {
     if (side === 1) return;
     const last = sides.length - 1;
     if (last >= 0 && strides.every((one, place) => steps[place][last] === one[axis] * side)) {
       sides[last] *= side;
-      steps.forEach((one, place) => { one[last] = strides[place][axis]; });
+      steps.forEach((one, place) => {
+        one[last] = strides[place][axis];
+      });
     } else {
       sides.push(side);
       steps.forEach((one, place) => one.push(strides[place][axis]));
@@ -89,7 +98,8 @@ export function reshaped(value, shape) {
   const strides = new Array(shape.length).fill(0);
   let axis = shape.length - 1;
   for (let part = sides.length - 1; part >= 0; part -= 1) {
-    let rest = sides[part], step = steps[part];
+    let rest = sides[part],
+      step = steps[part];
     for (; axis >= 0 && rest > 1; axis -= 1) {
       if (rest % shape[axis]) return null;
       strides[axis] = step;
@@ -101,4 +111,11 @@ export function reshaped(value, shape) {
   return strides;
 }
 
-export const must = (fits, what) => { if (!fits) throw new Error(`not in a page: ${what}`); };
+export const must = (fits, what) => {
+  if (!fits) throw new Error(`not in a page: ${what}`);
+};
+
+// An axis or a place that is counted from the end where it is negative.
+export const from = (axis, length) => (axis < 0 ? axis + length : axis);
+
+export const without = (list, axes) => list.filter((_, place) => !axes.includes(place));

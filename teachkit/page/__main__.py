@@ -1,0 +1,67 @@
+"""Writes what the live page is built from: python -m teachkit.page FOLDER."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from teachkit.experiments.small import SIDE, small_scenes
+from teachkit.feed.scenes import CLASSES
+from teachkit.learn.optimizer import DEFAULTS
+from teachkit.learn.schedule import SCHEDULES
+from teachkit.page.training import training_program
+from teachkit.structures import LossWeights
+from teachkit.watch.cockpit.frames import OPTIMIZERS, SLIDER_RATES
+from teachkit.watch.cockpit.presets import PRESETS
+
+COLUMNS, QUALITY = 19, 80  # of the sheet of pictures; WebP's
+
+
+def facts() -> dict[str, Any]:
+    """What the page has to know beside the graphs. train, val: of each picture its objects, [x1, y1, x2, y2, label]."""
+    return {
+        "title": "A detector learns to see",
+        "side": SIDE,
+        "classes": list(CLASSES),
+        "train": objects("train"),
+        "val": objects("val"),
+        "weights": LossWeights().as_dict(),
+        "usual_rates": {name: rate for name, (rate, _) in DEFAULTS.items()},
+        "rates": SLIDER_RATES,
+        "schedules": [[name, name.replace("_", " ")] for name in SCHEDULES],
+        "optimizers": [[name, OPTIMIZERS[name]] for name in DEFAULTS],
+        "presets": [
+            {"name": name, "hint": one.hint, "rate": one.rate, "weights": one.weights} for name, one in PRESETS.items()
+        ],
+    }
+
+
+def objects(split: str) -> list[list[list[float]]]:
+    scenes = small_scenes(split)
+    rows = zip(scenes.boxes, scenes.labels, strict=True)
+    return [torch.cat([boxes, labels[:, None]], 1).tolist() for boxes, labels in rows]
+
+
+def sheet() -> Image.Image:
+    """All pictures side by side and row by row, those to train on first."""
+    scenes = [small_scenes(split) for split in ("train", "val")]
+    pictures = [one.image(place) for one in scenes for place in range(len(one))]
+    rows = [torch.cat(pictures[start : start + COLUMNS], 2) for start in range(0, len(pictures), COLUMNS)]
+    pixels: Tensor = torch.cat(rows, 1)  # [3, rows · 64, 19 · 64]
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+def write(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    training_program().write(folder / "training")
+    text = json.dumps(facts(), separators=(",", ":"), ensure_ascii=False)
+    (folder / "facts.json").write_text(text, encoding="utf-8")
+    sheet().save(folder / "scenes.webp", quality=QUALITY, method=6)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
