@@ -23,6 +23,7 @@ from teachkit.feed.download import data_folder
 ROOT = Path(__file__).resolve().parent.parent  # of a clone: an installed package has no requirements.txt beside it
 GIB = 2**30
 INSTALL = f"{sys.executable} -m pip install -r requirements.txt"  # into the Python that asks, and no other
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CONFIGS = ("jupyter*_config.py", "jupyter*_config.json", "voila.py", "voila.json")
 
 
@@ -57,47 +58,78 @@ def verdict(findings: Iterable[Finding]) -> str:
 
 def _python() -> Finding:
     version = platform.python_version()
-    mend = "" if sys.version_info >= (3, 11) else "install Python 3.11 or later, then run `make lab` again"
+    mend = (
+        ""
+        if sys.version_info >= (3, 11)
+        else "run `make lab`, or `python make.py lab`: it brings one that is new enough"
+    )
     return Finding("python", f"{version} in {sys.prefix}", mend, required=True)
 
 
 def _packages() -> Iterator[Finding]:
-    """What pyproject.toml asks for is required; what only requirements.txt pins serves notebooks and tests."""
+    """What pyproject.toml asks for is required; the group `lab` serves the lessons, the others who writes them."""
     try:
         from packaging.requirements import Requirement
+        from packaging.utils import canonicalize_name
     except ImportError:
         yield Finding("packaging", "not installed", INSTALL, required=True)
         return
+    groups = {
+        group: {canonicalize_name(Requirement(line).name) for line in lines} for group, lines in _groups().items()
+    }
     ranges, pins = (
-        {one.name.lower(): one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate()}
+        {
+            canonicalize_name(one.name): one.specifier
+            for one in map(Requirement, lines)
+            if one.marker is None or one.marker.evaluate()
+        }
         for lines in (_ranges(), _pins())
     )
-    for name in ranges | pins:
-        required = name in ranges
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
+    for name in [*ranges, *sorted(groups.pop("lab", set()) - ranges.keys())]:
+        required, version = name in ranges, _version(name)
+        if version is None:
             yield Finding(name, "not installed", INSTALL, required)
-            continue
-        if required and not ranges[name].specifier.contains(version, prereleases=True):
-            yield Finding(name, f"{version}, but teachkit needs {ranges[name].specifier}", INSTALL, required)
-        elif name in pins and not pins[name].specifier.contains(version):
-            tested = str(pins[name].specifier).removeprefix("==")
+        elif required and not ranges[name].contains(version, prereleases=True):
+            yield Finding(name, f"{version}, but teachkit needs {ranges[name]}", INSTALL, required)
+        elif name in pins and not pins[name].contains(version):
+            tested = str(pins[name]).removeprefix("==")
             yield Finding(name, f"{version}; tested with {tested}", f"if something fails: {INSTALL}")
         else:
             yield Finding(name, version)
+    for group, names in groups.items():
+        missing = sorted(name for name in names if _version(name) is None)
+        if missing:
+            yield Finding(group, f"`make {group}` brings what it needs: {', '.join(missing)}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _groups() -> dict[str, list[str]]:
+    """Of pyproject.toml, with what each of them adds; none where teachkit was installed without its folder."""
+    found = _project().get("dependency-groups", {})
+    return {name: [line for line in lines if isinstance(line, str)] for name, lines in found.items() if name != "setup"}
+
+
+def _project() -> dict[str, Any]:
+    file = ROOT / "pyproject.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def _ranges() -> list[str]:
     try:
         return metadata.requires("teachkit") or []
     except metadata.PackageNotFoundError:  # run from a checkout that was never installed
-        return list(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"])
+        return list(_project()["project"]["dependencies"])
 
 
 def _pins() -> list[str]:
     file = ROOT / "requirements.txt"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []  # a plain install has none
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [line for line in (line.partition("#")[0].strip() for line in lines) if line and not line.startswith("-")]
 
 
@@ -110,6 +142,7 @@ def _torch() -> Iterator[Finding]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         yield Finding("torch", f"does not work with torchvision: {reason}", INSTALL, required=True)
         return
+    yield _build(torch)
     from teachkit.feed.device import pick_device
 
     device = pick_device("auto")
@@ -119,6 +152,23 @@ def _torch() -> Iterator[Finding]:
     else:
         yield Finding("device", f"{device.type}: no CUDA GPU, and none is needed")
     yield Finding("threads", f"torch computes with {torch.get_num_threads()} of {os.cpu_count()} cores")
+
+
+def _build(torch: Any) -> Finding:
+    """Which torch it is: the one with CUDA weighs 4 GB more, and only NVIDIA's GPUs want it."""
+    if sys.platform == "darwin":
+        return Finding("torch build", "Apple's, which has their GPU")  # there is no other
+    cuda, gpu = torch.version.cuda, shutil.which("nvidia-smi") is not None
+    here = Path(sys.prefix) == ROOT / ".venv"
+    pins = " ".join(pin.partition(";")[0].strip() for pin in _pins() if pin.startswith(("torch==", "torchvision==")))
+    index = f" --index-url {CPU_INDEX}" if cuda else ""
+    by_pip = f"{sys.executable} -m pip install --force-reinstall {pins or 'torch torchvision'}{index}"
+    switch = f"python make.py install --torch {'cpu' if cuda else 'cuda'}" if here else by_pip
+    what = f"with CUDA {cuda}" if cuda else "for the CPU"
+    if bool(cuda) == gpu:
+        return Finding("torch build", f"{what}; to change it: {switch}")
+    why = "no NVIDIA GPU wants that here; the build for the CPU is 4 GB smaller" if cuda else "the GPU is not used"
+    return Finding("torch build", f"{what}: {why}", switch)
 
 
 def _machine() -> Iterator[Finding]:
