@@ -32,7 +32,7 @@ test: lint units notebooks
 
 lint:
 	@$(MAKE_PY) lint
-	@if node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null; then \
+	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
 		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && npm run --silent lint; \
 	else echo "no node 20 or later here: the front ends' JavaScript was not checked"; fi
 

@@ -9,6 +9,7 @@ Any Python from 3.8 on may start it; the Python of the course itself uv finds, o
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -104,7 +105,7 @@ def install(groups, torch=None):
         if cut_off or other or not sound():
             make_venv(uv)
         add = [uv, "pip", "install", "--python", str(PYTHON)] if uv else [str(PYTHON), "-m", "pip", "install"]
-        install_torch(add, wanted)
+        install_torch(add, wanted, "--default-index" if uv else "--index-url")
         if uv:
             names = [word for group in groups for word in ("--group", group)]
             must([*add, "--constraints", str(LOCK), "--requirements", "pyproject.toml", *names])
@@ -140,10 +141,8 @@ def fingerprint():
 
 @contextlib.contextmanager
 def alone():
-    """One installation at a time. Gives whether the last was cut off: its file is still there, and nobody holds it."""
-    file = TOOLS / "installing"
-    cut_off = file.exists()
-    with open(str(file), "a") as held:
+    """One installation at a time. Gives whether the one before was cut off: it has not wiped out its word."""
+    with (TOOLS / "installing").open("a+") as held:
         if WINDOWS:
             import msvcrt
 
@@ -153,8 +152,12 @@ def alone():
 
             os.set_inheritable(held.fileno(), True)  # where only this process is killed, uv still holds it
             fcntl.flock(held, fcntl.LOCK_EX)
+        held.seek(0)
+        cut_off = bool(held.read())
+        held.write("an installation is going on, or was cut off")
+        held.flush()
         yield cut_off
-    file.unlink()
+        held.truncate(0)
 
 
 def sound():
@@ -207,18 +210,18 @@ def make_venv(uv):
         stop("pip brings no uv to this machine, and without it Python 3.11 to 3.15 has to start this")
 
 
-def install_torch(add, wanted):
+def install_torch(add, wanted, from_index):
     """The CPU build before all else on Linux without an NVIDIA GPU, so that nothing asks for CUDA; PyPI's has it."""
     text = LOCK.read_text(encoding="utf-8")
     pins = [re.search(rf"^{name}==\S+", text, re.M)[0] for name in ("torch", "torchvision")]
     gpu = wanted == "cuda" or (wanted is None and has_gpu())
     if platform.system() == "Linux" and not gpu:
-        trouble = reach(CPU_INDEX) or attempt([*add, "--no-deps", "--index-url", CPU_INDEX, *pins])
+        trouble = reach(CPU_INDEX) or attempt([*add, "--no-deps", from_index, CPU_INDEX, *pins])
         if trouble and wanted:
             stop(trouble)
         if trouble:
             print(f"{trouble}; so torch comes with CUDA, which is 3 GB more", file=sys.stderr)
-    elif WINDOWS and gpu and "uv" in Path(add[0]).name:  # PyPI's build for Windows has no CUDA
+    elif WINDOWS and gpu and from_index == "--default-index":  # PyPI's build for Windows has no CUDA
         attempt([*add, "--no-deps", "--torch-backend=auto", *pins])
 
 
@@ -246,6 +249,7 @@ def silence_the_news():
     file.write_text(json.dumps({"disabledExtensions": off, "lockedExtensions": off}), encoding="utf-8")
 
 
+@functools.lru_cache(maxsize=None)
 def pip_settings():
     """The index, certificate and proxy that pip is set to: uv does not read pip's settings."""
     names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE", "proxy": "ALL_PROXY"}
@@ -287,9 +291,22 @@ def stop(why):
 
 def lock(options):
     """requirements.lock anew, and requirements.txt for pip: `make.py lock --upgrade-package torch`."""
-    groups = [word for group in ("lab", "test", "setup") for word in ("--group", group)]
     how = ["--universal", "--python-version=3.11", "--generate-hashes", "--custom-compile-command=make lock"]
-    must([find_uv(), "pip", "compile", "pyproject.toml", *groups, *how, "--quiet", "-o", str(LOCK), *options])
+    must(
+        [
+            find_uv(),
+            "pip",
+            "compile",
+            "pyproject.toml",
+            "--group=test",
+            "--extra=search",
+            *how,
+            "--quiet",
+            "-o",
+            str(LOCK),
+            *options,
+        ]
+    )
     pins = re.findall(r"^([\w.-]+==[^\\\n]*?) *\\?$", LOCK.read_text(encoding="utf-8"), re.M)
     # torch itself names its CUDA libraries; a build of torch without CUDA, installed first, then keeps them away.
     kept = [pin for pin in pins if not re.match(r"(nvidia-(?!ml-py)|cuda-|triton|uv=|pip=)", pin)]

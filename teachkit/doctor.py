@@ -112,7 +112,7 @@ def _version(name: str) -> str | None:
 def _groups() -> dict[str, list[str]]:
     """Of pyproject.toml, with what each of them adds; none where teachkit was installed without its folder."""
     found = _project().get("dependency-groups", {})
-    return {name: [line for line in lines if isinstance(line, str)] for name, lines in found.items() if name != "setup"}
+    return {name: [line for line in lines if isinstance(line, str)] for name, lines in found.items()}
 
 
 def _project() -> dict[str, Any]:

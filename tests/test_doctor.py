@@ -10,6 +10,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jupyter_server import serverapp
@@ -49,35 +50,42 @@ def test_a_machine_that_passes_these_tests_is_ready():
     }
 
 
-@pytest.mark.parametrize("name", ["torch", "torchvision", "numpy", "matplotlib"])
-def test_a_missing_package_that_teachkit_needs_is_broken(name, monkeypatch):
+def without(monkeypatch, *names):
+    """A machine on which these are not installed."""
     version = metadata.version
 
-    def without(asked):
-        if asked == name:
+    def missing(asked):
+        if asked in names:
             raise metadata.PackageNotFoundError(asked)
         return version(asked)
 
-    monkeypatch.setattr(metadata, "version", without)
+    monkeypatch.setattr(metadata, "version", missing)
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision", "numpy", "matplotlib"])
+def test_a_missing_package_that_teachkit_needs_is_broken(name, monkeypatch):
+    without(monkeypatch, name)
     findings = doctor.examine()
     assert [finding.name for finding in findings if finding.broken] == [name]
     assert "requirements.txt" in findings_of(name)[0].mend
     assert name in doctor.verdict(findings)
 
 
-@pytest.mark.parametrize("name", ["nbval", "voila", "pycocotools", "jupyterlab"])
-def test_a_missing_package_that_only_notebooks_or_tests_need_is_a_note(name, monkeypatch):
-    version = metadata.version
-
-    def without(asked):
-        if asked == name:
-            raise metadata.PackageNotFoundError(asked)
-        return version(asked)
-
-    monkeypatch.setattr(metadata, "version", without)
-    finding = findings_of(name)[0]
+def test_a_missing_package_that_only_the_lessons_need_is_a_note(monkeypatch):
+    without(monkeypatch, "jupyterlab")
+    finding = findings_of("jupyterlab")[0]
     assert finding.mend
     assert not finding.broken
+
+
+def test_who_only_learns_is_told_which_command_brings_the_tools_and_not_alarmed(monkeypatch):
+    without(monkeypatch, "nbval", "pycocotools", "voila")
+    findings = {finding.name: finding for finding in doctor.examine()}
+    assert "make test" in findings["test"].what
+    assert {"nbval,", "pycocotools"} <= {*findings["test"].what.split()}
+    assert "make demo" in findings["demo"].what
+    assert not findings["test"].mend
+    assert not findings["demo"].mend
 
 
 @pytest.mark.parametrize(("found", "broken"), [("2.10.0", True), ("2.13.0+cpu", True), ("2.99.0", False)])
@@ -92,9 +100,9 @@ def test_a_torch_outside_the_range_is_broken_and_one_beside_the_pin_is_a_note(fo
 
 def test_comments_options_and_other_systems_packages_in_the_pins_are_passed_over(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
-    pins = ["# a comment", "-e .", "numpy==1.0  # why", "", "winonly==3 ; sys_platform == 'nowhere'"]
+    pins = ["# a comment", "-e .", "numpy==1.0  # why", "", "winonly==3 ; sys_platform == 'nowhere'", "numpy-other==2"]
     (tmp_path / "requirements.txt").write_text("\n".join(pins))
-    monkeypatch.setattr(doctor, "_ranges", list)
+    monkeypatch.setattr(doctor, "_ranges", lambda: ["numpy>=1"])
     findings = {finding.name: finding for finding in doctor._packages()}
     assert list(findings) == ["numpy"]
     assert "tested with 1.0" in findings["numpy"].what
@@ -109,6 +117,37 @@ def test_a_torchvision_that_does_not_match_torch_is_broken(monkeypatch):
     assert [str(finding) for finding in findings if finding.broken]
     assert "operator torchvision::nms does not exist" in findings[0].what
     assert "tail" not in findings[0].what
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is one build for Apple")
+@pytest.mark.parametrize(
+    ("cuda", "gpu", "said", "asked"),
+    [
+        (None, False, "for the CPU; to change it", ""),
+        ("13.2", True, "with CUDA 13.2; to change it", ""),
+        ("13.2", False, "no NVIDIA GPU wants that here", "--torch cpu"),
+        (None, True, "the GPU is not used", "--torch cuda"),
+    ],
+)
+def test_the_build_of_torch_is_named_and_how_to_change_it(cuda, gpu, said, asked, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi" if gpu else None)
+    monkeypatch.setattr(sys, "prefix", str(ROOT / ".venv"))
+    finding = doctor._build(SimpleNamespace(version=SimpleNamespace(cuda=cuda)))
+    assert said in finding.what
+    assert asked in finding.mend
+    assert bool(finding.mend) == bool(asked)
+    assert f"install --torch {'cpu' if cuda else 'cuda'}" in finding.what + finding.mend
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is one build for Apple")
+def test_in_another_environment_pip_changes_the_build_and_keeps_the_versions(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(sys, "prefix", "/usr")
+    finding = doctor._build(SimpleNamespace(version=SimpleNamespace(cuda="13.2")))
+    pins = [pin for pin in doctor._pins() if pin.startswith("torch")]
+    assert len(pins) == 2
+    assert all(pin in finding.mend for pin in pins)
+    assert finding.mend.endswith("/whl/cpu")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +268,7 @@ def test_a_running_server_with_a_password_is_not_open_though_it_tells_of_none(an
 
 
 def test_the_launcher_never_opens_a_server():
-    recipe = (ROOT / "Makefile").read_text()
+    recipe = (ROOT / "Makefile").read_text() + (ROOT / "make.py").read_text()
     assert not [word for word in ("--ip", "ServerApp.ip", "token=", "password", "0.0.0.0") if word in recipe]
 
 
