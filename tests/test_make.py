@@ -380,4 +380,6 @@ def test_every_licence_is_one_that_may_be_used_beside_mit():
     for package in json.loads(run.stdout):
         licences = re.split(r"; | OR ", package["License"])  # one of them is enough
         own = package["Name"].startswith(("nvidia-", "cuda-"))  # NVIDIA's terms, with torch's build for its GPUs
-        assert own or any(not re.search(r"AGPL|Affero|\bGPL|(?<!Lesser )General Public|UNKNOWN", one) for one in licences)
+        assert own or any(
+            not re.search(r"AGPL|Affero|\bGPL|(?<!Lesser )General Public|UNKNOWN", one) for one in licences
+        )
