@@ -1,7 +1,7 @@
-"""The learning-rate range test: the rate grows from step to step until the losses blow up, on a copy of the training.
+"""The learning-rate range test: on a copy of the training, the rate grows at each step until the losses blow up.
 
-Smith 2017, arXiv 1506.01186, section 3.3. He raises the rate evenly and draws the accuracy; here the
-rate grows by the same factor each time, and each of the three losses has its curve.
+Smith 2017, arXiv 1506.01186, section 3.3. There the rate grows linearly and accuracy is plotted. Here the rate grows by
+a constant factor, and each of the three losses has a curve.
 """
 
 import copy
@@ -21,10 +21,10 @@ from teachkit.learn.threads import use_threads
 from teachkit.learn.trainer import Trainer
 from teachkit.structures import LOSS_NAMES, Batch
 
-REACH, LEAST = 4, 1e-9  # points to each side over which a curve is smoothed; a loss of 0 has no logarithm
-BLOWN_UP = 20.0  # times the first class loss: what comes after cannot be read
+REACH, LEAST = 4, 1e-9  # points to each side over which a curve is smoothed; least loss that has a logarithm
+BLOWN_UP = 20.0  # times the first class loss: the test ends
 DEAD = 0.01  # of the first box loss: a detector that answers nothing is asked for nothing, and loses nothing
-SAFETY = 10.0  # how far one stays below the rate that does harm: a run has more steps than a test
+SAFETY = 10.0  # the suggested rate is this factor below the harmful one: a run has more steps than a test
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
 
     It ends where the class loss blows up, or where the detector answers nothing any more.
 
-    The trainer is left as it was, bit for bit: weights, gradients, averages, optimizer, place in the data, random
-    numbers. It must not be trained while this runs. UserError for rates or steps that make no test.
+    The trainer is left unchanged, bit for bit: weights, gradients, averages, optimizer, place in the data, random
+    numbers. It must not be trained at the same time. UserError if rates or steps are out of range.
     """
     if not 0 < low < high <= LARGEST_RATE:
         raise UserError(f"a range test goes from a small rate to a larger one, at most {LARGEST_RATE:g}")
     if type(steps) is not int or not 10 <= steps <= 2000:
         raise UserError(f"a range test has 10 to 2000 steps, not {steps!r}")
-    # one memory for both copies: the copied optimizer holds the parameters of the copied model
+    # copied together, so that the copied optimizer holds the parameters of the copied model
     model, optimizer, criterion = copy.deepcopy((trainer.model, trainer.optimizer, trainer.criterion))
     model.train()
     batches, first = _next_batches(trainer, steps), RangePoint(low, 0.0, math.inf, 0.0)
@@ -58,7 +58,7 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
         lr = low * (high / low) ** (at / (steps - 1))
         set_rate(optimizer, lr, trainer.base_rates)
         use_threads(trainer.threads)
-        theirs = random_state(trainer.device)  # others may draw numbers between two points
+        theirs = random_state(trainer.device)  # other code may draw numbers between two points
         set_random_state(own_random, trainer.device)
         try:
             losses = criterion(model(batches[at].images), batches[at].ground_truth)
@@ -80,9 +80,9 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
 
 
 def _next_batches(trainer: Trainer, count: int) -> list[Batch]:
-    """What the trainer would be given next, without its knowing."""
+    """The batches that the trainer would get next; its own place in the data does not change."""
     data: Any = trainer.passes.data
-    if hasattr(data, "batch"):  # a Loader: any batch can be asked for
+    if hasattr(data, "batch"):  # a Loader: it can make any batch
         first = trainer.passes.epoch * len(data) + trainer.passes.place
         return [data.batch(*divmod(first + at, len(data))) for at in range(count)]
     random, own = torch.get_rng_state(), getattr(data, "generator", None)
@@ -98,29 +98,29 @@ def _next_batches(trainer: Trainer, count: int) -> list[Batch]:
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test has seen, in order of the rate."""
+    """The points of a range test, in order of the rate."""
 
     points: list[RangePoint]
 
     def curve(self, loss: str) -> list[float]:
-        """One loss, each point the geometric mean of the nine around it: a batch is easier or harder than the next."""
+        """One loss, smoothed: the geometric mean of nine points, since batches differ."""
         logs = [math.log(max(getattr(point, loss), LEAST)) for point in self.points]
         around = [logs[max(0, at - REACH) : at + REACH + 1] for at in range(len(logs))]
         return [math.exp(sum(some) / len(some)) for some in around]
 
     def turn(self, loss: str) -> float | None:
-        """The rate at which a loss is lowest, from where on it rises; None if it was still falling at the end."""
+        """The rate at which a loss is lowest and begins to rise; None if it still falls at the end."""
         values = self.curve(loss)
         lowest = min(range(len(values)), key=values.__getitem__, default=0)
         return self.points[lowest].lr if REACH < lowest < len(values) - 1 - REACH else None
 
     @property
     def largest(self) -> float | None:
-        """Where the first of the losses turns up again."""
+        """The smallest rate at which one of the losses begins to rise; None if none does."""
         rates = [rate for rate in map(self.turn, LOSS_NAMES) if rate is not None]
         return min(rates) if rates else None
 
     @property
     def suggested(self) -> float | None:
-        """A tenth of `largest`: a rule of thumb, to be tried, not believed."""
+        """A tenth of `largest`: a rule of thumb, to be tried out."""
         return None if self.largest is None else self.largest / SAFETY
