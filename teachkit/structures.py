@@ -21,12 +21,14 @@ LOSS_NAMES = ("box", "cls", "dfl")
 class GroundTruth:
     """The true objects of B images.
 
-    boxes: [B, M, 4] px; labels: [B, M] int64 from 0; mask: [B, M] bool, False on padding.
+    boxes: [B, M, 4] px; labels: [B, M] int64 from 0; mask: [B, M] bool, False on padding;
+    ignored: of the same B images, the objects that are neither learned from nor found nor missed; None for none.
     """
 
     boxes: Tensor
     labels: Tensor
     mask: Tensor
+    ignored: "GroundTruth | None" = None
 
     @classmethod
     def from_lists(cls, boxes: list[Tensor], labels: list[Tensor]) -> "GroundTruth":
@@ -55,8 +57,15 @@ class GroundTruth:
         return self.boxes[index][mask], self.labels[index][mask]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "GroundTruth":
-        parts = (self.boxes, self.labels, self.mask)
-        return GroundTruth(*(part.to(device, non_blocking=non_blocking) for part in parts))
+        boxes, labels, mask = (
+            part.to(device, non_blocking=non_blocking) for part in (self.boxes, self.labels, self.mask)
+        )
+        ignored = None if self.ignored is None else self.ignored.to(device, non_blocking)
+        return GroundTruth(boxes, labels, mask, ignored)
+
+    def take(self, places: slice) -> "GroundTruth":
+        ignored = None if self.ignored is None else self.ignored.take(places)
+        return GroundTruth(self.boxes[places], self.labels[places], self.mask[places], ignored)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -75,9 +84,7 @@ class Batch:
         return Batch(images, self.ground_truth.to(device, non_blocking), self.names)
 
     def take(self, places: slice) -> "Batch":
-        truth = self.ground_truth
-        its_truth = GroundTruth(truth.boxes[places], truth.labels[places], truth.mask[places])
-        return Batch(self.images[places], its_truth, self.names[places])
+        return Batch(self.images[places], self.ground_truth.take(places), self.names[places])
 
     def __len__(self) -> int:
         return len(self.images)

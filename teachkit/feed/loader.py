@@ -124,7 +124,10 @@ class Loader:
 
     def _taken(self, indices: list[int]) -> Batch:
         taken = self._pictures.take(indices)
-        truth = padded(taken.boxes, taken.labels).to(self.device)
+        truth = padded(taken.boxes, taken.labels)
+        if any(len(labels) for _, labels in taken.difficult):
+            truth.ignored = padded(*map(list, zip(*taken.difficult, strict=True)))
+        truth = truth.to(self.device)
         return Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
 
     def _source_images(self, count: int, generator: torch.Generator) -> Batch | None:

@@ -16,25 +16,31 @@ from teachkit.feed.letterbox import Letterbox
 from teachkit.feed.pictures import PictureError
 from teachkit.structures import GroundTruth
 
+NO_LABELS = torch.zeros(0, dtype=torch.int64)
 OBJECTS_STEP = 4  # objects are padded to a multiple of it, so that few different shapes occur
 
 
 class Fitted(NamedTuple):
-    """An image on its canvas. image: uint8 [3, H, W]; boxes: [n, 4] px of the canvas; labels: [n] int64."""
+    """An image on its canvas. image: uint8 [3, H, W]; boxes: [n, 4] px of the canvas; labels: [n] int64.
+
+    difficult: boxes and labels of the objects that do not count.
+    """
 
     image: Tensor
     boxes: Tensor
     labels: Tensor
     name: str
+    difficult: tuple[Tensor, Tensor]
 
 
 class Taken(NamedTuple):
-    """B images. pixels: uint8 [B, 3, H, W] on the device; boxes, labels, names: B of each, as in Fitted."""
+    """B images. pixels: uint8 [B, 3, H, W] on the device; the rest: B of each, as in Fitted."""
 
     pixels: Tensor
     boxes: list[Tensor]
     labels: list[Tensor]
     names: list[str]
+    difficult: list[tuple[Tensor, Tensor]]
 
 
 class InFiles:
@@ -56,8 +62,8 @@ class InFiles:
             warnings.warn(f"{problem}; left out", stacklevel=2)
         if not fitted:
             raise UserError(f"{self.examples.images[indices[0]]}:1: cannot be decoded, nor can the rest of its batch")
-        images, boxes, labels, names = map(list, zip(*fitted, strict=True))
-        return Taken(torch.stack(images).to(self.device), boxes, labels, names)
+        images, *rest = map(list, zip(*fitted, strict=True))
+        return Taken(torch.stack(images).to(self.device), *rest)
 
     def fitted(self, indices: Iterable[int]) -> Iterator[Fitted]:
         """One by one, in order. An image that cannot be decoded is left out and named in .problems."""
@@ -85,8 +91,13 @@ class InFiles:
                 self.problems.append(problem)
             return None
         canvas = Letterbox.fit((image.shape[1], image.shape[2]), self.image_size)
+        others, its_labels = examples.difficult[index] if examples.difficult else (torch.zeros(0, 4), NO_LABELS)
         return Fitted(
-            canvas.image(image), canvas.boxes(examples.boxes[index]), examples.labels[index], examples.names[index]
+            canvas.image(image),
+            canvas.boxes(examples.boxes[index]),
+            examples.labels[index],
+            examples.names[index],
+            (canvas.boxes(others), its_labels),
         )
 
 
@@ -98,11 +109,13 @@ class Resident:
         self.boxes: list[Tensor] = []
         self.labels: list[Tensor] = []
         self.names: list[str] = []
+        self.difficult: list[tuple[Tensor, Tensor]] = []
         for one in files.fitted(range(len(files.names))):
             pixels[len(self.names)] = one.image
             self.boxes.append(one.boxes)
             self.labels.append(one.labels)
             self.names.append(one.name)
+            self.difficult.append(one.difficult)
         self.pixels = pixels.to(files.device)  # one unused row at the end for each broken image
         self.problems, self.notes = files.problems, files.notes
 
@@ -118,6 +131,7 @@ class Resident:
             [self.boxes[index] for index in indices],
             [self.labels[index] for index in indices],
             [self.names[index] for index in indices],
+            [self.difficult[index] for index in indices],
         )
 
 

@@ -15,13 +15,16 @@ from teachkit.scoring.matching import (
     PerImage,
     Truths,
     best_first,
+    claims_ignored,
     gather,
+    gather_all,
     images_in,
     match,
     match_classes,
     overlaps,
 )
 
+ON_IGNORED = -2  # in place of the index of the true object that a detection claims
 ERROR_TYPES = ("right", "duplicate", "misplaced", "wrong class", "background", "missed")
 
 
@@ -47,12 +50,16 @@ def classify_errors(
 
     right: claims an object of its class (overlap ≥ iou, best score first). Else the object with the largest overlap
     decides: background if the overlap is < near, wrong class if the object has another class, misplaced if the overlap
-    is < iou, else duplicate. missed: a true object that no right, misplaced or wrong-class detection is about.
+    is < iou, else duplicate; on an ignored object it is right.
+    missed: a true object that no right, misplaced or wrong-class detection is about.
     """
-    found, truths = gather(detections, ground_truth)
+    found, truths = gather_all(detections, ground_truth)
+    on_ignored = claims_ignored(found, truths, iou)
+    truths = truths.take(~truths.ignored)
     order = best_first(found)
     claimed = np.empty(len(found), dtype=np.int64)
     claimed[order] = match_classes(found.take(order), truths, np.array([iou]))[0]
+    claimed[on_ignored] = ON_IGNORED
     return [_one_image(found, truths, claimed, image, iou, near) for image in range(images_in(ground_truth))]
 
 
@@ -63,7 +70,12 @@ def _one_image(found: Objects, truths: Objects, claimed: Ints, image: int, iou: 
     table = overlaps(found.boxes[mine][:, None], its_truths.boxes[None])  # [n, m]
     types, truth = [], []
     for label, row, claim in zip(found.labels[mine], table, claimed[mine], strict=True):
-        one, about = ("right", claim - first) if claim >= 0 else _error_type(label, row, its_truths.labels, iou, near)
+        if claim == ON_IGNORED:
+            one, about = "right", -1
+        elif claim >= 0:
+            one, about = "right", claim - first
+        else:
+            one, about = _error_type(label, row, its_truths.labels, iou, near)
         types.append(one)
         truth.append(about)
     return ImageErrors(types, np.array(truth, dtype=np.int64), np.setdiff1d(np.arange(last - first), truth))
@@ -85,7 +97,7 @@ def confusion_matrix(detections: PerImage, ground_truth: Truths, classes: int, i
     own class if there is one, as in AP, else of another class. The diagonal counts the right detections. Rows
     0 … C − 1 sum to the true objects of their class, columns to the detections.
     """
-    found, truths = gather(detections, ground_truth)
+    found, truths = gather(detections, ground_truth, iou)
     found = found.take(best_first(found))
     claimed = match_classes(found, truths, np.array([iou]))[0]  # [N]
     spare = np.flatnonzero(claimed < 0)

@@ -5,7 +5,7 @@ overlap, if that reaches the threshold. N detections, G true objects, T overlap 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -24,25 +24,53 @@ Truths = GroundTruth | Sequence[GroundTruth]
 
 @dataclass(frozen=True)
 class Objects:
-    """The boxes of many images, image after image. image, labels: [N] int64; boxes: [N, 4] px; scores: [N]."""
+    """The boxes of many images, image after image. image, labels: [N] int64; boxes: [N, 4] px; scores: [N].
+
+    ignored: [N], of true objects: neither found nor missed; none is, unless said.
+    """
 
     image: Ints
     boxes: Floats
     labels: Ints
     scores: Floats
+    ignored: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+
+    def __post_init__(self) -> None:
+        if len(self.ignored) != len(self.image):
+            object.__setattr__(self, "ignored", np.zeros(len(self.image), dtype=bool))
 
     def __len__(self) -> int:
         return len(self.image)
 
     def take(self, places: NDArray) -> "Objects":
-        return Objects(self.image[places], self.boxes[places], self.labels[places], self.scores[places])
+        parts = (self.image, self.boxes, self.labels, self.scores, self.ignored)
+        return Objects(*(part[places] for part in parts))
 
 
-def gather(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Objects]:
+def gather(detections: PerImage, ground_truth: Truths, iou: float = 0.5) -> tuple[Objects, Objects]:
     """Detections and true objects of all images, float64 on the CPU.
 
-    ValueError on NaN and infinity, or if the numbers of images differ.
+    Ignored objects are left out, and so are the detections that claim one of them by `iou` or more. ValueError on NaN
+    and infinity, or if the two are not of the same number of images.
     """
+    found, truths = gather_all(detections, ground_truth)
+    if truths.ignored.any():
+        found = found.take(~claims_ignored(found, truths, iou))
+        truths = truths.take(~truths.ignored)
+    return found, truths
+
+
+def claims_ignored(found: Objects, truths: Objects, iou: float) -> NDArray[np.bool_]:
+    """Whether each detection claims an ignored object, and no other. → [N]"""
+    order = best_first(found)
+    claimed = match_classes(found.take(order), truths, np.array([iou]))[0]
+    on_ignored = np.zeros(len(found), dtype=bool)
+    on_ignored[order] = np.append(truths.ignored, False)[claimed]
+    return on_ignored
+
+
+def gather_all(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Objects]:
+    """`gather` with the ignored objects, image after image behind the others."""
     if isinstance(ground_truth, GroundTruth):
         detections, ground_truth = [cast(Sequence[Detections], detections)], [ground_truth]
     batches = cast(Sequence[Sequence[Detections]], detections)
@@ -71,12 +99,26 @@ def _join(detections: list[Detections]) -> Objects:
 
 
 def _join_truths(batches: Sequence[GroundTruth]) -> Objects:
+    parts = [_truths(batches, ignored=False)]
+    if any(batch.ignored is not None for batch in batches):
+        none = [GroundTruth(batch.boxes[:, :0], batch.labels[:, :0], batch.mask[:, :0]) for batch in batches]
+        others = [batch.ignored or empty for batch, empty in zip(batches, none, strict=True)]
+        parts.append(_truths(others, ignored=True))
+    image, boxes, labels, ones, ignored = (np.concatenate(column) for column in zip(*parts, strict=True))
+    joined = Objects(image, boxes, labels, ones, ignored)
+    return joined.take(np.argsort(image, kind="stable")) if len(parts) > 1 else joined
+
+
+def _truths(batches: Sequence[GroundTruth], ignored: bool) -> tuple[Ints, Floats, Ints, Floats, NDArray[np.bool_]]:
+    """image, boxes, labels, scores, ignored of `Objects`."""
     mask = [batch.mask.cpu() for batch in batches]
     before = np.cumsum([0, *map(len, mask)])
     image = [one.nonzero()[:, 0] + int(first) for one, first in zip(mask, before, strict=False)]
     boxes = _numpy([batch.boxes.cpu()[one] for batch, one in zip(batches, mask, strict=True)], (0, 4))
     labels = _numpy([batch.labels.cpu()[one] for batch, one in zip(batches, mask, strict=True)], (0,))
-    return Objects(_numpy(image, (0,)).astype(np.int64), boxes, labels.astype(np.int64), np.ones(len(boxes)))
+    count = len(boxes)
+    image_of = _numpy(image, (0,)).astype(np.int64)
+    return image_of, boxes, labels.astype(np.int64), np.ones(count), np.full(count, ignored)
 
 
 def _numpy(parts: list[Tensor], empty: tuple[int, ...]) -> Floats:
@@ -127,6 +169,8 @@ def match(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
     column = np.arange(len(truths)) - first_truth[truths.image]
     table = np.zeros((len(images), truth_count.max(), 4))  # [B, M, 4] padded with empty boxes, which overlap nothing
     table[truths.image, column] = truths.boxes
+    second = np.zeros(table.shape[:2], dtype=bool)  # [B, M]: ignored objects are claimed only if no other can be
+    second[truths.image, column] = truths.ignored
     free = np.ones((len(thresholds), *table.shape[:2]), dtype=bool)  # [T, B, M]
 
     for rank in range(found_count.max()):
@@ -134,6 +178,8 @@ def match(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
         places = first_found[rows] + rank
         iou = overlaps(found.boxes[places][:, None], table[rows])  # [b, M]
         iou_if_free = np.where(free[:, rows], iou, -1)  # [T, b, M]
+        if truths.ignored.any():
+            iou_if_free = _counted_first(iou_if_free, second[rows], thresholds)
         best = iou_if_free.shape[-1] - 1 - iou_if_free[..., ::-1].argmax(-1)  # [T, b]; the last of equals, as in COCO
         enough = np.take_along_axis(iou_if_free, best[..., None], -1)[..., 0] >= thresholds[:, None]
         level, row = enough.nonzero()
@@ -142,13 +188,25 @@ def match(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
     return claimed
 
 
+def _counted_first(iou: Floats, second: NDArray[np.bool_], thresholds: Floats) -> Floats:
+    """Puts what is far enough on an object that counts before all that is ignored. iou: [T, b, M]; second: [b, M]."""
+    return iou + (~second & (iou >= thresholds[:, None, None]))
+
+
 def match_classes(found: Objects, truths: Objects, thresholds: Floats) -> Ints:
-    """`match` for all classes: each detection claims only objects of its own class. → [T, N]"""
+    """`match` for all classes at once: each detection may only claim an object of its own class. → [T, N]"""
+    images = 1 + max(found.image.max(initial=0), truths.image.max(initial=0))
+    groups, group = np.unique(truths.labels * images + truths.image, return_inverse=True)  # class and image
+    key = found.labels * images + found.image
+    place = np.searchsorted(groups, key)
+    theirs = np.flatnonzero(np.append(groups, -1)[place] == key)  # the others have nothing to claim
+    theirs = theirs[np.argsort(place[theirs], kind="stable")]
+    true = np.argsort(group, kind="stable")
+    its = match(
+        replace(found.take(theirs), image=place[theirs]), replace(truths.take(true), image=group[true]), thresholds
+    )
     claimed = np.full((len(thresholds), len(found)), -1)
-    for label in np.unique(found.labels):
-        theirs, true = np.flatnonzero(found.labels == label), np.flatnonzero(truths.labels == label)
-        its = match(found.take(theirs), truths.take(true), thresholds)
-        claimed[:, theirs] = np.where(its >= 0, np.append(true, -1)[its], -1)
+    claimed[:, theirs] = np.where(its >= 0, np.append(true, -1)[its], -1)
     return claimed
 
 
@@ -170,7 +228,7 @@ def found_by_class(detections: PerImage, ground_truth: Truths, classes: int, iou
 
 def _claims(detections: PerImage, ground_truth: Truths, iou: float) -> tuple[Objects, Ints]:
     """All true objects, and the indices of those that are found."""
-    found, truths = gather(detections, ground_truth)
+    found, truths = gather(detections, ground_truth, iou)
     claimed = match_classes(found.take(best_first(found)), truths, np.array([iou]))[0]
     return truths, claimed[claimed >= 0]
 

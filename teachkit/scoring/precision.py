@@ -6,13 +6,14 @@ of a class; G true objects.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teachkit.scoring.matching import Floats, Objects, PerImage, Truths, best_first, gather, match
+from teachkit.scoring.matching import Floats, Objects, PerImage, Truths, best_first, gather_all, match_classes
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -50,6 +51,7 @@ class Ranking:
     hits: NDArray[np.bool_]
     scores: Floats
     truths: int
+    counted: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Scores(ClassScores):
         if name not in self.rankings or not len(level):
             raise ValueError(f"no curve of {name!r} at IoU {iou}: there are {list(self.rankings)} at 0.50, 0.55 … 0.95")
         ranking = self.rankings[name]
-        return PrecisionRecall(*precision_recall(ranking.hits[level[0]], ranking.truths), ranking.scores)
+        counted = None if ranking.counted is None else ranking.counted[level[0]]
+        return PrecisionRecall(*precision_recall(ranking.hits[level[0]], ranking.truths, counted), ranking.scores)
 
     def as_dict(self) -> dict[str, object]:
         """For JSON, which has no NaN: None where undefined."""
@@ -85,24 +88,28 @@ def _defined(scores: ClassScores) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in scores.values().items()}
 
 
-def precision_recall(hits: NDArray[np.bool_], truths: int) -> tuple[Floats, Floats]:
+def precision_recall(
+    hits: NDArray[np.bool_], truths: int, counted: NDArray[np.bool_] | None = None
+) -> tuple[Floats, Floats]:
     """Recall and precision of the first 1, 2 … N detections.
 
     hits: [..., N] bool, best first; truths: G → [..., N], [..., N] in 0–1; recall is NaN if G = 0.
+    counted: [..., N] bool, False for those on ignored objects; None: all count.
     """
     found = hits.cumsum(-1)
     recall = found / truths if truths else np.full(hits.shape, np.nan)
-    return recall, found / np.arange(1, hits.shape[-1] + 1)
+    let_in = np.arange(1, hits.shape[-1] + 1) if counted is None else np.maximum(counted.cumsum(-1), 1)
+    return recall, found / let_in
 
 
-def average_precision(hits: NDArray[np.bool_], truths: int) -> Floats:
+def average_precision(hits: NDArray[np.bool_], truths: int, counted: NDArray[np.bool_] | None = None) -> Floats:
     """Mean over 101 recalls of the best precision at that recall or above; 0 beyond the last recall reached.
 
-    hits: [T, N] bool, best first; truths: G → [T] in 0–1; NaN if G = 0.
+    hits: [T, N] bool, best first; truths: G; counted: as in `precision_recall` → [T] in 0–1; NaN if G = 0.
     """
     if truths == 0:
         return np.full(len(hits), np.nan)
-    recall, precision = precision_recall(hits, truths)
+    recall, precision = precision_recall(hits, truths, counted)
     best_from_here = np.maximum.accumulate(precision[:, ::-1], -1)[:, ::-1]
     beyond = np.zeros((len(hits), 1))
     first_reached = np.stack([row.searchsorted(RECALLS) for row in recall])  # [T, 101], N where never reached
@@ -115,10 +122,12 @@ def score(detections: PerImage, ground_truth: Truths, classes: Sequence[str] | N
     classes: names of labels 0, 1 …; None: the labels are the names. Only the best 100 of each class and image count.
     A class without ground truth is NaN and not in the mean. ValueError on NaN scores and on labels without a name.
     """
-    found, truths = gather(detections, ground_truth)
+    found, truths = gather_all(detections, ground_truth)
     names = _class_names(found, truths, classes)
-    rankings = {name: _rank(found, truths, label) for label, name in enumerate(names)}
-    table = np.array([average_precision(one.hits, one.truths) for one in rankings.values()]).reshape(-1, len(OVERLAPS))
+    rankings = dict(zip(names, _rankings(found, truths, len(names)), strict=True))
+    table = np.array([average_precision(one.hits, one.truths, one.counted) for one in rankings.values()]).reshape(
+        -1, len(OVERLAPS)
+    )
     per_class = PerClass((name, _three(row)) for name, row in zip(names, table, strict=True))
     with_truth = table[~np.isnan(table[:, 0])]
     mean = with_truth.mean(0) if len(with_truth) else np.full(len(OVERLAPS), np.nan)
@@ -135,12 +144,22 @@ def _class_names(found: Objects, truths: Objects, classes: Sequence[str] | None)
     return [str(label) for label in range(count)] if classes is None else list(classes)
 
 
-def _rank(found: Objects, truths: Objects, label: int) -> Ranking:
-    """Matches the detections of one class within their images, then ranks them over all images."""
-    found, truths = found.take(found.labels == label), truths.take(truths.labels == label)
-    found = found.take(best_first(found, MOST_PER_CLASS_AND_IMAGE))
-    order = np.argsort(-found.scores, kind="stable")
-    return Ranking(match(found, truths, OVERLAPS)[:, order] >= 0, found.scores[order], len(truths))
+def _rankings(found: Objects, truths: Objects, classes: int) -> list[Ranking]:
+    """Matches each class within its images, then ranks its detections over all images."""
+    images = 1 + found.image.max(initial=0)
+    by_class = replace(found, image=found.labels * images + found.image)  # each image once for each class
+    found = found.take(best_first(by_class, MOST_PER_CLASS_AND_IMAGE))
+    claimed = match_classes(found, truths, OVERLAPS)  # [T, N]
+    order = np.lexsort((-found.scores, found.labels))
+    scores, claimed = found.scores[order], claimed[:, order]
+    hits = np.append(~truths.ignored, False)[claimed]
+    counted = ~np.append(truths.ignored, False)[claimed] if truths.ignored.any() else None
+    there = np.bincount(truths.labels[~truths.ignored], minlength=classes).tolist()
+    edges = np.searchsorted(found.labels[order], np.arange(classes + 1)).tolist()
+    return [
+        Ranking(hits[:, a:b], scores[a:b], count, None if counted is None else counted[:, a:b])
+        for (a, b), count in zip(pairwise(edges), there, strict=True)
+    ]
 
 
 def _three(over_overlaps: Floats) -> ClassScores:

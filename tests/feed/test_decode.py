@@ -4,7 +4,9 @@ import pytest
 import torch
 from torchvision.ops import clip_boxes_to_image, nms
 
+from teachkit.boxes import anchor_points
 from teachkit.errors import UserError
+from teachkit.feed import decode as decoding
 from teachkit.feed.decode import decode
 from teachkit.structures import Predictions
 
@@ -123,3 +125,17 @@ def test_scores_of_nan_are_refused():
     broken.cls_logits[0, 5, 1] = torch.nan
     with pytest.raises(UserError, match="NaN"):
         decode(broken, SIZE)
+
+
+def test_of_very_many_candidates_the_best_are_kept_and_memory_does_not_grow_with_classes(monkeypatch):
+    monkeypatch.setattr(decoding, "CANDIDATES", 50)
+    torch.manual_seed(0)
+    points, strides = anchor_points((64, 64), (8,), torch.device("cpu"))
+    logits = torch.randn(1, len(points), 300)
+    predictions = Predictions(logits, torch.zeros(1, len(points), 4, 16), points, strides)
+    (found,) = decode(predictions, (64, 64), score_threshold=0.001, iou_threshold=1.0)
+    assert torch.equal(found.scores, logits.sigmoid().flatten().topk(50).values)
+
+
+def test_the_rank_within_a_class_counts_those_before():
+    assert decoding._rank_in_class(torch.tensor([2, 0, 2, 2, 0, 1])).tolist() == [0, 0, 1, 2, 1, 0]

@@ -12,14 +12,14 @@ from PIL import Image
 from teachkit.errors import UserError
 from teachkit.feed.augment import AugmentSettings
 from teachkit.feed.examples import DataWarning, Examples
-from teachkit.feed.formats import write_folder
+from teachkit.feed.formats import read_folder, write_folder
 from teachkit.feed.letterbox import GREY, Letterbox
 from teachkit.feed.loader import Loader, first_images, load_data
 from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
 from teachkit.feed.store import padded
 from teachkit.structures import Batch
 from tests.feed.folders import CLASSES as FOLDER_CLASSES
-from tests.feed.folders import voc
+from tests.feed.folders import voc, write, xml
 
 SMALL = SceneSettings(image_size=64)
 
@@ -536,3 +536,25 @@ def test_the_first_images_come_with_their_truth_and_no_more_than_a_batch_of_them
     assert batch.names == first.names[:given]
     assert torch.equal(batch.images, first.images[:given])
     assert torch.equal(batch.ground_truth.boxes, first.ground_truth.boxes[:given])
+
+
+@pytest.mark.parametrize("resident_bytes", [0, 2**30])
+def test_difficult_objects_are_carried_beside_the_others_and_never_among_them(tmp_path, resident_bytes):
+    voc(tmp_path)
+    text = xml([("cat", (1, 2, 11, 22)), ("dog", (20, 5, 40, 30))])
+    write(
+        tmp_path / "Annotations" / "a.xml", text.replace("<name>cat</name>", "<name>cat</name><difficult>1</difficult>")
+    )
+    examples = read_folder(tmp_path)
+    assert examples.notes == [
+        "1 objects are marked as difficult or to be ignored: neither learned from, nor counted as found or missed"
+    ]
+    loader = Loader(examples, image_size=(32, 64), device="cpu", shuffle=False, resident_bytes=resident_bytes)
+    truth = next(iter(loader)).ground_truth
+    place = loader.names.index("a.png")
+    assert truth.image(place)[1].tolist() == [1]
+    boxes, labels = truth.ignored.image(place)
+    assert labels.tolist() == [0]
+    assert boxes.shape == (1, 4)
+    assert int(truth.ignored.mask.sum()) == 1
+    assert len(truth.take(slice(0, 1)).ignored) == 1

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from teachkit.scoring import average_precision, precision_recall, score
+from teachkit.scoring import (
+    average_precision,
+    classify_errors,
+    confusion_matrix,
+    count_error,
+    objects_found,
+    precision_recall,
+    score,
+)
 from teachkit.structures import Detections, GroundTruth
 
 
@@ -25,6 +33,12 @@ def coco_scores(detections, ground_truth, classes):
         for image in range(len(ground_truth))
         for box, label in zip(*ground_truth.image(image), strict=True)
     ]
+    if ground_truth.ignored is not None:  # what is larger than any range of sizes counts as neither found nor missed
+        truths += [
+            {"image_id": image + 1, "category_id": int(label) + 1, "bbox": xywh(box), "area": 1e11, "iscrowd": 0}
+            for image in range(len(ground_truth))
+            for box, label in zip(*ground_truth.ignored.image(image), strict=True)
+        ]
     found = [
         {"image_id": image + 1, "category_id": int(label) + 1, "bbox": xywh(box), "score": float(score), "area": 1.0}
         for image, one in enumerate(detections)
@@ -129,6 +143,43 @@ def test_ap_equals_pycocotools(whole_pixels, few_scores):
         rng = np.random.default_rng([seed, whole_pixels, few_scores])
         fixture = random_fixture(rng, whole_pixels=whole_pixels, few_scores=few_scores)
         assert_equals_coco(*fixture, classes=4)
+
+
+@pytest.mark.parametrize("whole_pixels", [False, True], ids=["any overlap", "overlaps on the threshold"])
+def test_ap_equals_pycocotools_where_some_objects_are_ignored(whole_pixels):
+    for seed in range(60):
+        rng = np.random.default_rng([seed, whole_pixels])
+        detections, truth_of = random_fixture(rng, whole_pixels=whole_pixels)
+        out = torch.tensor(rng.random(truth_of.mask.shape) < 0.4) & truth_of.mask
+        truth_of.ignored = GroundTruth(truth_of.boxes, truth_of.labels, out)
+        truth_of.mask = truth_of.mask & ~out
+        assert_equals_coco(detections, truth_of, classes=4)
+
+
+def test_what_is_found_on_an_ignored_object_is_no_mistake_of_any_kind():
+    seen = truth(([(0, 0, 10, 10)], [0]))
+    seen.ignored = truth(([(50, 50, 80, 80)], [0]))
+    found = [one_image([(0, 0, 10, 10), (50, 50, 80, 80)], [0.9, 0.95])]
+    assert score(found, seen).map == 1
+    assert objects_found(found, seen) == (1, 1)
+    assert confusion_matrix(found, seen, 1).tolist() == [[1, 0], [0, 0]]
+    assert count_error(found, seen, 0.5) == 0
+    assert classify_errors(found, seen)[0].counts()["background"] == 0
+    assert score(found, truth(([(0, 0, 10, 10)], [0]))).map < 1  # and it is one where nothing is ignored
+
+
+def test_the_cost_of_a_score_hardly_grows_with_the_number_of_classes():
+    rng = np.random.default_rng(0)
+    detections, truth_of = random_fixture(rng, images=40, classes=4, most=20)
+    names = [str(number) for number in range(2000)]
+
+    def seconds(classes):
+        start = time.perf_counter()
+        score(detections, truth_of, classes)
+        return time.perf_counter() - start
+
+    few, many = (min(seconds(classes) for _ in range(3)) for classes in (names[:4], names))
+    assert many < few + 0.5
 
 
 def test_ap_equals_pycocotools_where_more_than_100_detections_of_a_class_lie_in_an_image():
