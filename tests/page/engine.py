@@ -1,16 +1,37 @@
-"""The engine as a browser gets it, run by node."""
+"""The engine as a browser gets it, and the page's own rules, run by node."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from teachkit.page.trace import ARRAYS, DTYPES, Program
+
+LIVE = Path(__file__).resolve().parents[2] / "teachkit/page/live"
+
+
+def asked(script: str, data: Any) -> Any:
+    """What the script makes of the data: `data` in, `answer` out, both as JSON."""
+    if shutil.which("node") is None:
+        pytest.skip("no node here: the rules of the live page are not tested")
+    frame = f"""
+        import {{ readFileSync }} from "node:fs";
+        const data = JSON.parse(readFileSync(0, "utf8"));
+        let answer;
+        {script.replace("LIVE", LIVE.as_uri())}
+        process.stdout.write(JSON.stringify(answer));"""
+    run = subprocess.run(
+        ["node", "--input-type=module", "-e", frame], input=json.dumps(data), capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
 
 
 class EngineError(Exception):

@@ -8,7 +8,7 @@ const halfCosine = (first, last, done) => last + ((first - last) * (1 + Math.cos
 
 export const SCHEDULES = {
   constant: () => 1,
-  cosine: (step, total, warmup) => warmingUp(step, warmup) * halfCosine(1, LAST, progress(step, total)),
+  cosine: (step, total, warmup) => warmingUp(step, warmup) * halfCosine(1, LAST, progress(step, total, warmup)),
   steps: (step, total, warmup) => {
     const done = progress(step, total);
     return warmingUp(step, warmup) * (done < 2 / 3 ? 1 : done < 8 / 9 ? 0.1 : 0.01);

@@ -1,0 +1,171 @@
+"""The live page in a real browser, from plain files under a sub-path: it trains, and its address holds the setting."""
+
+import functools
+import gzip
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.page.conftest import node_modules  # noqa: F401 — a fixture
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.browser
+RUNNING = '.tk-cockpit[data-state="running"]'
+
+
+@pytest.fixture(scope="module")
+def site(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run([sys.executable, "-m", "teachkit.page", folder / "exported"], check=True, cwd=ROOT)
+    subprocess.run(["node", ROOT / "site/build_live.mjs", folder / "exported", folder / "course/pages"], check=True)
+    return folder
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/course/pages/live.html"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Any]:
+    """Opens an address; afterwards nothing may have been complained of, or asked of any other host."""
+    page = browser.new_page(viewport={"width": 1280, "height": 760})
+    complaints, hosts = [], set()
+    page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+
+    def go(url: str, wait_for: str = RUNNING) -> Any:
+        page.goto(url)
+        page.wait_for_selector(wait_for)
+        return page
+
+    yield go
+    assert complaints == []
+    assert hosts <= {"127.0.0.1", None}  # none: of a file, or of what the page made itself
+    page.close()
+
+
+def until(page: Any, expression: str, patience: float = 60) -> None:
+    """By asking again: the page's policy lets nobody evaluate text in it, playwright's own waiting included."""
+    end = time.monotonic() + patience
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never came true: {expression}"
+        time.sleep(0.05)
+
+
+def reached(page: Any, step: int) -> None:
+    until(page, f"Number(document.querySelector('.tk-cockpit').dataset.step) >= {step}")
+
+
+def state(page: Any, name: str) -> None:
+    page.wait_for_selector(f'.tk-cockpit[data-state="{name}"]')
+
+
+def test_all_that_is_needed_before_the_first_step_is_small(site):
+    files = [site / "course/pages/live.html", *(site / "course/pages/live").iterdir()]
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in files) <= 400_000
+
+
+def test_it_trains_by_itself_and_the_levers_show_how(opened, address):
+    page = opened(address)
+    reached(page, 60)
+    assert page.locator('[data-control="lr-field"]').input_value() == "0.007"
+    assert page.locator('[data-control="box-field"]').input_value() == "7.5"
+    assert page.locator('[data-preset="Good"]').get_attribute("aria-pressed") == "true"
+    assert int(page.locator('[data-chart="raw"] canvas').get_attribute("data-points")) >= 50
+    assert int(page.locator(".tk-pictures canvas").get_attribute("data-boxes")) > 0
+    assert "steps/s" in page.inner_text(".tk-numbers")
+    assert not page.get_by_text("Loading the detector").is_visible()
+    page.click('[data-control="start"]')
+    state(page, "paused")
+    step = int(page.locator(".tk-cockpit").get_attribute("data-step"))
+    page.click('[data-control="step"]')
+    reached(page, step + 1)
+    state(page, "paused")
+    page.click('[data-control="reset"]')
+    page.wait_for_selector('.tk-cockpit[data-step="0"]')
+
+
+def test_a_typed_rate_is_in_force_at_once_and_stands_in_the_address(opened, address):
+    page = opened(address)
+    reached(page, 5)
+    page.fill('[data-control="lr-field"]', "0,0123")
+    page.press('[data-control="lr-field"]', "Enter")
+    until(page, "location.hash.includes('lr=0.0123')")
+    until(page, "document.querySelector('.tk-message').textContent.includes('rate 0.0123')")
+    page.fill('[data-control="box-field"]', "many")
+    page.press('[data-control="box-field"]', "Enter")
+    until(page, "document.querySelector('.tk-message').textContent.includes(\"not 'many'\")")
+    again = page.url
+    page.goto("about:blank")
+    page.goto(again)
+    page.wait_for_selector(RUNNING)
+    until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.0123'")
+
+
+def test_an_address_sets_everything_and_takes_controls_away(opened, address):
+    page = opened(
+        f"{address}?run=0&optimizer=sgd&lr=0.3&cls=2&hide=time,presets,dfl,map", '.tk-cockpit[data-state="ready"]'
+    )
+    until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.3'")
+    assert page.locator('[data-control="cls-field"]').input_value() == "2"
+    assert page.locator("select").nth(1).input_value() == "sgd"
+    for gone in (".tk-time", ".tk-presets", '[data-control="dfl"]', '[data-chart="map"]', '[data-control="export"]'):
+        assert not page.locator(gone).is_visible(), gone
+    assert page.locator('[data-control="box"]').is_visible()
+
+
+def test_a_rate_a_thousand_times_too_large_is_named_and_one_click_rescues(opened, address):
+    page = opened(f"{address}?run=0", '.tk-cockpit[data-state="ready"]')
+    page.click('[data-control="start"]')
+    reached(page, 30)
+    page.fill('[data-control="lr-field"]', "7")
+    page.press('[data-control="lr-field"]', "Enter")
+    state(page, "rescued")
+    assert "lower the learning rate" in page.inner_text(".tk-message").lower()
+    page.click(".tk-rescue")
+    state(page, "paused")
+    step = int(page.locator(".tk-cockpit").get_attribute("data-step"))
+    page.click('[data-preset="Good"]')
+    page.click('[data-control="start"]')
+    reached(page, step + 20)
+    state(page, "running")
+
+
+def test_the_run_can_be_branched_and_the_earlier_one_stays(opened, address):
+    page = opened(address)
+    reached(page, 40)
+    page.click('[data-control="start"]')
+    state(page, "paused")
+    page.evaluate("""() => {
+        const time = document.querySelector('[data-control="time"]');
+        time.value = 20;
+        time.dispatchEvent(new Event("input"));
+    }""")
+    page.get_by_role("button", name="Branch here").click()
+    page.wait_for_selector('.tk-cockpit[data-step="20"]')
+    assert "Branched at step 20" in page.inner_text(".tk-message")
+
+
+def test_one_file_alone_opens_from_the_disk(opened, site):
+    page = opened((site / "course/pages/live-alone.html").as_uri() + "?lr=0.002")
+    reached(page, 5)
+    assert page.locator('[data-control="lr-field"]').input_value() == "0.002"
