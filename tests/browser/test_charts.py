@@ -6,7 +6,7 @@ pytestmark = pytest.mark.browser
 
 # [chart, data] → where its round and its square markers lie, px: those of the points, and the one beside the name
 MARKERS = """async ([name, data]) => {
-    const { Chart, RUN_CHARTS } = await import("/frontend/charts.js");
+    const { Chart } = await import("/frontend/charts.js"), { RUN_CHARTS } = await import("/frontend/run_charts.js");
     const chart = new Chart(RUN_CHARTS[name]), drawn = { circle: [], square: [] };
     chart.node.style.height = "300px";
     document.body.replaceChildren(chart.node);

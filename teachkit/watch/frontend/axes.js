@@ -1,8 +1,8 @@
-// Ticks and axes.
+// Ticks, and the axes of a drawing that is no run over its steps.
 
 import { COLOURS } from "./colours.js";
 import { drawLine } from "./drawing.js";
-import { short } from "./numbers.js";
+import { formatted } from "./numbers.js";
 
 export function niceTicks(low, high, count) {
   const rough = (high - low) / Math.max(1, count);
@@ -11,8 +11,9 @@ export function niceTicks(low, high, count) {
     .map((factor) => factor * power)
     .find((candidate) => candidate >= rough);
   const ticks = [];
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step)
+  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) {
     ticks.push(Number(tick.toPrecision(10)));
+  }
   return ticks;
 }
 
@@ -34,10 +35,8 @@ export function logTicks(low, high, room) {
 // Axes on a canvas → {x(value), y(value), left, right, top, bottom} in px.
 // across, up: {range: [low, high], log, label, ticks: [value, …], words: (tick) → text}
 export function axes(pen, width, height, size, { across, up }) {
-  const left = size * 4.2,
-    right = width - size,
-    top = size * 1.1,
-    bottom = height - size * 3;
+  const [left, right] = [size * 4.2, width - size];
+  const [top, bottom] = [size * 1.1, height - size * 3];
   const share = ({ range: [low, high], log }, value) =>
     log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
   const x = (value) => left + (right - left) * share(across, value);
@@ -53,13 +52,13 @@ export function axes(pen, width, height, size, { across, up }) {
   pen.textBaseline = "middle";
   for (const tick of ticksOf(up, Math.max(2, Math.floor((bottom - top) / (size * 2.4))))) {
     drawLine(pen, left, y(tick), right, y(tick));
-    pen.fillText((up.words ?? short)(tick), left - size * 0.4, y(tick));
+    pen.fillText((up.words ?? formatted)(tick), left - size * 0.4, y(tick));
   }
   pen.textAlign = "center";
   pen.textBaseline = "alphabetic";
   for (const tick of ticksOf(across, Math.max(2, Math.floor((right - left) / (size * 5))))) {
     drawLine(pen, x(tick), top, x(tick), bottom);
-    pen.fillText((across.words ?? short)(tick), x(tick), bottom + size * 1.2);
+    pen.fillText((across.words ?? formatted)(tick), x(tick), bottom + size * 1.2);
   }
   pen.fillStyle = COLOURS.ink;
   if (across.label) pen.fillText(across.label, (left + right) / 2, height - size * 0.4);

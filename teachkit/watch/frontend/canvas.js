@@ -1,8 +1,8 @@
-// A canvas as large as its place.
+// A canvas that follows the size of its place and the pixels of the screen.
 
 import { element } from "./elements.js";
 
-// One canvas that follows its place's size and the screen's pixels. draw(pen, width, height, font size px).
+// draw(pen, width, height, font size), all in px.
 export class Canvas {
   constructor(label, draw) {
     this.node = element("canvas", { class: "tk-canvas", role: "img", "aria-label": label });

@@ -2,155 +2,79 @@
 
 import { logTicks, niceTicks } from "./axes.js";
 import { Canvas } from "./canvas.js";
-import { COLOURS, LOSSES } from "./colours.js";
+import { COLOURS } from "./colours.js";
 import { drawCurve, drawLine, drawMarker, hatch } from "./drawing.js";
-import { element } from "./elements.js";
-import { short } from "./numbers.js";
+import { element, figure, note } from "./elements.js";
+import { formatted } from "./numbers.js";
+import { complete, limits, smoothed, stacked } from "./series.js";
 
-function quantile(values, share) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-}
-
-// Mean over the last few points: the bold line. The raw line stays visible beneath it: no spike is smoothed away.
-export function smoothed(values, span = 9) {
-  let sum = 0,
-    count = 0;
-  return values.map((value, place) => {
-    if (value != null) {
-      sum += value;
-      count += 1;
-    }
-    const leaving = values[place - span];
-    if (place >= span && leaving != null) {
-      sum -= leaving;
-      count -= 1;
-    }
-    return value == null || !count ? null : sum / count;
-  });
-}
-
-// settings: {title, unit, kind: "lines" | "stack", scale: "linear" | "log", range: [low, high] or null, smooth, series}
-// series: {name: {label, colour, dash, marker}}; data: {step: […], name: […], …}
+// settings: {title, unit, kind: "lines" | "stack", scale: "linear" | "log", range: [low, high] or null, smooth, dots,
+// words: marks have their words written, series: {name: {label, colour, dash, marker}}}
 export class Chart {
   constructor(settings) {
     this.settings = settings;
+    this.names = Object.keys(settings.series);
     this.view = { data: { step: [] }, ghosts: [], marks: [], cursor: null, last: 10 };
-    this.canvas = new Canvas(settings.title, (...place) => this.draw(...place));
-    this.title = element("span", {}, settings.title);
-    this.note = element("span", { class: "tk-note" });
-    this.node = element(
-      "figure",
-      { class: "tk-chart" },
-      element("figcaption", {}, this.title, this.note),
-      this.canvas.node,
-    );
+    this.canvas = new Canvas(settings.title, (...sizes) => this.draw(...sizes));
+    this.note = note();
+    this.node = figure("", [element("span", {}, settings.title), this.note], this.canvas.node);
   }
-  // view: {data, ghosts, marks, cursor, last, news}; nothing is drawn again while `news`, a text, stays the same.
+  // view: {data, ghosts, marks, cursor, last, key}; nothing is drawn again while `key`, a text, stays the same.
   show(view) {
-    if (view.news != null && view.news === this.view.news) return;
-    const stack = this.settings.kind === "stack";
-    this.view = stack
-      ? { ...view, data: this.complete(view.data), ghosts: view.ghosts.map((ghost) => this.complete(ghost)) }
-      : view;
+    if (view.key != null && view.key === this.view.key) return;
+    const whole = (data) => (this.settings.kind === "stack" ? complete(data, this.names) : data);
+    this.view = { ...view, data: whole(view.data), ghosts: view.ghosts.map(whole) };
     this.canvas.node.dataset.points = view.data.step.length;
     this.canvas.paint();
   }
-  tell() {
-    // said by a screen reader on reaching the curve; set rarely, for changing it is not free
+  // For a screen reader that reaches the curve; called rarely, for changing a label is not free.
+  describe() {
     const { series, title } = this.settings;
-    const newest = Object.entries(series).map(([name, one]) => `${one.label} ${short(this.view.data[name]?.at(-1))}`);
-    this.canvas.node.setAttribute(
-      "aria-label",
-      `${title} at step ${this.view.data.step.at(-1) ?? 0}: ${newest.join(", ")}`,
-    );
-  }
-  names() {
-    return Object.keys(this.settings.series);
+    const { data } = this.view;
+    const newest = Object.entries(series).map(([name, { label }]) => `${label} ${formatted(data[name]?.at(-1))}`);
+    this.canvas.node.setAttribute("aria-label", `${title} at step ${data.step.at(-1) ?? 0}: ${newest.join(", ")}`);
   }
   bold(values) {
     return this.settings.smooth ? smoothed(values) : values;
   }
 
-  // Where a share is undefined nothing can be stacked: such rows are left out.
-  complete(data) {
-    const rows = data.step
-      .map((_, place) => place)
-      .filter((place) => this.names().every((name) => data[name]?.[place] != null));
-    if (rows.length === data.step.length) return data;
-    return Object.fromEntries(["step", ...this.names()].map((name) => [name, rows.map((place) => data[name][place])]));
-  }
-  stacked(data) {
-    const below = new Array(data.step.length).fill(0);
-    const layers = {};
-    for (const name of this.names()) {
-      const floor = below.slice();
-      (data[name] ?? []).forEach((value, place) => {
-        below[place] += value ?? 0;
-      });
-      layers[name] = { floor, top: below.slice() };
-    }
-    return layers;
-  }
-  // The axis of stacked losses leaves out old spikes, or one of them would flatten everything else for good.
-  limits(data, ghosts) {
-    const { range, scale, kind, floor } = this.settings;
-    if (range) return range;
-    let low = Infinity,
-      high = -Infinity;
-    for (const run of [data, ...ghosts]) {
-      const rows =
-        kind === "stack" ? [Object.values(this.stacked(run)).at(-1).top] : this.names().map((name) => run[name] ?? []);
-      for (const row of rows) {
-        const values = row.filter((value) => value != null && (scale !== "log" || value > 0));
-        low = values.reduce((least, value) => Math.min(least, value), low);
-        const most =
-          kind === "stack" ? Math.max(1.5 * quantile(values, 0.95), ...(run === data ? values.slice(-60) : [])) : null;
-        high = values.reduce(
-          (greatest, value) => Math.max(greatest, most == null ? value : Math.min(value, most)),
-          high,
-        );
-      }
-    }
-    if (low > high) return scale === "log" ? [0.1, 10] : [0, 1];
-    low = Math.max(low, floor ?? -Infinity);
-    if (scale === "log") return high / low < 4 ? [low / 2, high * 2] : [low / 1.25, high * 1.25];
-    return [Math.min(0, low), high > 0 ? high * 1.12 : 1];
-  }
-
   draw(pen, width, height, size) {
-    const { data, ghosts, marks, cursor, last } = this.view;
-    pen.font = `600 ${size}px system-ui, sans-serif`;
-    const words =
-      this.names().length > 1
-        ? Object.values(this.settings.series).map((one) => pen.measureText(one.label).width)
-        : [0];
-    const told = this.settings.words && height > 7.5 * size; // in a low chart the curve needs the marks' room
-    const left = size * 4,
-      right = width - Math.max(...words) - size * 1.2,
-      top = size * (told ? 2.6 : 1),
-      bottom = height - size * 1.6;
-    const [low, high] = this.limits(data, ghosts);
-    const log = this.settings.scale === "log";
-    const x = (step) => left + ((right - left) * step) / Math.max(last, 10);
-    const place = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low));
-    const y = (value) => bottom - (bottom - top) * Math.min(1.02, Math.max(-0.02, place(value)));
+    const { data, ghosts, marks, cursor } = this.view;
+    const plot = this.plot(pen, width, height, size);
     pen.font = `${size}px system-ui, sans-serif`;
-    this.axes(pen, { x, y, left, right, top, bottom, low, high, last, size, log });
+    this.drawAxes(pen, plot);
     pen.save();
     pen.beginPath();
-    pen.rect(left, top - 2, right - left + size / 2, bottom - top + 4);
+    pen.rect(plot.left, plot.top - 2, plot.right - plot.left + size / 2, plot.bottom - plot.top + 4);
     pen.clip();
-    for (const ghost of ghosts) this.ghost(pen, ghost, x, y, log);
-    if (this.settings.kind === "stack") this.areas(pen, data, x, y);
-    else this.lines(pen, data, x, y, log, size);
+    for (const ghost of ghosts) this.drawGhost(pen, ghost, plot);
+    if (this.settings.kind === "stack") this.drawAreas(pen, data, plot);
+    else this.drawLines(pen, data, plot);
     pen.restore();
-    this.marks(pen, marks, { x, top, bottom, size, edge: width, told });
-    if (cursor != null) this.cursor(pen, x(cursor), top, bottom, size);
-    this.ends(pen, data, { x, y, right, size, top, bottom, log });
+    drawMarks(pen, marks, plot);
+    if (cursor != null) drawCursor(pen, cursor, plot);
+    this.drawEnds(pen, data, plot);
   }
 
-  axes(pen, { x, y, left, right, top, bottom, low, high, last, size, log }) {
+  // Where the curves lie, px: x(step), y(value) and the four sides.
+  plot(pen, width, height, size) {
+    const { series, words, scale } = this.settings;
+    const { data, ghosts } = this.view;
+    const last = Math.max(this.view.last, 10);
+    pen.font = `600 ${size}px system-ui, sans-serif`;
+    const labels = this.names.length > 1 ? Object.values(series).map((one) => pen.measureText(one.label).width) : [0];
+    const worded = words && height > 7.5 * size; // in a low chart the curve needs the marks' room
+    const [left, right] = [size * 4, width - Math.max(...labels) - size * 1.2];
+    const [top, bottom] = [size * (worded ? 2.6 : 1), height - size * 1.6];
+    const [low, high] = limits(data, ghosts, this.names, this.settings);
+    const log = scale === "log";
+    const share = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low));
+    const x = (step) => left + ((right - left) * step) / last;
+    const y = (value) => bottom - (bottom - top) * Math.min(1.02, Math.max(-0.02, share(value)));
+    return { x, y, left, right, top, bottom, low, high, last, size, log, worded, edge: width };
+  }
+
+  drawAxes(pen, { x, y, left, right, top, bottom, low, high, last, size, log }) {
     pen.strokeStyle = COLOURS.line;
     pen.fillStyle = COLOURS.soft;
     pen.lineWidth = 1;
@@ -160,21 +84,20 @@ export class Chart {
     const room = Math.max(2, Math.floor((bottom - top) / (size * 2)));
     for (const tick of log ? logTicks(low, high, room) : niceTicks(low, high, room)) {
       drawLine(pen, left, y(tick), right, y(tick));
-      const text = this.settings.unit === "%" ? `${Math.round(tick * 100)} %` : short(tick);
+      const text = this.settings.unit === "%" ? `${Math.round(tick * 100)} %` : formatted(tick);
       pen.fillText(text, left - size * 0.4, y(tick));
     }
     pen.textAlign = "center";
     pen.textBaseline = "alphabetic";
-    for (const tick of niceTicks(0, Math.max(last, 10), Math.max(2, Math.floor((right - left) / (size * 5))))) {
-      const text = tick === 0 ? "step 0" : String(tick);
-      pen.fillText(text, x(tick), bottom + size * 1.25);
+    for (const tick of niceTicks(0, last, Math.max(2, Math.floor((right - left) / (size * 5))))) {
+      pen.fillText(tick === 0 ? "step 0" : String(tick), x(tick), bottom + size * 1.25);
     }
   }
 
-  lines(pen, data, x, y, log, size) {
-    for (const [name, one] of Object.entries(this.settings.series)) {
+  drawLines(pen, data, { x, y, log, size }) {
+    for (const [name, { colour, dash, marker }] of Object.entries(this.settings.series)) {
       const values = data[name] ?? [];
-      pen.strokeStyle = one.colour;
+      pen.strokeStyle = colour;
       pen.setLineDash([]);
       if (this.settings.smooth) {
         pen.lineWidth = 1;
@@ -183,42 +106,43 @@ export class Chart {
         pen.globalAlpha = 1;
       }
       pen.lineWidth = Math.max(2.5, size / 6);
-      pen.setLineDash(one.dash);
+      pen.setLineDash(dash);
       drawCurve(pen, data.step, this.bold(values), x, y, log);
-      if (this.settings.dots) {
-        pen.fillStyle = one.colour;
-        values.forEach((value, place) => {
-          if (value != null) drawMarker(pen, one.marker, x(data.step[place]), y(value), size / 5);
-        });
-      }
+      if (!this.settings.dots) continue;
+      pen.fillStyle = colour;
+      values.forEach((value, index) => {
+        if (value != null) drawMarker(pen, marker, x(data.step[index]), y(value), size / 5);
+      });
     }
     pen.setLineDash([]);
   }
-  ghost(pen, data, x, y, log) {
+
+  // Of stacked losses the total alone, of shares all borders.
+  drawGhost(pen, data, { x, y, log }) {
     pen.strokeStyle = COLOURS.grey;
     pen.lineWidth = 1.5;
     pen.globalAlpha = 0.75;
     if (this.settings.kind === "stack") {
-      for (const layer of Object.values(this.stacked(data)).slice(this.settings.range ? 0 : -1))
-        drawCurve(pen, data.step, layer.top, x, y, log);
+      const layers = Object.values(stacked(data, this.names)).slice(this.settings.range ? 0 : -1);
+      for (const { top } of layers) drawCurve(pen, data.step, top, x, y, log);
     } else {
-      for (const [name, one] of Object.entries(this.settings.series)) {
-        pen.setLineDash(one.dash);
-        const values = data[name] ?? [];
-        drawCurve(pen, data.step, this.bold(values), x, y, log);
+      for (const [name, { dash }] of Object.entries(this.settings.series)) {
+        pen.setLineDash(dash);
+        drawCurve(pen, data.step, this.bold(data[name] ?? []), x, y, log);
       }
     }
     pen.globalAlpha = 1;
     pen.setLineDash([]);
   }
-  areas(pen, data, x, y) {
-    const layers = this.stacked(data);
+
+  drawAreas(pen, data, { x, y }) {
+    if (!data.step.length) return;
+    const layers = stacked(data, this.names);
     for (const [name, one] of Object.entries(this.settings.series)) {
       const { floor, top } = layers[name];
-      if (!data.step.length) continue;
       pen.beginPath();
-      data.step.forEach((step, place) => pen.lineTo(x(step), y(top[place])));
-      for (let place = data.step.length - 1; place >= 0; place -= 1) pen.lineTo(x(data.step[place]), y(floor[place]));
+      data.step.forEach((step, index) => pen.lineTo(x(step), y(top[index])));
+      for (let index = data.step.length - 1; index >= 0; index -= 1) pen.lineTo(x(data.step[index]), y(floor[index]));
       pen.closePath();
       pen.globalAlpha = 0.3;
       pen.fillStyle = one.colour;
@@ -234,110 +158,81 @@ export class Chart {
   }
 
   // Labels at the right end of each line, pushed apart where lines meet.
-  ends(pen, data, { x, y, right, size, top, bottom, log }) {
-    if (this.names().length < 2 || !data.step.length) return;
-    const layers = this.settings.kind === "stack" ? this.stacked(data) : null;
-    const labels = [];
-    for (const [name, one] of Object.entries(this.settings.series)) {
-      const values = layers
-        ? layers[name].top.map((value, place) => (value + layers[name].floor[place]) / 2)
-        : this.bold(data[name] ?? []);
-      const place = values.findLastIndex((value) => value != null && (!log || value > 0));
-      if (place < 0) continue;
-      labels.push({ one, at: y(values[place]), from: y(values[place]), end: x(data.step[place]) });
-    }
-    labels.sort((a, b) => a.at - b.at);
-    const gap = size * 1.15;
-    labels.forEach((label, place) => {
-      label.at = Math.max(label.at, top + size * 0.4, place ? labels[place - 1].at + gap : 0);
-    });
-    for (let place = labels.length - 1, floor = bottom; place >= 0; place -= 1, floor = labels[place + 1].at - gap) {
-      labels[place].at = Math.min(labels[place].at, floor);
-    }
+  drawEnds(pen, data, plot) {
+    if (this.names.length < 2 || !data.step.length) return;
+    const { right, size } = plot;
+    const stack = this.settings.kind === "stack";
+    const labels = this.ends(data, plot).sort((a, b) => a.at - b.at);
+    pushApart(labels, plot.top + size * 0.4, plot.bottom, size * 1.15);
     pen.textAlign = "left";
     pen.textBaseline = "middle";
     for (const { one, at, from, end } of labels) {
       pen.fillStyle = one.colour;
-      if (layers) pen.fillRect(right + size * 0.3, at - size * 0.4, size * 0.3, size * 0.8);
+      if (stack) pen.fillRect(right + size * 0.3, at - size * 0.4, size * 0.3, size * 0.8);
       else drawMarker(pen, one.marker, end, from, size / 3.2);
       pen.fillStyle = COLOURS.ink;
       pen.font = `600 ${size}px system-ui, sans-serif`;
       pen.fillText(one.label, right + size * 0.8, at);
     }
   }
+  // Where each line ends, px: [{one: its series, at: its label, from: the line, end: its x}]; of areas the middle.
+  ends(data, { x, y, log }) {
+    const layers = this.settings.kind === "stack" ? stacked(data, this.names) : null;
+    const middle = ({ top, floor }) => top.map((value, index) => (value + floor[index]) / 2);
+    return Object.entries(this.settings.series).flatMap(([name, one]) => {
+      const values = layers ? middle(layers[name]) : this.bold(data[name] ?? []);
+      const index = values.findLastIndex((value) => value != null && (!log || value > 0));
+      return index < 0 ? [] : [{ one, at: y(values[index]), from: y(values[index]), end: x(data.step[index]) }];
+    });
+  }
 
-  // Words newest first in two rows: where both are taken the older mark keeps only its line.
-  marks(pen, marks, { x, top, bottom, size, edge, told }) {
-    pen.font = `${size * 0.86}px system-ui, sans-serif`;
-    pen.textBaseline = "alphabetic";
-    pen.textAlign = "left";
-    const free = [edge, edge];
-    for (const mark of [...marks].reverse()) {
-      const at = x(mark.step),
-        width = pen.measureText(mark.label).width;
-      pen.strokeStyle = pen.fillStyle = mark.alarm ? "#B00020" : COLOURS.ink;
-      pen.globalAlpha = mark.pending ? 0.6 : 1;
-      pen.lineWidth = mark.alarm ? 2 : 1.2;
-      pen.setLineDash(mark.pending ? [1, 3] : mark.alarm ? [] : [5, 4]);
-      drawLine(pen, at, top - size * 0.2, at, bottom);
-      drawMarker(pen, mark.alarm ? "triangle" : "circle", at, top - size * 0.2, size * (mark.alarm ? 0.32 : 0.22));
-      const start = Math.min(at, edge - 1 - width),
-        row = free.findIndex((end) => start + width <= end);
-      if (told && row >= 0) {
-        pen.fillText(mark.label, start, top - size * (0.7 + 0.95 * row));
-        free[row] = start - size * 0.6;
-      }
-      pen.globalAlpha = 1;
-    }
-    pen.setLineDash([]);
-  }
-  cursor(pen, at, top, bottom, size) {
-    pen.strokeStyle = COLOURS.purple;
-    pen.lineWidth = 3;
-    drawLine(pen, at, top, at, bottom);
-    pen.fillStyle = COLOURS.purple;
-    drawMarker(pen, "triangle", at, bottom + size * 0.3, size * 0.45);
-  }
   close() {
     this.canvas.close();
   }
 }
 
-// What the cockpit and a replay show of a run.
-export const RUN_CHARTS = {
-  raw: {
-    title: "Losses, unweighted",
-    kind: "lines",
-    scale: "log",
-    floor: 1e-3,
-    smooth: true,
-    words: true,
-    series: LOSSES,
-  },
-  weighted: {
-    title: "Weight × loss, stacked to the total",
-    kind: "stack",
-    scale: "linear",
-    words: true,
-    series: LOSSES,
-  },
-  share: { title: "Share of the gradient", kind: "stack", scale: "linear", unit: "%", range: [0, 1], series: LOSSES },
-  lr: {
-    title: "Learning rate",
-    kind: "lines",
-    scale: "log",
-    words: true,
-    series: { lr: { label: "rate", colour: COLOURS.purple, dash: [], marker: "circle" } },
-  },
-  map: {
-    title: "Validation mAP",
-    kind: "lines",
-    scale: "linear",
-    range: [0, 1],
-    dots: true,
-    series: {
-      map50: { label: "mAP50", colour: COLOURS.blue, dash: [10, 5], marker: "square" },
-      map: { label: "mAP", colour: COLOURS.ink, dash: [], marker: "circle" },
-    },
-  },
-};
+// First down from the highest place, then up again from the lowest.
+function pushApart(labels, highest, lowest, gap) {
+  labels.forEach((label, index) => {
+    label.at = Math.max(label.at, highest, index ? labels[index - 1].at + gap : 0);
+  });
+  let floor = lowest;
+  for (const label of [...labels].reverse()) {
+    label.at = Math.min(label.at, floor);
+    floor = label.at - gap;
+  }
+}
+
+// Words newest first in two rows: where both are taken the older mark keeps only its line.
+function drawMarks(pen, marks, { x, top, bottom, size, edge, worded }) {
+  pen.font = `${size * 0.86}px system-ui, sans-serif`;
+  pen.textBaseline = "alphabetic";
+  pen.textAlign = "left";
+  const free = [edge, edge];
+  for (const mark of [...marks].reverse()) {
+    const at = x(mark.step);
+    const width = pen.measureText(mark.label).width;
+    pen.strokeStyle = pen.fillStyle = mark.alarm ? "#B00020" : COLOURS.ink;
+    pen.globalAlpha = mark.pending ? 0.6 : 1;
+    pen.lineWidth = mark.alarm ? 2 : 1.2;
+    pen.setLineDash(mark.pending ? [1, 3] : mark.alarm ? [] : [5, 4]);
+    drawLine(pen, at, top - size * 0.2, at, bottom);
+    drawMarker(pen, mark.alarm ? "triangle" : "circle", at, top - size * 0.2, size * (mark.alarm ? 0.32 : 0.22));
+    const start = Math.min(at, edge - 1 - width);
+    const line = free.findIndex((end) => start + width <= end);
+    if (worded && line >= 0) {
+      pen.fillText(mark.label, start, top - size * (0.7 + 0.95 * line));
+      free[line] = start - size * 0.6;
+    }
+    pen.globalAlpha = 1;
+  }
+  pen.setLineDash([]);
+}
+
+function drawCursor(pen, step, { x, top, bottom, size }) {
+  pen.strokeStyle = COLOURS.purple;
+  pen.lineWidth = 3;
+  drawLine(pen, x(step), top, x(step), bottom);
+  pen.fillStyle = COLOURS.purple;
+  drawMarker(pen, "triangle", x(step), bottom + size * 0.3, size * 0.45);
+}

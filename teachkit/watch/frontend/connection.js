@@ -1,51 +1,48 @@
-// Messages to Python and back.
-
 // The one connection to Python: kinds of message in, numbered requests out.
-// `answered` tells when Python has seen everything asked so far, so that an old frame cannot push a slider back.
-// tell(words) is called where it stays silent: a restarted kernel knows this widget no more, and nothing else says so.
-const PATIENCE = 5000; // ms
+
+const SILENT_AFTER = 5000; // ms
 const SILENCE =
   "The kernel does not answer: it is busy, or was restarted. If this stays, run the cell again, or load the page anew.";
 
-export function connect(model, answers, tell) {
-  let asked = 0,
-    answered = 0,
-    open = true,
-    waiting = null;
+// answers: {kind: (message, buffers) → …}. onSilence(words): a restarted kernel knows this widget no more, and nothing
+// else says so. `settled` tells whether Python has seen everything asked so far: until then a frame is an old one, and
+// must not push a slider back.
+export function connect(model, answers, onSilence) {
+  let asked = 0;
+  let answered = 0;
+  let open = true;
+  let timer = null;
   const settled = () => answered >= asked;
   const wait = () => {
-    waiting ??= setTimeout(() => {
-      waiting = null;
-      tell(SILENCE);
-    }, PATIENCE);
+    timer ??= setTimeout(() => {
+      timer = null;
+      onSilence(SILENCE);
+    }, SILENT_AFTER);
   };
-  const rest = () => {
-    clearTimeout(waiting);
-    waiting = null;
+  const stopWaiting = () => {
+    clearTimeout(timer);
+    timer = null;
   };
   const listen = (message, buffers) => {
     if (message.ack != null) answered = message.ack;
-    rest();
+    stopWaiting();
     if (!settled()) wait();
     answers[message.kind]?.(message, buffers);
   };
-  model.on("msg:custom", listen);
-  return {
-    ask: (kind, content = {}) => {
-      if (!open) return;
-      wait();
-      try {
-        model.send({ kind, ask: ++asked, ...content });
-      } catch {
-        tell(SILENCE);
-      } // JupyterLab refuses where it knows of the restart
-    },
-    settled,
-    answered: () => answered,
-    close: () => {
-      open = false;
-      rest();
-      model.off("msg:custom", listen);
-    },
+  const ask = (kind, content = {}) => {
+    if (!open) return;
+    wait();
+    try {
+      model.send({ kind, ask: ++asked, ...content });
+    } catch {
+      onSilence(SILENCE); // JupyterLab refuses where it knows of the restart
+    }
   };
+  const close = () => {
+    open = false;
+    stopWaiting();
+    model.off("msg:custom", listen);
+  };
+  model.on("msg:custom", listen);
+  return { ask, settled, answered: () => answered, close };
 }

@@ -1,24 +1,21 @@
-// Labelled controls: a button, a menu, a slider with a field, and what is held by the pointer.
+// Labelled controls: a button, a menu, a slider with a field; and what is dragged.
 
-import { element, uniqueId } from "./elements.js";
-import { short } from "./numbers.js";
+import { block, element, uniqueId } from "./elements.js";
+import { clamp, formatted } from "./numbers.js";
 
 export function button(text, onclick, attributes = {}) {
   return element("button", { type: "button", class: "tk-button", onclick, ...attributes }, text);
 }
 
-// A labelled menu. choices: [[value, text], …]; onChoice(value).
+// choices: [[value, text], …].
 export function menu(label, choices, onChoice, name) {
   const id = uniqueId();
   const options = choices.map(([value, text]) => element("option", { value }, text));
   const select = element("select", { id, onchange: () => onChoice(select.value), "data-control": name }, ...options);
-  const node = element("div", { class: "tk-menu" }, element("label", { for: id }, label), select);
-  return {
-    node,
-    show: (value) => {
-      if (value != null && select.value !== value) select.value = value;
-    },
+  const show = (value) => {
+    if (value != null && select.value !== value) select.value = value;
   };
+  return { node: block("tk-menu", element("label", { for: id }, label), select), show };
 }
 
 // A slider with a field beside it for an exact number. scale: {toPlace(value) → 0…1, toValue(place)}.
@@ -34,59 +31,62 @@ export function slider(label, scale, { onMove, onTyped, swatch, name }) {
     "aria-label": `${label}, exact value`,
     "data-control": `${name}-field`,
   });
-  const node = element(
-    "div",
-    { class: "tk-slider" },
-    element("label", { for: id }, swatch ?? null, label),
-    range,
-    field,
-  );
-  let value = null,
-    sent = null;
+  const node = block("tk-slider", element("label", { for: id }, swatch ?? null, label), range, field);
+  let value = null;
+  let sent = null;
+  const write = () => {
+    field.value = formatted(value);
+  };
+  const take = (newest) => {
+    value = newest;
+    range.setAttribute("aria-valuetext", formatted(value));
+    node.dataset.value = value;
+  };
   // At once, then at most once a frame: the hand is not kept waiting, and a fast one does not flood Python.
-  const pass = () => {
+  const send = () => {
     if (sent === value) {
       sent = null;
       return;
     }
-    onMove((sent = value));
-    requestAnimationFrame(pass);
+    sent = value;
+    onMove(value);
+    requestAnimationFrame(send);
   };
   const show = (newest) => {
     if (newest == null || newest === value) return;
-    value = newest;
-    if (document.activeElement !== field) field.value = short(value);
-    range.value = Math.round(1000 * Math.min(1, Math.max(0, scale.toPlace(value))));
-    range.setAttribute("aria-valuetext", short(value));
-    node.dataset.value = value;
+    take(newest);
+    if (document.activeElement !== field) write();
+    range.value = Math.round(1000 * clamp(scale.toPlace(value), 0, 1));
   };
   range.addEventListener("input", () => {
-    const moved = scale.toValue(range.value / 1000);
-    value = moved;
-    field.value = short(moved);
-    range.setAttribute("aria-valuetext", short(moved));
-    node.dataset.value = moved;
-    if (sent === null) pass();
+    take(scale.toValue(range.value / 1000));
+    write();
+    if (sent === null) send();
   });
-  const typed = () => {
-    if (field.value !== short(value)) onTyped(field.value);
+  onEntry(field, () => formatted(value), onTyped);
+  return { node, range, field, show, refuse: write };
+}
+
+// Text typed into a field goes to onTyped with Enter, and when the field is left; Escape brings the old text back.
+export function onEntry(field, current, onTyped) {
+  const commit = () => {
+    if (field.value !== current()) onTyped(field.value);
+  };
+  const restore = () => {
+    field.value = current();
   };
   field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") typed();
-    if (event.key === "Escape") field.value = short(value);
+    if (event.key === "Enter") commit();
+    if (event.key === "Escape") restore();
   });
   field.addEventListener("blur", () => {
-    typed();
-    field.value = short(value);
+    commit();
+    restore();
   });
-  const refuse = () => {
-    field.value = short(value);
-  };
-  return { node, range, field, show, refuse };
 }
 
 // move(event) for mouse, pen and finger alike, from pressing to letting go.
-export function held(node, move) {
+export function onDrag(node, move) {
   node.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     node.focus({ preventScroll: true });

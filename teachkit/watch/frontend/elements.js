@@ -12,6 +12,14 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+export const block = (classes, ...children) => element("div", { class: classes }, ...children);
+
+export const note = (...children) => element("span", { class: "tk-note" }, ...children);
+
+// A framed drawing. classes: besides that of all frames; caption: text and elements.
+export const figure = (classes, caption, ...content) =>
+  element("figure", { class: `tk-chart ${classes}`.trim() }, element("figcaption", {}, ...caption), ...content);
+
 // An id that ties a label to its control, or a choice to its group. Each widget brings this file along anew, so a count
 // from 0 would give two widgets the same ids.
 let idsMade = Math.floor(Math.random() * 2 ** 40);
@@ -19,16 +27,26 @@ export function uniqueId() {
   return `tk-${++idsMade}`;
 }
 
-// The first row of a table.
-export const heads = (...names) => element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)));
+// body: a tbody, whose rows may be replaced later.
+export const table = (header, body) =>
+  element("table", { class: "tk-numbers-table" }, header && element("thead", {}, header), body);
 
-// A table of one number a row. rows: name → words; → its node, and the cell of each name.
-export function numbersTable(rows) {
-  const cells = Object.fromEntries(Object.keys(rows).map((name) => [name, element("td", { "data-number": name })]));
-  const body = Object.entries(rows).map(([name, words]) =>
-    element("tr", {}, element("th", { scope: "row" }, words), cells[name]),
-  );
-  return { cells, node: element("table", { class: "tk-numbers-table" }, element("tbody", {}, ...body)) };
+export const headerRow = (...names) => element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)));
+
+// cells: text, or cells that exist already.
+export function row(title, ...cells) {
+  const nodes = cells.map((one) => (one instanceof HTMLElement ? one : element("td", {}, one)));
+  return element("tr", {}, element("th", { scope: "row" }, title), ...nodes);
+}
+
+// A cell that is filled later.
+export const cell = (name, attributes = {}) => element("td", { "data-number": name, ...attributes });
+
+// A table of one number a row. titles: name → words; → its node, and the cell of each name.
+export function numbersTable(titles) {
+  const cells = Object.fromEntries(Object.keys(titles).map((name) => [name, cell(name)]));
+  const rows = Object.entries(titles).map(([name, words]) => row(words, cells[name]));
+  return { cells, node: table(null, element("tbody", {}, ...rows)) };
 }
 
 // With focus inside a widget the keys "d d" would delete the notebook's cell: keys stay inside,

@@ -1,13 +1,15 @@
 // Numbers: as text, within limits, and as places along a slider.
 
 // Three significant digits; "10⁻⁵" style only where zeros could no longer be counted from the last row.
-export function short(number) {
+export function formatted(number) {
   if (number == null || !Number.isFinite(number)) return "–";
   if (number === 0) return "0";
   const size = Math.abs(number);
   if (size < 1e-4 || size >= 1e5) return number.toExponential(1).replace("e+", "e").replace(".0e", "e");
   return String(Number(number.toPrecision(3)));
 }
+
+export const tenths = (value) => Math.round(value * 10) / 10;
 
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 

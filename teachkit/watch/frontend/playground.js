@@ -2,34 +2,20 @@
 
 import { connect } from "./connection.js";
 import { button, menu, slider } from "./controls.js";
-import { element, guardKeys } from "./elements.js";
+import { block, element, guardKeys } from "./elements.js";
 
-// build({setup, buffers, page, set, lever, choice, root, ask}) puts the parts into `page` and returns
-// {show(numbers, fresh), close?()}. `fresh` is false while a newer setting is on its way, so that an old answer does
-// not push a control back under the hand.
+// name: of the root's class. build(parts) puts the widget into `page` and returns {show(numbers, fresh), close?()}.
+// `fresh` is false while a newer setting is on its way, so that an old answer does not push a control back under the
+// hand. parts: {setup, buffers, page, root, set(values), ask(kind), settingSlider, settingMenu}.
 export function playground({ model, el }, name, build) {
-  const root = element("div", { class: `tk-root tk-playground tk-${name}`, role: "region", tabindex: "-1" });
-  const frame = element("div", { class: "tk-page" });
-  guardKeys(root);
-  root.append(frame);
+  const frame = frameOf(name);
+  const { root, body, message, live } = frame;
   el.append(root);
-  let parts = null,
-    waiting = null,
-    told = 0,
-    drawn = 0,
-    closed = false;
-  const title = element("h2"),
-    message = element("div", { class: "tk-message", hidden: true });
-  const live = element("div", { class: "tk-unseen", role: "status", "aria-live": "polite" });
-  const body = element("div", { class: "tk-playground-body" });
-  const again = button(
-    "Reset",
-    () => {
-      waiting = null;
-      link.ask("reset");
-    },
-    { "data-control": "reset" },
-  );
+  let widget = null;
+  let waiting = null; // the newest settings, not yet sent
+  let spokenAt = 0;
+  let drawn = 0;
+  let closed = false;
 
   // Only the newest settings go out, once the answer to those before is there: a fast hand cannot outrun Python.
   const flush = () => {
@@ -42,63 +28,83 @@ export function playground({ model, el }, name, build) {
     waiting = { ...waiting, ...values };
     flush();
   };
-  // A slider and a menu of one setting each.
-  const lever = (label, setting, scale, more) =>
-    slider(label, scale, {
-      name: setting,
-      onMove: (value) => set({ [setting]: value }),
-      onTyped: (text) => set({ [setting]: text }),
-      ...more,
-    });
-  const choice = (label, setting, choices, read = String) =>
-    menu(label, choices, (value) => set({ [setting]: read(value) }), setting);
-  const say = (text) => {
-    if (!text || performance.now() - told < 1000 || live.textContent === text) return;
-    told = performance.now();
+  const speak = (text) => {
+    if (!text || performance.now() - spokenAt < 1000 || live.textContent === text) return;
+    spokenAt = performance.now();
     live.textContent = text;
   };
+  const warn = (text, tone) => {
+    message.hidden = !text;
+    message.dataset.tone = tone;
+    if (message.textContent !== text) message.textContent = text;
+  };
+  const reset = () => {
+    waiting = null;
+    link.ask("reset");
+  };
 
-  const link = connect(
-    model,
-    {
-      setup: (setup, buffers) => {
-        if (parts) return; // sent again for another view
-        title.textContent = setup.title;
-        root.setAttribute("aria-label", setup.title);
-        frame.replaceChildren(
-          element("header", {}, title, element("div", { class: "tk-bar" }, again)),
-          message,
-          body,
-          live,
-        );
-        parts = build({ setup, buffers, page: body, set, lever, choice, root, ask: link.ask });
-      },
-      numbers: (numbers, buffers) => {
-        if (!parts) return;
-        const trouble = numbers.error || numbers.refused;
-        message.hidden = !trouble;
-        message.dataset.tone = numbers.error ? "error" : "warn";
-        if (message.textContent !== trouble) message.textContent = trouble;
-        if (!numbers.error)
-          parts.show({ ...numbers, buffers }, Boolean(numbers.refused) || (link.settled() && !waiting));
-        say(trouble || numbers.words);
-        root.dataset.drawn = ++drawn;
-        root.dataset.ack = link.answered();
-        flush();
-      },
+  const answers = {
+    setup: (setup, buffers) => {
+      if (widget) return; // sent again for another view
+      frame.open(setup.title, button("Reset", reset, { "data-control": "reset" }));
+      widget = build({ setup, buffers, page: body, root, set, ask: link.ask, ...settingControls(set) });
     },
-    (silence) => {
-      message.hidden = false;
-      message.dataset.tone = "warn";
-      message.textContent = live.textContent = silence;
+    numbers: (numbers, buffers) => {
+      if (!widget) return;
+      const trouble = numbers.error || numbers.refused;
+      const fresh = Boolean(numbers.refused) || (link.settled() && !waiting);
+      warn(trouble, numbers.error ? "error" : "warn");
+      if (!numbers.error) widget.show({ ...numbers, buffers }, fresh);
+      speak(trouble || numbers.words);
+      root.dataset.drawn = ++drawn;
+      root.dataset.ack = link.answered();
+      flush();
     },
-  );
+  };
+  const link = connect(model, answers, (silence) => {
+    warn(silence, "warn");
+    live.textContent = silence;
+  });
   link.ask("hello");
   return () => {
     if (closed) return;
     closed = true;
     link.close();
-    parts?.close?.();
+    widget?.close?.();
     el.replaceChildren();
   };
+}
+
+function frameOf(name) {
+  const root = element("div", { class: `tk-root tk-playground tk-${name}`, role: "region", tabindex: "-1" });
+  const page = block("tk-page");
+  const message = element("div", { class: "tk-message", hidden: true });
+  const live = element("div", { class: "tk-unseen", role: "status", "aria-live": "polite" });
+  const body = block("tk-playground-body");
+  guardKeys(root);
+  root.append(page);
+  const open = (title, ...buttons) => {
+    root.setAttribute("aria-label", title);
+    page.replaceChildren(
+      element("header", {}, element("h2", {}, title), block("tk-bar", ...buttons)),
+      message,
+      body,
+      live,
+    );
+  };
+  return { root, body, message, live, open };
+}
+
+// A slider and a menu of one setting each.
+function settingControls(set) {
+  const settingSlider = (label, name, scale, more) =>
+    slider(label, scale, {
+      name,
+      onMove: (value) => set({ [name]: value }),
+      onTyped: (text) => set({ [name]: text }),
+      ...more,
+    });
+  const settingMenu = (label, name, choices, read = String) =>
+    menu(label, choices, (value) => set({ [name]: read(value) }), name);
+  return { settingSlider, settingMenu };
 }

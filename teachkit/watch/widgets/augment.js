@@ -1,83 +1,59 @@
 // A picture and its changed copy: the controls change the copy, Python says where its boxes are.
 
-import { element, heads } from "../frontend/elements.js";
+import { block, element, headerRow, row, table } from "../frontend/elements.js";
 import { linearScale, logScale } from "../frontend/numbers.js";
 import { playground } from "../frontend/playground.js";
 import { Gallery } from "./gallery.js";
 
-function render(view) {
-  return playground(view, "augment", ({ setup, page, lever, choice, root }) => {
-    const gallery = new Gallery("The picture as it is, and as the model is fed", setup);
-    const controls = {
-      zoom: lever("zoom", "zoom", logScale(0.5, 2)),
-      shift_x: lever("shift to the side", "shift_x", linearScale(-1, 1, 2)),
-      shift_y: lever("shift down", "shift_y", linearScale(-1, 1, 2)),
-      brightness: lever("brightness", "brightness", linearScale(0.5, 1.5, 2)),
-      contrast: lever("contrast", "contrast", linearScale(0.5, 1.5, 2)),
-      saturation: lever("saturation", "saturation", linearScale(0, 2, 2)),
-    };
-    const answers = [
-      ["no", "no"],
-      ["yes", "yes"],
-    ];
-    const turned = choice("flip", "flip", answers),
-      follow = choice("boxes follow", "follow", answers);
-    const table = element("tbody"),
-      fit = element("p", { class: "tk-fit" });
-    page.append(
-      gallery.node,
-      element(
-        "div",
-        { class: "tk-controls" },
-        element("div", { class: "tk-menus" }, turned.node, follow.node),
-        ...Object.values(controls).map((one) => one.node),
-      ),
-      element(
-        "div",
-        { class: "tk-wide" },
-        fit,
-        element(
-          "table",
-          { class: "tk-numbers-table" },
-          element("thead", {}, heads("object", "x1 y1 x2 y2 in the file, px", "x1 y1 x2 y2 in the batch, px")),
-          table,
-        ),
-      ),
-    );
-    const corners = (box) =>
-      box ? box.map((one) => one.toFixed(1)).join("  ") : "left out: too little of it is in sight";
-    return {
-      show: ({ tiles, values, rows, fit: share, words, buffers }, fresh) => {
-        gallery.show(tiles, buffers);
-        gallery.tell(words);
-        if (fresh) {
-          for (const [name, one] of Object.entries(controls)) one.show(values[name]);
-          turned.show(values.flip);
-          follow.show(values.follow);
-        }
-        table.replaceChildren(
-          ...rows.map(({ name, before, after }) =>
-            element(
-              "tr",
-              {},
-              element("th", { scope: "row" }, name),
-              element("td", {}, corners(before)),
-              element("td", {}, corners(after)),
-            ),
-          ),
-        );
-        const trouble = values.follow === "no" && share < 0.999 ? ": wrong labels, and nothing complains" : "";
-        fit.textContent =
-          share == null
-            ? "no object is left in the frame"
-            : `labels overlap their objects by ${Math.round(100 * share)} %${trouble}`;
-        root.dataset.fit = share == null ? "" : share.toFixed(3);
-        root.dataset.flip = values.flip;
-        root.dataset.zoom = values.zoom;
-      },
-      close: () => gallery.close(),
-    };
-  });
+const YES_NO = [
+  ["no", "no"],
+  ["yes", "yes"],
+];
+
+function build({ setup, page, settingSlider, settingMenu, root }) {
+  const gallery = new Gallery("The picture as it is, and as the model is fed", setup);
+  const sliders = {
+    zoom: settingSlider("zoom", "zoom", logScale(0.5, 2)),
+    shift_x: settingSlider("shift to the side", "shift_x", linearScale(-1, 1, 2)),
+    shift_y: settingSlider("shift down", "shift_y", linearScale(-1, 1, 2)),
+    brightness: settingSlider("brightness", "brightness", linearScale(0.5, 1.5, 2)),
+    contrast: settingSlider("contrast", "contrast", linearScale(0.5, 1.5, 2)),
+    saturation: settingSlider("saturation", "saturation", linearScale(0, 2, 2)),
+  };
+  const flip = settingMenu("flip", "flip", YES_NO);
+  const follow = settingMenu("boxes follow", "follow", YES_NO);
+  const objects = element("tbody");
+  const verdict = element("p", { class: "tk-fit" });
+  page.append(
+    gallery.node,
+    block("tk-controls", block("tk-menus", flip.node, follow.node), ...Object.values(sliders).map((one) => one.node)),
+    block(
+      "tk-wide",
+      verdict,
+      table(headerRow("object", "x1 y1 x2 y2 in the file, px", "x1 y1 x2 y2 in the batch, px"), objects),
+    ),
+  );
+  const show = ({ tiles, values, rows, fit, words, buffers }, fresh) => {
+    gallery.show(tiles, buffers);
+    gallery.describe(words);
+    if (fresh) for (const [name, one] of Object.entries({ ...sliders, flip, follow })) one.show(values[name]);
+    objects.replaceChildren(...rows.map(({ name, before, after }) => row(name, corners(before), corners(after))));
+    verdict.textContent = fitAsText(fit, values.follow === "no");
+    root.dataset.fit = fit == null ? "" : fit.toFixed(3);
+    root.dataset.flip = values.flip;
+    root.dataset.zoom = values.zoom;
+  };
+  return { show, close: () => gallery.close() };
 }
 
-export default { render };
+const corners = (box) =>
+  box ? box.map((side) => side.toFixed(1)).join("  ") : "left out: too little of it is in sight";
+
+// fit: mean IoU of the labels with their objects, null without any.
+function fitAsText(fit, left) {
+  if (fit == null) return "no object is left in the frame";
+  const trouble = left && fit < 0.999 ? ": wrong labels, and nothing complains" : "";
+  return `labels overlap their objects by ${Math.round(100 * fit)} %${trouble}`;
+}
+
+export default { render: (view) => playground(view, "augment", build) };

@@ -3,9 +3,9 @@
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
 import { COLOURS } from "../frontend/colours.js";
-import { held } from "../frontend/controls.js";
+import { onDrag } from "../frontend/controls.js";
 import { drawCurve, drawLine, drawMarker, swatch } from "../frontend/drawing.js";
-import { element, heads } from "../frontend/elements.js";
+import { block, cell, element, figure, headerRow, note, row, table } from "../frontend/elements.js";
 import { clamp, linearScale } from "../frontend/numbers.js";
 import { playground } from "../frontend/playground.js";
 
@@ -14,116 +14,114 @@ const CLASS_LOSSES = {
   weighted: { label: "weight × BCE", colour: COLOURS.orange, dash: [10, 5], marker: "square" },
   focal: { label: "focal", colour: COLOURS.green, dash: [12, 4, 3, 4], marker: "triangle" },
 };
+const [LOWEST, HIGHEST] = [0.001, 0.999]; // confidence: at 0 and 1 a loss has no end
 
-function render(view) {
-  return playground(view, "confidence", ({ setup, page, set, lever, root }) => {
-    let now = null,
-      score = 0.3,
-      place = null;
-    const between = (a, b, share) => a + (b - a) * share;
-    const valueAt = (curve, at) => {
-      // between two samples of the curve, until Python's own number is there
-      const { scores } = setup,
-        step = scores[1] - scores[0],
-        spot = clamp((at - scores[0]) / step, 0, scores.length - 1.001);
-      return between(curve[Math.floor(spot)], curve[Math.floor(spot) + 1], spot % 1);
-    };
-    const canvas = new Canvas("The class loss against the confidence", (pen, width, height, size) => {
-      if (!now) return;
-      place = axes(pen, width, height, size, {
-        across: { range: [0, 1], label: "confidence (score)" },
-        up: { range: [0, 5], label: "loss, nats" },
-      });
-      pen.save();
-      pen.beginPath();
-      pen.rect(place.left, place.top - 2, place.right - place.left, place.bottom - place.top + 4);
-      pen.clip();
-      pen.strokeStyle = COLOURS.grey;
-      pen.setLineDash([3, 4]);
-      drawLine(pen, place.x(score), place.top, place.x(score), place.bottom);
-      for (const [name, one] of Object.entries(CLASS_LOSSES)) {
-        const curve = now.curves[name];
-        pen.strokeStyle = pen.fillStyle = one.colour;
-        pen.lineWidth = Math.max(2.5, size / 6);
-        pen.setLineDash(one.dash);
-        drawCurve(pen, setup.scores, curve, place.x, place.y);
-        drawMarker(pen, one.marker, place.x(score), place.y(valueAt(curve, score)), size * 0.5);
-      }
-      pen.restore();
+// onScore(score) while the pointer drags in it.
+class LossChart {
+  constructor(scores, onScore) {
+    this.scores = scores;
+    this.score = 0.3;
+    this.curves = null;
+    this.plot = null;
+    this.canvas = new Canvas("The class loss against the confidence", (...sizes) => this.draw(...sizes));
+    this.canvas.node.style.touchAction = "none";
+    onDrag(this.canvas.node, ({ offsetX }) => {
+      if (!this.plot) return;
+      const { left, right } = this.plot;
+      onScore(Number(((offsetX - left) / (right - left)).toFixed(3)));
     });
     const keys = Object.values(CLASS_LOSSES).map((one) => element("span", { class: "tk-key" }, swatch(one), one.label));
-    const chart = element(
-      "figure",
-      { class: "tk-chart tk-panel" },
-      element(
-        "figcaption",
-        {},
-        "Loss",
-        element("span", { class: "tk-note" }, "drag in it, or use the first slider"),
-        ...keys,
-      ),
-      canvas.node,
-    );
-    const moved = (value) => {
-      score = clamp(value, 0.001, 0.999);
-      levers.score.show(score);
-      canvas.paint();
-      set({ score });
-    };
-    canvas.node.style.touchAction = "none";
-    held(canvas.node, ({ offsetX }) => {
-      if (place) moved(Number(((offsetX - place.left) / (place.right - place.left)).toFixed(3)));
+    const caption = ["Loss", note("drag in it, or use the first slider"), ...keys];
+    this.node = figure("tk-panel", caption, this.canvas.node);
+  }
+  // Between two samples of the curve, until Python's own number is there.
+  lossAt(curve, score) {
+    const [first, second] = this.scores;
+    const at = clamp((score - first) / (second - first), 0, this.scores.length - 1.001);
+    const [below, above] = [curve[Math.floor(at)], curve[Math.floor(at) + 1]];
+    return below + (above - below) * (at % 1);
+  }
+  draw(pen, width, height, size) {
+    if (!this.curves) return;
+    this.plot = axes(pen, width, height, size, {
+      across: { range: [0, 1], label: "confidence (score)" },
+      up: { range: [0, 5], label: "loss, nats" },
     });
-
-    const levers = {
-      score: lever("Confidence", "score", linearScale(0.001, 0.999, 3), { onMove: moved }),
-      target: lever("Target score", "target", linearScale(0, 1, 2)),
-      weight: lever("Class weight", "weight", linearScale(0, 10, 1)),
-      gamma: lever("Focal gamma", "gamma", linearScale(0, 5, 1)),
-      alpha: lever("Focal alpha", "alpha", linearScale(0, 1, 2)),
-      background: lever("Background points an object", "background", linearScale(0, 1000, 0)),
-      background_score: lever("Their confidence", "background_score", linearScale(0.001, 0.999, 3)),
-    };
-    const cells = {};
-    const rows = Object.entries(CLASS_LOSSES).map(([name, one]) =>
-      element(
-        "tr",
-        {},
-        element("th", { scope: "row" }, one.label),
-        ...["loss", "slope", "background"].map(
-          (what) => (cells[`${name}-${what}`] = element("td", { "data-number": `${name}-${what}` })),
-        ),
-      ),
-    );
-    const table = element(
-      "table",
-      { class: "tk-numbers-table" },
-      element("thead", {}, heads("", "loss", "slope", "background's share")),
-      element("tbody", {}, ...rows),
-    );
-    page.append(
-      element("div", { class: "tk-column" }, chart, table),
-      element("div", { class: "tk-controls" }, ...Object.values(levers).map((one) => one.node)),
-    );
-    return {
-      show: (numbers, fresh) => {
-        now = numbers;
-        if (fresh) {
-          score = numbers.values.score;
-          for (const [name, one] of Object.entries(levers)) one.show(numbers.values[name]);
-        }
-        for (const name of Object.keys(CLASS_LOSSES)) {
-          cells[`${name}-loss`].textContent = numbers.loss[name].toFixed(3);
-          cells[`${name}-slope`].textContent = numbers.slope[name].toFixed(3).replace("-", "−");
-          cells[`${name}-background`].textContent = `${Math.round(100 * numbers.background[name])} %`;
-        }
-        Object.assign(root.dataset, { score: numbers.values.score, bce: numbers.loss.bce, focal: numbers.loss.focal });
-        canvas.node.setAttribute("aria-label", numbers.words);
-        canvas.paint();
-      },
-      close: () => canvas.close(),
-    };
-  });
+    const { x, y, left, right, top, bottom } = this.plot;
+    pen.save();
+    pen.beginPath();
+    pen.rect(left, top - 2, right - left, bottom - top + 4);
+    pen.clip();
+    pen.strokeStyle = COLOURS.grey;
+    pen.setLineDash([3, 4]);
+    drawLine(pen, x(this.score), top, x(this.score), bottom);
+    for (const [name, { colour, dash, marker }] of Object.entries(CLASS_LOSSES)) {
+      const curve = this.curves[name];
+      pen.strokeStyle = pen.fillStyle = colour;
+      pen.lineWidth = Math.max(2.5, size / 6);
+      pen.setLineDash(dash);
+      drawCurve(pen, this.scores, curve, x, y);
+      drawMarker(pen, marker, x(this.score), y(this.lossAt(curve, this.score)), size * 0.5);
+    }
+    pen.restore();
+  }
 }
 
-export default { render };
+function lossTable() {
+  const names = Object.keys(CLASS_LOSSES);
+  const cells = Object.fromEntries(
+    names
+      .flatMap((name) => ["loss", "slope", "background"].map((column) => `${name}-${column}`))
+      .map((name) => [name, cell(name)]),
+  );
+  const rowOf = (name) =>
+    row(CLASS_LOSSES[name].label, cells[`${name}-loss`], cells[`${name}-slope`], cells[`${name}-background`]);
+  const header = headerRow("", "loss", "slope", "background's share");
+  const show = ({ loss, slope, background }) => {
+    for (const name of names) {
+      cells[`${name}-loss`].textContent = loss[name].toFixed(3);
+      cells[`${name}-slope`].textContent = slope[name].toFixed(3).replace("-", "−");
+      cells[`${name}-background`].textContent = `${Math.round(100 * background[name])} %`;
+    }
+  };
+  return { node: table(header, element("tbody", {}, ...names.map(rowOf))), show };
+}
+
+function build({ setup, page, set, settingSlider, root }) {
+  const moveTo = (value) => {
+    chart.score = clamp(value, LOWEST, HIGHEST);
+    sliders.score.show(chart.score);
+    chart.canvas.paint();
+    set({ score: chart.score });
+  };
+  const chart = new LossChart(setup.scores, moveTo);
+  const sliders = {
+    score: settingSlider("Confidence", "score", linearScale(LOWEST, HIGHEST, 3), { onMove: moveTo }),
+    target: settingSlider("Target score", "target", linearScale(0, 1, 2)),
+    weight: settingSlider("Class weight", "weight", linearScale(0, 10, 1)),
+    gamma: settingSlider("Focal gamma", "gamma", linearScale(0, 5, 1)),
+    alpha: settingSlider("Focal alpha", "alpha", linearScale(0, 1, 2)),
+    background: settingSlider("Background points an object", "background", linearScale(0, 1000, 0)),
+    background_score: settingSlider("Their confidence", "background_score", linearScale(LOWEST, HIGHEST, 3)),
+  };
+  const losses = lossTable();
+  page.append(
+    block("tk-column", chart.node, losses.node),
+    block("tk-controls", ...Object.values(sliders).map((one) => one.node)),
+  );
+  const show = (numbers, fresh) => {
+    const { values, curves, loss, words } = numbers;
+    if (fresh) {
+      chart.score = values.score;
+      for (const [name, one] of Object.entries(sliders)) one.show(values[name]);
+    }
+    chart.curves = curves;
+    chart.canvas.node.setAttribute("aria-label", words);
+    chart.canvas.paint();
+    losses.show(numbers);
+    Object.assign(root.dataset, { score: values.score, bce: loss.bce, focal: loss.focal });
+  };
+  return { show, close: () => chart.canvas.close() };
+}
+
+export default { render: (view) => playground(view, "confidence", build) };

@@ -5,155 +5,142 @@ import { Canvas } from "../frontend/canvas.js";
 import { COLOURS } from "../frontend/colours.js";
 import { menu } from "../frontend/controls.js";
 import { drawCurve, drawMarker, swatch } from "../frontend/drawing.js";
-import { element } from "../frontend/elements.js";
-import { linearScale, short } from "../frontend/numbers.js";
+import { block, element, figure, headerRow, row } from "../frontend/elements.js";
+import { formatted, linearScale } from "../frontend/numbers.js";
 import { playground } from "../frontend/playground.js";
 import { Gallery, pager, swatchOf } from "./gallery.js";
 
-function render(view) {
-  return playground(view, "errors", ({ setup, page, set, lever, choice, root }) => {
-    const gallery = new Gallery("Pictures with the errors of the chosen kind", setup);
-    const dashes = [[], [9, 4], [3, 3], [12, 4, 3, 4]],
-      colours = [COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple, COLOURS.amber, COLOURS.sky];
-    const shapes = ["circle", "square", "triangle"];
-    const lineOf = (place) => ({
-      colour: colours[place % colours.length],
-      dash: dashes[place % 4],
-      marker: shapes[place % 3],
+const { blue, orange, green, purple, amber, sky } = COLOURS;
+const LINE_COLOURS = [blue, orange, green, purple, amber, sky];
+const DASHES = [[], [9, 4], [3, 3], [12, 4, 3, 4]];
+const MARKERS = ["circle", "square", "triangle"];
+const lineOf = (index) => ({ colour: LINE_COLOURS[index % 6], dash: DASHES[index % 4], marker: MARKERS[index % 3] });
+
+// Precision against recall, a line for each class, and a mark at the threshold.
+class PrecisionRecall {
+  constructor({ classes, curves, ap }) {
+    this.classes = classes;
+    this.curves = curves; // class → {recall, precision}
+    this.points = {}; // class → [recall, precision]
+    this.canvas = new Canvas("Precision against recall, a line for each class", (...sizes) => this.draw(...sizes));
+    const apOf = (name) => (ap[name] == null ? "undefined" : ap[name].toFixed(2));
+    const legend = classes.map((name, index) =>
+      element("li", {}, swatch(lineOf(index)), element("span", {}, `${name}, AP50 ${apOf(name)}`)),
+    );
+    const caption = ["a point for each threshold, a mark at yours"];
+    this.node = figure("tk-panel", caption, this.canvas.node, element("ul", { class: "tk-legend" }, ...legend));
+  }
+  show(points) {
+    this.points = points;
+    const marks = this.classes.map((name) => `${name} ${formatted(points[name][1])} and ${formatted(points[name][0])}`);
+    this.canvas.node.setAttribute("aria-label", `Precision and recall: ${marks.join("; ")}`);
+    this.canvas.paint();
+  }
+  draw(pen, width, height, size) {
+    const { x, y } = axes(pen, width, height, size, {
+      across: { range: [0, 1], label: "recall" },
+      up: { range: [0, 1], label: "precision" },
     });
-    const threshold = lever("score threshold", "threshold", linearScale(0.01, 0.99, 3));
-    const pairs = (names) => names.map((name) => [name, name]);
-    const kind = choice("kind", "kind", pairs(setup.kinds));
-    const cls = menu("class", pairs(["all classes", ...setup.classes]), (value) => set({ cls: value }), "class");
-    const pages = pager("pictures", setup.page, set);
-    let points = {};
-    const counts = Object.fromEntries(Object.keys(setup.styles).map((name) => [name, element("b", {}, "–")]));
-    const list = element(
-      "ul",
-      { class: "tk-counts" },
-      ...Object.entries(setup.styles).map(([name, style]) =>
-        element("li", {}, swatchOf(style), element("span", {}, name), counts[name]),
-      ),
-    );
-    const curve = new Canvas("Precision against recall, a line for each class", (pen, width, height, size) => {
-      const { x, y } = axes(pen, width, height, size, {
-        across: { range: [0, 1], label: "recall" },
-        up: { range: [0, 1], label: "precision" },
-      });
-      setup.classes.forEach((name, place) => {
-        const { recall, precision } = setup.curves[name],
-          look = lineOf(place);
-        pen.strokeStyle = pen.fillStyle = look.colour;
-        pen.lineWidth = 2.5;
-        pen.setLineDash(look.dash);
-        drawCurve(
-          pen,
-          recall,
-          recall.map((one, spot) => (one == null ? null : precision[spot])),
-          x,
-          y,
-        );
-        const [r, p] = points[name] ?? [];
-        if (r != null && p != null) drawMarker(pen, look.marker, x(r), y(p), size * 0.5);
-      });
-      pen.setLineDash([]);
+    this.classes.forEach((name, index) => {
+      const { recall, precision } = this.curves[name];
+      const line = lineOf(index);
+      pen.strokeStyle = pen.fillStyle = line.colour;
+      pen.lineWidth = 2.5;
+      pen.setLineDash(line.dash);
+      drawCurve(
+        pen,
+        recall,
+        recall.map((one, at) => (one == null ? null : precision[at])),
+        x,
+        y,
+      );
+      const [r, p] = this.points[name] ?? [];
+      if (r != null && p != null) drawMarker(pen, line.marker, x(r), y(p), size * 0.5);
     });
-    const legend = element(
-      "ul",
-      { class: "tk-legend" },
-      ...setup.classes.map((name, place) =>
-        element(
-          "li",
-          {},
-          swatch(lineOf(place)),
-          element("span", {}, `${name}, AP50 ${setup.ap[name] == null ? "undefined" : setup.ap[name].toFixed(2)}`),
-        ),
-      ),
-    );
-    const cells = [...setup.classes, ""].map(() => [...setup.classes, ""].map(() => element("td")));
-    const matrix = element(
-      "table",
-      { class: "tk-matrix" },
-      element("caption", {}, "what is taken for what"),
-      element(
-        "thead",
-        {},
-        element(
-          "tr",
-          {},
-          element("th", {}, "really is ↓"),
-          ...[...setup.classes, "missed"].map((name) => element("th", { scope: "col" }, name)),
-        ),
-      ),
-      element(
-        "tbody",
-        {},
-        ...[...setup.classes, "nothing there"].map((name, row) =>
-          element("tr", {}, element("th", { scope: "row" }, name), ...cells[row]),
-        ),
-      ),
-    );
-    page.append(
-      gallery.node,
-      element(
-        "div",
-        { class: "tk-browser-side" },
-        threshold.node,
-        element("div", { class: "tk-menus" }, kind.node, cls.node),
-        list,
-        pages.node,
-      ),
-      element(
-        "div",
-        { class: "tk-panel tk-chart" },
-        element("figcaption", {}, "a point for each threshold, a mark at yours"),
-        curve.node,
-        legend,
-      ),
-      element("div", { class: "tk-tables" }, matrix),
-    );
-    return {
-      show: (numbers, fresh) => {
-        const { tiles, values, buffers } = numbers;
-        points = numbers.points;
-        gallery.show(tiles, buffers);
-        gallery.tell(numbers.words);
-        if (fresh) {
-          threshold.show(values.threshold);
-          kind.show(values.kind);
-          cls.show(values.cls);
-        }
-        for (const [name, node] of Object.entries(counts)) node.textContent = numbers.counts[name];
-        pages.show(numbers.shown_page, numbers.pictures);
-        numbers.matrix.forEach((row, down) => {
-          const sum = Math.max(
-            1,
-            row.reduce((total, one) => total + one, 0),
-          );
-          row.forEach((count, across) => {
-            const cell = cells[down][across],
-              corner = down === setup.classes.length && across === down;
-            cell.textContent = corner ? "" : count;
-            cell.dataset.right = down === across && !corner ? "yes" : "";
-            cell.style.background = corner ? "" : `rgba(0, 114, 178, ${(0.4 * count) / sum})`;
-          });
-        });
-        const marks = setup.classes.map((name) => `${name} ${short(points[name][1])} and ${short(points[name][0])}`);
-        curve.node.setAttribute("aria-label", `Precision and recall: ${marks.join("; ")}`);
-        curve.paint();
-        Object.assign(root.dataset, {
-          threshold: values.threshold,
-          kind: values.kind,
-          pictures: numbers.pictures,
-          page: numbers.shown_page,
-        });
-      },
-      close: () => {
-        gallery.close();
-        curve.close();
-      },
-    };
-  });
+    pen.setLineDash([]);
+  }
 }
 
-export default { render };
+// What is taken for what; the last row and column are for what is missed and for what is not there.
+function confusionMatrix(classes) {
+  const last = classes.length;
+  const cells = [...classes, ""].map(() => [...classes, ""].map(() => element("td")));
+  const header = headerRow("really is ↓", ...classes, "missed");
+  header.firstChild.removeAttribute("scope");
+  const rows = [...classes, "nothing there"].map((name, index) => row(name, ...cells[index]));
+  const node = element(
+    "table",
+    { class: "tk-matrix" },
+    element("caption", {}, "what is taken for what"),
+    element("thead", {}, header),
+    element("tbody", {}, ...rows),
+  );
+  const fill = (td, count, sum, right) => {
+    td.textContent = count;
+    td.dataset.right = right ? "yes" : "";
+    td.style.background = `rgba(0, 114, 178, ${(0.4 * count) / sum})`;
+  };
+  const show = (matrix) =>
+    matrix.forEach((counts, down) => {
+      const sum = Math.max(
+        1,
+        counts.reduce((total, one) => total + one, 0),
+      );
+      counts.forEach((count, across) => {
+        if (down < last || across < last) fill(cells[down][across], count, sum, down === across);
+      });
+    });
+  return { node, show };
+}
+
+// How many errors of each kind there are, beside the line that outlines them.
+function kindCounts(styles) {
+  const counts = Object.fromEntries(Object.keys(styles).map((name) => [name, element("b", {}, "–")]));
+  const rows = Object.entries(styles).map(([name, style]) =>
+    element("li", {}, swatchOf(style), element("span", {}, name), counts[name]),
+  );
+  const show = (numbers) => {
+    for (const [name, node] of Object.entries(counts)) node.textContent = numbers[name];
+  };
+  return { node: element("ul", { class: "tk-counts" }, ...rows), show };
+}
+
+function build({ setup, page, set, settingSlider, settingMenu, root }) {
+  const gallery = new Gallery("Pictures with the errors of the chosen kind", setup);
+  const pairs = (names) => names.map((name) => [name, name]);
+  const threshold = settingSlider("score threshold", "threshold", linearScale(0.01, 0.99, 3));
+  const kind = settingMenu("kind", "kind", pairs(setup.kinds));
+  const cls = menu("class", pairs(["all classes", ...setup.classes]), (value) => set({ cls: value }), "class");
+  const pages = pager("pictures", setup.page, set);
+  const counts = kindCounts(setup.styles);
+  const curves = new PrecisionRecall(setup);
+  const matrix = confusionMatrix(setup.classes);
+  page.append(
+    gallery.node,
+    block("tk-browser-side", threshold.node, block("tk-menus", kind.node, cls.node), counts.node, pages.node),
+    curves.node,
+    block("tk-tables", matrix.node),
+  );
+  const show = (numbers, fresh) => {
+    const { tiles, values, buffers, pictures, shown_page } = numbers;
+    gallery.show(tiles, buffers);
+    gallery.describe(numbers.words);
+    if (fresh) {
+      threshold.show(values.threshold);
+      kind.show(values.kind);
+      cls.show(values.cls);
+    }
+    counts.show(numbers.counts);
+    pages.show(shown_page, pictures);
+    matrix.show(numbers.matrix);
+    curves.show(numbers.points);
+    Object.assign(root.dataset, { threshold: values.threshold, kind: values.kind, pictures, page: shown_page });
+  };
+  const close = () => {
+    gallery.close();
+    curves.canvas.close();
+  };
+  return { show, close };
+}
+
+export default { render: (view) => playground(view, "errors", build) };

@@ -1,0 +1,68 @@
+// What a chart draws of its data: smoothed, stacked, and between which limits. data: {step: […], name: […], …}
+
+// Mean over the last few points: the bold line. The raw line stays visible beneath it: no spike is smoothed away.
+export function smoothed(values, span = 9) {
+  let sum = 0;
+  let count = 0;
+  return values.map((value, index) => {
+    if (value != null) {
+      sum += value;
+      count += 1;
+    }
+    const leaving = values[index - span];
+    if (index >= span && leaving != null) {
+      sum -= leaving;
+      count -= 1;
+    }
+    return value == null || !count ? null : sum / count;
+  });
+}
+
+// Where a share is undefined nothing can be stacked: such rows are left out.
+export function complete(data, names) {
+  const rows = [...data.step.keys()].filter((index) => names.every((name) => data[name]?.[index] != null));
+  if (rows.length === data.step.length) return data;
+  return Object.fromEntries(["step", ...names].map((name) => [name, rows.map((index) => data[name][index])]));
+}
+
+// Each series on top of those before it: name → {floor: […], top: […]}.
+export function stacked(data, names) {
+  const below = new Array(data.step.length).fill(0);
+  const layers = {};
+  for (const name of names) {
+    const floor = below.slice();
+    (data[name] ?? []).forEach((value, index) => {
+      below[index] += value ?? 0;
+    });
+    layers[name] = { floor, top: below.slice() };
+  }
+  return layers;
+}
+
+// Lower and upper end of the axis. earlier: data of earlier runs, which stay in sight.
+export function limits(data, earlier, names, { range, scale, kind, floor }) {
+  if (range) return range;
+  const log = scale === "log";
+  let [low, high] = [Infinity, -Infinity];
+  for (const run of [data, ...earlier]) {
+    const rows =
+      kind === "stack" ? [Object.values(stacked(run, names)).at(-1).top] : names.map((name) => run[name] ?? []);
+    for (const row of rows) {
+      const values = row.filter((value) => value != null && (!log || value > 0));
+      const most = kind === "stack" ? withoutSpikes(values, run === data) : Infinity;
+      low = values.reduce((least, value) => Math.min(least, value), low);
+      high = values.reduce((greatest, value) => Math.max(greatest, Math.min(value, most)), high);
+    }
+  }
+  if (low > high) return log ? [0.1, 10] : [0, 1];
+  low = Math.max(low, floor ?? -Infinity);
+  if (log) return high / low < 4 ? [low / 2, high * 2] : [low / 1.25, high * 1.25];
+  return [Math.min(0, low), high > 0 ? high * 1.12 : 1];
+}
+
+// The axis of stacked losses leaves out old spikes, or one of them would flatten everything else for good.
+function withoutSpikes(values, growing) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const usual = sorted[Math.floor(0.95 * (sorted.length - 1))] ?? 0;
+  return Math.max(1.5 * usual, ...(growing ? values.slice(-60) : []));
+}
