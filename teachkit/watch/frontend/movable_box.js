@@ -1,5 +1,5 @@
-// A box over a true one: dragged by its middle, resized by its edges and corners, moved and resized by keys. An arrow at
-// each of its edges shows where a step goes.
+// A box over a true one: dragged by its middle, resized by its edges and corners, moved and resized by keys. An arrow
+// at each of its edges shows where a step goes.
 
 import { COLOURS } from "./colours.js";
 import { clamp, tenths } from "./numbers.js";

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +59,8 @@ def test_every_file_belongs_to_a_front_end():
         reached |= new
         new = {target for path in new for _, _, target in read_source(path).imports} - reached
     assert reached == {*SCRIPTS, *STYLES}
+
+
+def test_the_lock_of_the_development_tools_names_no_host():
+    lock = Path(__file__).parents[3] / "package-lock.json"
+    assert "://" not in lock.read_text(encoding="utf-8")
