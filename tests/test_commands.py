@@ -453,7 +453,7 @@ def test_pictures_that_find_no_room_do_not_undo_the_training(tiny, tmp_path, mon
     code, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", tmp_path / "run", *SMALL)
     assert code == 0
     assert "curves.png could not be written (No space left on device)" in err
-    assert load_run(tmp_path / "run").state["counters"]["step_number"] == 3
+    assert load_run(tmp_path / "run").state["progress"]["step"] == 3
 
 
 def test_a_run_goes_on_with_as_many_threads_as_it_had(tiny, tmp_path, capsys):
@@ -512,7 +512,7 @@ def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in err
     assert read_log(log)[-1]["reason"] == "interrupted"
-    assert load_run(folder).state["counters"]["step_number"] > 0
+    assert load_run(folder).state["progress"]["step"] > 0
 
 
 # evaluate and detect

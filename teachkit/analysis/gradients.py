@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from teachkit.feed.detector import Detector
-from teachkit.learn.recovery import put_back
+from teachkit.learn.guard import put_back
 from teachkit.punish.criterion import Assigner, Criterion
 from teachkit.structures import LOSS_NAMES, Assignment, Batch, GroundTruth, LossWeights, Predictions
 

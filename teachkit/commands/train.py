@@ -33,15 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
             reason = trainer.fit(total_epochs=records.epochs)["reason"]
         finally:
             records.close()
-        if trainer.saver is not None:
-            _draw(trainer, records.history, trainer.saver.folder)
+        if trainer.checkpointer is not None:
+            _draw(trainer, records.history, trainer.checkpointer.folder)
     missed = trainer.goal.until is not None and reason in ("epochs", "early_stop")
     return 1 if missed else EXIT_CODES[reason]
 
 
 def _begin(given: dict[str, Any], log: str | None, device: str, held: ExitStack) -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
-    from teachkit.learn.checkpoint import put_aside
     from teachkit.learn.saving import alone_in
 
     folder = given.pop("save", None)
@@ -52,9 +51,8 @@ def _begin(given: dict[str, Any], log: str | None, device: str, held: ExitStack)
     if folder is not None:
         held.enter_context(alone_in(Path(folder)))
     trainer = _trainer(settings, training, validation, device, folder)
-    if trainer.saver is not None:
-        put_aside(trainer.saver.folder)  # now, for its log is written from the first step on
-        trainer.saver.continues = True
+    if trainer.checkpointer is not None:
+        trainer.checkpointer.put_aside()  # now, for its log is written from the first step on
     records = Records(_log_files(log, folder), len(training), settings.epochs)
     trainer.on_record = records.take
     return trainer, records
@@ -82,16 +80,13 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
         raise UserError(f"{settings.data}: the classes are {training.classes}, but {folder} learned {saved.classes}")
     trainer = _trainer(settings, training, validation, device, folder, saved.model)
     trainer.load_state_dict(saved.state)
-    if settings.epochs <= trainer.closed_epochs:
-        raise UserError(
-            f"{folder}: all its {trainer.closed_epochs} epochs are done; --epochs counts them too, ask for more"
-        )
+    done = trainer.progress.closed_epochs
+    if settings.epochs <= done:
+        raise UserError(f"{folder}: all its {done} epochs are done; --epochs counts them too, ask for more")
     files = _log_files(log, folder)
-    records = Records(files, len(training), settings.epochs, (trainer.step_number, trainer.closed_epochs))
+    records = Records(files, len(training), settings.epochs, (trainer.step_number, done))
     trainer.on_record = records.take
-    assert trainer.saver is not None
-    trainer.saver.continues = True  # else what is there would be put aside as another run's
-    trainer.tell("resumed", f"resumed from {saved.file}")
+    trainer.record_event("resumed", f"resumed from {saved.file}")
     return trainer, records
 
 

@@ -3,7 +3,7 @@
 from teachkit.errors import UserError
 from teachkit.experiments.data_faults import CLIP, clean_validation_batch
 from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, usual_rate
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.scoring import objects_found
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # images per step; COUNTS["train"] is a multiple of each

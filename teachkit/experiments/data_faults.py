@@ -13,7 +13,7 @@ from teachkit.feed.decode import eval_mode
 from teachkit.feed.examples import Examples
 from teachkit.feed.loader import Loader
 from teachkit.feed.scenes import CLASSES, SceneSettings, make_scenes
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.scoring import found_by_class

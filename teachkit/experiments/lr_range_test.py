@@ -56,8 +56,8 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
     own_random = random_state(trainer.device)
     for at in range(steps):
         lr = low * (high / low) ** (at / (steps - 1))
-        set_rate(optimizer, lr, trainer.base_rates)
-        use_threads(trainer.threads)
+        set_rate(optimizer, lr, trainer.train_step.base_rates)
+        use_threads(trainer.machine.threads)
         theirs = random_state(trainer.device)  # other code may draw numbers between two points
         set_random_state(own_random, trainer.device)
         try:
@@ -81,9 +81,9 @@ def range_points(trainer: Trainer, low: float, high: float, steps: int = 100) ->
 
 def _next_batches(trainer: Trainer, count: int) -> list[Batch]:
     """The batches that the trainer would get next; its own place in the data does not change."""
-    data: Any = trainer.passes.data
+    data: Any = trainer.cursor.data
     if hasattr(data, "batch"):  # a Loader: it can make any batch
-        first = trainer.passes.epoch * len(data) + trainer.passes.place
+        first = trainer.cursor.epoch * len(data) + trainer.cursor.batch_index
         return [data.batch(*divmod(first + at, len(data))) for at in range(count)]
     random, own = torch.get_rng_state(), getattr(data, "generator", None)
     own_state = own.get_state() if own is not None else None

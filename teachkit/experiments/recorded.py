@@ -11,8 +11,7 @@ from pathlib import Path
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.learn.checkpoint import load_model
-from teachkit.learn.log import read_log
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record, read_log
 
 RUNS = Path(__file__).with_name("runs")
 

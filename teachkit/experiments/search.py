@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from teachkit.errors import UserError, whole
 from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, small_validation_batch
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.scoring import objects_found
 from teachkit.structures import LossWeights
 

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from teachkit.errors import UserError
 from teachkit.experiments.small import small_trainer, small_validation_batch, usual_rate
 from teachkit.learn.control import LARGEST_RATE, check_number
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.learn.schedule import check_schedule
 from teachkit.learn.threads import use_threads
 from teachkit.scoring import objects_found

@@ -25,7 +25,7 @@ TO_RESUME = (LAST, NEW, BEFORE_LAST)
 OF_A_RUN = (*TO_RESUME, BEST, "log.jsonl", "curves.png", "detections.png")
 MARK = b"sha256:"
 TRAILER = len(MARK) + 64
-FORMAT = 1
+FORMAT, EARLIER_FORMAT = 2, 1  # of the earlier one, the best weights are still read
 
 Content = dict[str, Any]
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def unpack(packed: bytes, file: Path) -> Content:
         content = torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a foreign or hostile file makes torch raise
         raise DamagedError(f"{file} is not a saved training ({str(error).strip().splitlines()[0][:100]})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") not in (FORMAT, EARLIER_FORMAT):
         raise DamagedError(f"{file} is not a saved training of this version")
     return content
 
@@ -135,9 +135,21 @@ def load_run(folder: str | Path) -> Run:
     def run(content: Content, file: Path) -> Run:
         rebuilds = content["rebuilds"]
         height, width = rebuilds["image_size"]
-        return Run(content["state"], content["settings"], rebuilds["model"], rebuilds["classes"], (height, width), file)
+        state = _state(content, file)
+        return Run(state, content["settings"], rebuilds["model"], rebuilds["classes"], (height, width), file)
 
     return first_whole(Path(folder), TO_RESUME, run)
+
+
+def _state(content: Content, file: Path) -> Content:
+    """UserError if it is of an earlier version."""
+    if content["format"] == EARLIER_FORMAT:
+        raise UserError(
+            f"{file} was saved by an earlier version of teachkit and cannot be gone on with: train again; "
+            f"a {BEST} beside it is still good for evaluate and detect"
+        )
+    state: Content = content["state"]
+    return state
 
 
 def load_model(
@@ -155,7 +167,8 @@ def load_model(
                 f"{file}: its model had no settings() to rebuild it from: load the weights into it yourself"
             )
         model = Detector(**rebuilds["model"], device=device)
-        model.load_state_dict(content["weights"] if "weights" in content else content["state"]["ema"]["model"])
+        best = "weights" in content
+        model.load_state_dict(content["weights"] if best else _state(content, file)["train_step"]["ema"]["model"])
         height, width = rebuilds["image_size"]
         return model.eval(), list(rebuilds["classes"]), (height, width)
 

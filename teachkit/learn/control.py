@@ -1,7 +1,8 @@
-"""The levers of a running training: any thread moves them, the trainer takes them over between two steps."""
+"""What is asked of a running training: any thread may ask, the trainer applies it between two steps."""
 
 import math
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, SupportsFloat
@@ -10,7 +11,7 @@ from teachkit.errors import UserError
 from teachkit.learn.schedule import check_schedule
 from teachkit.structures import LOSS_NAMES, LossWeights
 
-LARGEST_RATE = 100.0  # of the lever: a slip of the hand is refused
+LARGEST_RATE = 100.0  # of the control: a slip of the hand is refused
 LARGEST_FIRST_RATE = 1e30  # whoever begins with such a rate wants to see what happens; float32 still holds it
 LARGEST_WEIGHT = 1e6
 
@@ -46,7 +47,7 @@ def _live_weight(name: str) -> property:
 
 
 class LiveWeights:
-    """`control.weights.box = 3` asks for a weight; reading gives what is asked for, else what is in force."""
+    """`control.weights.box = 3` asks for a weight; reading gives what is asked for, else the criterion's own."""
 
     __slots__ = ("control",)  # a misspelt name is an AttributeError
 
@@ -63,13 +64,16 @@ class Control:
     """Thread-safe. A refused value raises UserError, and nothing changes.
 
     lr: None as scheduled, else constant from the next step on; schedule: a name of `SCHEDULES`, which sets lr free
-    again; lr and schedule together give the schedule a new base. box, cls, dfl: the loss weights.
+    again; lr and schedule together give the schedule a new base. box, cls, dfl: the loss weights. loss_weights: where
+    these are kept now; the control has no copy of its own, for the criterion may be given others at any time.
     """
 
-    def __init__(self, lr: float, schedule: str = "cosine", weights: LossWeights | None = None) -> None:
+    def __init__(
+        self, lr: float, schedule: str = "cosine", loss_weights: Callable[[], LossWeights | None] = lambda: None
+    ) -> None:
         self._changed = threading.Condition(threading.RLock())
         self._rate = Rate(check_number("lr", lr, LARGEST_FIRST_RATE), check_schedule(schedule))
-        self._in_force = weights
+        self._loss_weights = loss_weights
         self._wanted: dict[str, float] = {}
         self._paused = self._stopped = False
         self.weights = LiveWeights(self)
@@ -84,7 +88,7 @@ class Control:
             for name in LOSS_NAMES
             if name in changes
         }
-        if weights and self._in_force is None:
+        if weights and self._loss_weights() is None:
             raise UserError("this criterion has no weights to set")
         with self._changed:
             self._rate = self._changed_rate(changes)
@@ -118,22 +122,19 @@ class Control:
         self.set(schedule=name)
 
     def wanted_weights(self) -> dict[str, float]:
+        """Those asked for, else those of the criterion; empty if it has none."""
         with self._changed:
-            in_force = {} if self._in_force is None else self._in_force.as_dict()
-            return in_force | self._wanted
+            own = self._loss_weights()
+            return {} if own is None else own.as_dict() | self._wanted
 
     def take(self) -> Rate:
-        """What the next step is to use; loss weights asked for come into force. Called by the trainer only."""
+        """What the next step is to use; loss weights asked for are set in the criterion. Called by the trainer only."""
         with self._changed:
-            self.put_in_force(self._wanted)
+            own = self._loss_weights()
+            for name, value in self._wanted.items() if own is not None else ():
+                setattr(own, name, value)
             self._wanted = {}
             return self._rate
-
-    def put_in_force(self, weights: dict[str, float]) -> None:
-        """Called by the trainer only. A criterion without weights has none to set."""
-        if self._in_force is not None:
-            for name, value in weights.items():
-                setattr(self._in_force, name, value)
 
     # pause, resume, stop
 
@@ -180,10 +181,9 @@ class Control:
             return {"base": rate.base, "schedule": rate.schedule, "lr": rate.lr, "weights": self.wanted_weights()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Weights that differ from those in force are asked for again, and come into force with the next step."""
+        """Weights that differ from the criterion's are asked for again, and come into force with the next step."""
         with self._changed:
             self._rate = Rate(state["base"], state["schedule"], state["lr"])
-            in_force = {} if self._in_force is None else self._in_force.as_dict()
-            self._wanted = {
-                name: state["weights"][name] for name in in_force if state["weights"][name] != in_force[name]
-            }
+            own = self._loss_weights()
+            current, asked = {} if own is None else own.as_dict(), state["weights"]
+            self._wanted = {name: asked[name] for name, value in current.items() if asked[name] != value}

@@ -1,4 +1,4 @@
-"""Passes over the training data, one batch after the other, that know their place and can go back to any."""
+"""One batch of the training data after the other, from any epoch and batch index on."""
 
 import hashlib
 import warnings
@@ -12,20 +12,20 @@ from teachkit.errors import UserError
 from teachkit.structures import Batch
 
 
-class Passes:
-    """Endless batches from an iterable with `len`. epoch, place: of the batch to come, place < len(data).
+class DataCursor:
+    """Endless batches from an iterable with `len`. epoch, batch_index: of the batch to come, batch_index < len(data).
 
-    Data with `load_state_dict` is told epoch and place. Any other, torch's DataLoader for one, is run forward to the
-    place with the random numbers that it had at the start of the pass.
+    Data with `load_state_dict` is asked for that batch. Any other, torch's DataLoader for one, is run forward to it
+    with the random numbers that it had at the start of the epoch.
     """
 
     def __init__(self, data: Any) -> None:
         if len(data) == 0:
             raise UserError("the training data has no batches: look at its split and at its annotations")
         self.data = data
-        self.epoch = self.place = 0
+        self.epoch = self.batch_index = 0
         self._batches: Iterator[Batch] | None = None
-        self._random: dict[str, Any] | None = None  # as it was when the pass began
+        self._random: dict[str, Any] | None = None  # as it was when the epoch began
 
     def __next__(self) -> Batch:
         if self._batches is None:
@@ -34,18 +34,26 @@ class Passes:
             batch = next(self._batches)
         except StopIteration:
             self._batches = None
-            raise UserError(f"the training data ended after {self.place} of its {len(self.data)} batches") from None
+            raise UserError(
+                f"the training data ended after {self.batch_index} of its {len(self.data)} batches"
+            ) from None
         except BaseException:
             self._batches = None  # a generator that has raised would only say that it is at its end
             raise
-        self.place += 1
-        if self.place == len(self.data):
-            self.epoch, self.place, self._batches, self._random = self.epoch + 1, 0, None, None
+        self.batch_index += 1
+        if self.batch_index == len(self.data):
+            self.epoch, self.batch_index, self._batches, self._random = self.epoch + 1, 0, None, None
         return batch
+
+    def description(self) -> dict[str, Any]:
+        """What the data says of itself: classes, and where it knows it the image_size (height, width), px."""
+        classes = {"classes": list(getattr(self.data, "classes", []))}
+        size = getattr(self.data, "image_size", None)
+        return classes if size is None else classes | {"image_size": [int(side) for side in size]}
 
     def _open(self) -> Iterator[Batch]:
         if hasattr(self.data, "load_state_dict"):
-            self.data.load_state_dict({"epoch": self.epoch, "place": self.place})
+            self.data.load_state_dict({"epoch": self.epoch, "place": self.batch_index})
             return iter(self.data)
         now = self._random_state()
         if self._random is None:
@@ -53,8 +61,8 @@ class Passes:
         else:
             self._set_random_state(self._random)
         batches = iter(self.data)
-        if self.place:
-            next(islice(batches, self.place - 1, None))
+        if self.batch_index:
+            next(islice(batches, self.batch_index - 1, None))
             torch.set_rng_state(now["global"])
         return batches
 
@@ -72,7 +80,7 @@ class Passes:
         seed = getattr(self.data, "seed", None)
         return {
             "epoch": self.epoch,
-            "place": self.place,
+            "batch_index": self.batch_index,
             "batches": len(self.data),
             "seed": seed,
             "pictures": self._pictures(),
@@ -100,6 +108,6 @@ class Passes:
             "other training pictures, or batches of another size": state.get("pictures", pictures) != pictures,
         }
         for what in (what for what, so in differs.items() if so):
-            warnings.warn(f"the state was made with {what}: results will differ", stacklevel=5)
-        self.epoch, self.place, self._random = state["epoch"], state["place"], state["random"]
+            warnings.warn(f"the state was made with {what}: results will differ", stacklevel=6)
+        self.epoch, self.batch_index, self._random = state["epoch"], state["batch_index"], state["random"]
         self._batches = None

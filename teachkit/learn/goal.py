@@ -32,8 +32,11 @@ class Goal:
     def metric(self) -> str:
         return self.until[0] if self.until is not None else "map50"
 
-    def is_better(self, scores: dict[str, Any]) -> bool:
-        """Notes the scores of an epoch. Without a defined score every epoch counts as better: the last is kept."""
+    def update(self, scores: dict[str, Any]) -> bool:
+        """Takes up the scores of an epoch → whether they are the best so far.
+
+        While no score is defined every epoch is the best: the last one is kept.
+        """
         score = scores.get(self.metric)
         if score is None or math.isnan(score):
             return self.best is None
@@ -67,7 +70,7 @@ def stopped_early(scores: Sequence[float], patience: int) -> tuple[int, int]:
     """
     goal, kept = Goal(early_stop=patience), 0
     for epoch, score in enumerate(scores, start=1):
-        if goal.is_better({goal.metric: score}):
+        if goal.update({goal.metric: score}):
             kept = epoch
         if goal.reason_to_stop({goal.metric: score}):
             return epoch, kept

@@ -1,14 +1,20 @@
-"""What stands between backward and step: the gradient is clipped, and one that is NaN or infinite is refused."""
+"""What a step refuses: a gradient that is not finite and, in strict mode, an operation that may not repeat itself."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from teachkit.structures import LOSS_NAMES, Losses
+from teachkit.errors import UserError
+from teachkit.learn.log import Event
+from teachkit.structures import LOSS_NAMES, Batch, Losses
 
 LOSSES = (*LOSS_NAMES, "total")
+NAMES_SHOWN = 16
+TELLTALE = "deterministic"
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # teachkit sets it, unless torch was used on a GPU before
 
 
 class NotFiniteError(ArithmeticError):
@@ -35,3 +41,50 @@ def clip_and_check(
     if not all(map(math.isfinite, values.values())):
         raise NotFiniteError(values)
     return values
+
+
+@torch.no_grad()
+def put_back(buffers: list[Tensor], before: list[Tensor]) -> None:
+    """Running statistics as they were: a forward pass in training mode moves them."""
+    for buffer, value in zip(buffers, before, strict=True):
+        buffer.copy_(value)
+
+
+def skipped(batch: Batch, error: NotFiniteError) -> Event:
+    names = ", ".join(batch.names[:NAMES_SHOWN]) + (", …" if len(batch.names) > NAMES_SHOWN else "")
+    return Event(
+        "skipped",
+        f"step skipped, the weights stay as they are: {error} ({names}). "
+        "If these files are sound, lower the learning rate.",
+        {"names": list(batch.names), "not_finite": error.bad},
+    )
+
+
+@contextmanager
+def only_deterministic(strict: bool) -> Iterator[None]:
+    """Strict: an operation whose result may differ from run to run is a UserError that names it.
+
+    torch's own setting is restored. Nothing if not strict.
+    """
+    if not strict:
+        yield
+        return
+    before, warned_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    except RuntimeError as error:
+        if TELLTALE not in str(error):
+            raise
+        if WORKSPACE in str(error):
+            raise UserError(
+                f"strict determinism: start Python with {WORKSPACE}=:4096:8, torch looks no later"
+            ) from error
+        raise UserError(
+            f"strict determinism: {str(error).splitlines()[0].split('. ')[0]}: replace it, or turn strict mode off"
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned_only)

@@ -1,4 +1,4 @@
-"""Ctrl-C and the notebook's stop button, held back until the step is done."""
+"""What may not break into a step: Ctrl-C and the notebook's stop button, and a second thread."""
 
 import signal
 import threading
@@ -6,16 +6,18 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from teachkit.errors import UserError
+
 
 class HeldInterrupt:
-    """`with HeldInterrupt(tell) as held:` — the first SIGINT sets `held.received` and calls tell, a second one raises.
+    """`with HeldInterrupt(call) as held:` — a first SIGINT sets `held.received` and calls `call`, a second one raises.
 
     Only the main thread gets signals: in any other this does nothing. What was set before is set again at the end.
     """
 
-    def __init__(self, tell: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, call: Callable[[], None] = lambda: None) -> None:
         self.received = False
-        self._tell = tell
+        self._call = call
         self._before: Any = None
         self._active = False
 
@@ -29,9 +31,26 @@ class HeldInterrupt:
         if self.received:
             raise KeyboardInterrupt
         self.received = True
-        self._tell()
+        self._call()
 
     def __exit__(self, *error: object) -> None:
         if self._active:
             # None: a handler that was not set from Python, and cannot be set again from here
             signal.signal(signal.SIGINT, signal.SIG_DFL if self._before is None else self._before)
+
+
+class OneAtATime:
+    """`with one_at_a_time:` — UserError where another thread is within for a second more. May be nested in one thread.
+
+    A cell that trains what a cockpit trains already would make two loops fight over one model.
+    """
+
+    def __init__(self, patience: float = 1.0) -> None:
+        self._lock, self._patience = threading.RLock(), patience
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._patience):
+            raise UserError("this trainer is at work in another thread: stop it there, or wait until it has ended")
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()

@@ -1,9 +1,13 @@
-"""The log of a run: one JSON object a line, readable while it is being written."""
+"""What a run says of itself: records, events among them, and the log, one JSON object a line.
+
+A log is readable while it is being written.
+"""
 
 import json
 import math
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,15 @@ from teachkit.learn.files import why_not_written, write_whole
 
 Record = dict[str, Any]
 NEEDED = {"step": ("step",), "epoch": ("epoch",), "event": ("what",), "look": ("step", "found")}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened in a part of a run. what: a word for programs; message: a sentence for people; details: plain."""
+
+    what: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def as_json(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""When the device's memory is too small for a batch: the batch is learned from in parts that add up to one step."""
+"""When the memory is too small for a batch: its microbatches' gradients add up to one step."""
 
 import gc
 import traceback
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from teachkit.learn.log import Event
 from teachkit.structures import Batch, Losses
 
 # how torch words it where it has no exception of its own: CPU, MPS
@@ -29,17 +30,28 @@ def give_memory_back(error: BaseException) -> None:
         torch.cuda.empty_cache()
 
 
-def split(batch: Batch, parts: int) -> Iterator[tuple[float, Batch]]:
-    """At most `parts` smaller batches, each with its share of the images, 0–1."""
-    size = -(-len(batch) // parts)
+def halved(batch: Batch, accumulation_steps: int) -> Event:
+    """accumulation_steps: from now on."""
+    size = -(-len(batch) // accumulation_steps)
+    return Event(
+        "out_of_memory",
+        f"out of memory with {len(batch)} pictures at once: each batch is now learned from in {accumulation_steps} "
+        f"parts of up to {size}, which make one step together.",
+        {"parts": accumulation_steps},
+    )
+
+
+def split(batch: Batch, count: int) -> Iterator[tuple[float, Batch]]:
+    """At most `count` microbatches, each with its share of the images, 0–1."""
+    size = -(-len(batch) // count)
     for start in range(0, len(batch), size):
-        part = batch.take(slice(start, start + size))
-        yield len(part) / len(batch), part
+        microbatch = batch.take(slice(start, start + size))
+        yield len(microbatch) / len(batch), microbatch
 
 
 @dataclass
 class Gathered:
-    """The losses of a batch's parts, weighted by their share of the images."""
+    """The losses of a batch's microbatches, weighted by their share of the images."""
 
     losses: Losses | None = None
 

@@ -3,22 +3,25 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import Content, pack, put_aside, save_best, save_last
 from teachkit.learn.files import clean_stale, why_not_written
+from teachkit.learn.log import Event
 
 
-class Saver:
+class Checkpointer:
     """folder: made at once, so that a place where nothing can be written is known before the training. UserError then.
 
-    What an earlier run left there is put aside before the first state of a new one.
+    settings: plain values that are kept with each state. What an earlier run left in the folder is put aside before the
+    first state of a new one.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, settings: dict[str, Any] | None = None) -> None:
+        self.folder, self.settings = folder, settings or {}
         self.continues = False  # the run that is saved here already
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -27,21 +30,30 @@ class Saver:
             reason = error.strerror or error
             raise UserError(f"{folder}: cannot be used to save in ({reason}): choose another folder") from None
 
-    def save(self, last: Content, best: Content | None) -> str | None:
-        """Writes the best weights, if they are new, and the last state. One line if that fails, else None."""
-        steps: list[tuple[Callable[[Path, bytes], None], Content]] = [(save_last, last)]
+    def put_aside(self) -> None:
+        """What an earlier run left here; what comes next is of this one. OSError if it fails."""
+        if not self.continues:
+            put_aside(self.folder)
+            self.continues = True
+
+    def save(self, state: Content, detector: Content, best: dict[str, float] | None) -> list[Event]:
+        """Writes the state and, if `best` holds their scores, the averaged weights. An event if that fails.
+
+        detector: what rebuilds it, as model, classes and image_size.
+        """
+        kept = {"rebuilds": detector, "settings": self.settings}
+        steps: list[tuple[Callable[[Path, bytes], None], Content]] = [(save_last, {"state": state, **kept})]
         if best is not None:
-            steps.insert(0, (save_best, best))
+            weights = state["train_step"]["ema"]["model"]
+            steps.insert(0, (save_best, {"weights": weights, "scores": best, **kept}))
         for write, content in steps:
             packed = pack(content)
             try:
-                if not self.continues:
-                    put_aside(self.folder)
-                    self.continues = True
+                self.put_aside()
                 write(self.folder, packed)
             except OSError as error:
-                return why_not_written(error, self.folder, len(packed))
-        return None
+                return [Event("unsaved", why_not_written(error, self.folder, len(packed)))]
+        return []
 
 
 @contextmanager
@@ -56,7 +68,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     except Timeout:
         raise UserError(f"{folder}: another training saves here: choose another folder or let it end first") from None
     except (OSError, NotImplementedError):
-        pass  # a disk without locks, or where nothing can be written, which the Saver tells
+        pass  # a disk without locks, or where nothing can be written, which the Checkpointer says
     try:
         yield
     finally:

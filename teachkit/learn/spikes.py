@@ -7,6 +7,7 @@ median and the median absolute deviation, which a few wild steps do not move. Hu
 import math
 import statistics
 from collections import deque
+from typing import Any
 
 WINDOW, ENOUGH = 64, 24  # steps that tell what is normal; fewer than ENOUGH tell nothing
 # a lone step, the mean of four, of eight: this many standard errors above normal are no chance (a lone step errs most)
@@ -49,12 +50,12 @@ class Spikes:
         self.values.clear()
         self.began = None
 
-    def state(self) -> tuple[list[float], int | None, int]:
-        return list(self.values), self.began, self.quiet_until
+    def state_dict(self) -> dict[str, Any]:
+        return {"values": list(self.values), "began": self.began, "quiet_until": self.quiet_until}
 
-    def load_state(self, state: tuple[list[float], int | None, int]) -> None:
-        values, self.began, self.quiet_until = state
-        self.values = deque(values, maxlen=WINDOW + NEWEST)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.values = deque(state["values"], maxlen=WINDOW + NEWEST)
+        self.began, self.quiet_until = state["began"], state["quiet_until"]
 
 
 def _spread(values: list[float], middle: float) -> float:

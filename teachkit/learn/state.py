@@ -1,35 +1,45 @@
-"""All that a run consists of, as a copy: loaded again, it goes on bit for bit as if nothing had been."""
+"""Exact states: each part of a run has its own, and all of them loaded again go on bit for bit."""
 
 import warnings
-from copy import copy
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from teachkit.errors import UserError
-from teachkit.learn.control import Rate
-from teachkit.learn.optimizer import make_optimizer, name_of
+from teachkit.learn.threads import choose_threads
 
-if TYPE_CHECKING:
-    from teachkit.learn.trainer import Trainer
-
-State = dict[str, Any]
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # what a state of other make raises
 
-COUNTERS = (
-    "step_number",
-    "first_step",
-    "last_step",
-    "closed_epochs",
-    "parts",
-    "skips",
-    "clipped",
-    "train_seconds",
-    "diverged",
-    "started",
-)
+
+class Part(Protocol):
+    """What owns a piece of a run's state. The state is a copy, of tensors and plain values only."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+
+
+def capture(parts: dict[str, Part]) -> dict[str, Any]:
+    return {name: part.state_dict() for name, part in parts.items()}
+
+
+def restore(parts: dict[str, Part], state: dict[str, Any]) -> None:
+    """Loads each part. UserError if the state is of another model, optimizer or data: all are then as they were."""
+    before = capture(parts)
+    try:
+        _load(parts, state)
+    except Exception as error:
+        _load(parts, before)  # torch loads the weights that fit before it finds one that does not
+        if isinstance(error, UserError) or not isinstance(error, UNFIT):
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"this state is of another model ({reason}): build the trainer as it was then") from None
+
+
+def _load(parts: dict[str, Part], state: dict[str, Any]) -> None:
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
 
 
 def cloned(tree: Any) -> Any:
@@ -43,77 +53,44 @@ def cloned(tree: Any) -> Any:
     return tree
 
 
-def capture(trainer: "Trainer") -> State:
-    """Independent of the live tensors; holds only tensors and plain values, so that it can be saved without pickle."""
-    return {
-        "model": cloned(dict(trainer.model.state_dict())),
-        "ema": {"model": cloned(dict(trainer.ema.state_dict())), "count": int(trainer.averaged.n_averaged)},
-        "optimizer": {
-            "name": name_of(trainer.optimizer),
-            "base_rates": list(trainer.base_rates),
-            "state": cloned(trainer.optimizer.state_dict()),
-        },
-        "control": trainer.control.state_dict(),
-        "in_force": {"rate": asdict(trainer.rate), "weights": copy(trainer.weights)},
-        "passes": cloned(trainer.passes.state_dict()),
-        "trend": trainer.trend.state_dict(),
-        "goal": trainer.goal.state_dict(),
-        "counters": {name: getattr(trainer, name) for name in COUNTERS},
-        "random": random_state(trainer.device),
-        "machine": machine(trainer.device, trainer.threads),
-    }
+class Machine:
+    """On what the last digits of a result depend. threads: None chooses, and takes over those of a loaded state.
 
-
-def restore(trainer: "Trainer", state: State) -> None:
-    """UserError if the state is of another model, optimizer or data: the trainer is then as it was.
-
-    A warning names what makes results differ.
+    With it go torch's random numbers, of dropout for one. The loader needs none, its numbers follow from the place.
     """
-    before, optimizer = capture(trainer), trainer.optimizer
-    try:
-        _load(trainer, state)
-    except Exception as error:
-        trainer.optimizer = optimizer
-        _load(trainer, before)  # torch loads the weights that fit before it finds one that does not
-        if isinstance(error, UserError) or not isinstance(error, UNFIT):
-            raise
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"this state is of another model ({reason}): build the trainer as it was then") from None
-    if trainer.saver is not None:
-        trainer.saver.continues = True
 
+    def __init__(self, model: nn.Module, threads: int | None = None) -> None:
+        self._model, self._chosen = model, threads is None
+        self.threads = threads or choose_threads()
 
-def _load(trainer: "Trainer", state: State) -> None:
-    if not trainer.threads_given:
-        trainer.threads = state["machine"]["threads"]
-    for difference in differences(state["machine"], machine(trainer.device, trainer.threads)):
-        warnings.warn(f"the state was made with {difference}: results may differ in the last digits", stacklevel=4)
-    trainer.passes.load_state_dict(cloned(state["passes"]))
-    if state["optimizer"]["name"] != name_of(trainer.optimizer):
-        trainer.optimizer = make_optimizer(state["optimizer"]["name"], trainer.model)
-    trainer.model.load_state_dict(state["model"])
-    trainer.ema.load_state_dict(state["ema"]["model"])
-    # cloned, because the optimizer goes on with the very tensors that it is given
-    trainer.optimizer.load_state_dict(cloned(state["optimizer"]["state"]))
-    trainer.base_rates = list(state["optimizer"]["base_rates"])
-    trainer.averaged.n_averaged.fill_(state["ema"]["count"])
-    _put_in_force(trainer, state["in_force"])
-    trainer.control.load_state_dict(state["control"])
-    trainer.trend.load_state_dict(state["trend"])
-    trainer.goal.load_state_dict(state["goal"])
-    for name in COUNTERS:
-        setattr(trainer, name, state["counters"][name])
-    set_random_state(state["random"], trainer.device)
+    @property
+    def device(self) -> torch.device:
+        return next(self._model.parameters()).device
 
+    def state_dict(self) -> dict[str, Any]:
+        return {**self._description(), "random": random_state(self.device)}
 
-def _put_in_force(trainer: "Trainer", in_force: dict[str, Any]) -> None:
-    """Settings of the last step; what was asked for since then comes with the next, and is recorded there."""
-    trainer.rate, trainer.weights = Rate(**in_force["rate"]), copy(in_force["weights"])
-    trainer.control.put_in_force(trainer.weights or {})
+    def _description(self) -> dict[str, Any]:
+        device = self.device
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+        return {"threads": self.threads, "device": f"{device.type} ({name})", "torch": str(torch.__version__)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """A warning names each thing that makes results differ."""
+        if self._chosen:
+            self.threads = state["threads"]
+        words = {"threads": "{} threads, now {}", "device": "the device {}, now {}", "torch": "torch {}, now {}"}
+        for what, now in self._description().items():
+            if state[what] != now:
+                difference = words[what].format(state[what], now)
+                warnings.warn(
+                    f"the state was made with {difference}: results may differ in the last digits", stacklevel=5
+                )
+        set_random_state(state["random"], self.device)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """torch's global generators: of dropout, for one. The loader needs none, its numbers follow from the place."""
+    """torch's global generators."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -124,14 +101,3 @@ def set_random_state(states: dict[str, Tensor], device: torch.device) -> None:
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
-
-
-def machine(device: torch.device, threads: int) -> dict[str, Any]:
-    """On what the last digits of a result depend."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-    return {"threads": threads, "device": f"{device.type} ({name})", "torch": str(torch.__version__)}
-
-
-def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    words = {"threads": "{} threads, now {}", "device": "the device {}, now {}", "torch": "torch {}, now {}"}
-    return [words[key].format(then[key], now[key]) for key in words if then[key] != now[key]]

@@ -1,7 +1,6 @@
-"""How many threads the processor's arithmetic uses, chosen on purpose; and that one thread at a time trains."""
+"""How many threads the processor's arithmetic uses, chosen on purpose, in one process."""
 
 import os
-import threading
 
 import psutil
 import torch
@@ -34,18 +33,14 @@ def use_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
-class OneAtATime:
-    """`with one_at_a_time:` — UserError where another thread is within for a second more. May be nested in one thread.
+def refuse_ranks() -> None:
+    """UserError in each of several processes that torchrun starts on one model.
 
-    A cell that trains what a cockpit trains already would make two loops fight over one model.
+    Trained apart, they would write over each other's states and never meet.
     """
-
-    def __init__(self, patience: float = 1.0) -> None:
-        self._lock, self._patience = threading.RLock(), patience
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=self._patience):
-            raise UserError("this trainer is at work in another thread: stop it there, or wait until it has ended")
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
+    ranks = os.environ.get("WORLD_SIZE") or "1"
+    if ranks != "1":
+        rank = os.environ.get("RANK", "?")
+        raise UserError(
+            f"this is rank {rank} of {ranks}, but a Trainer trains in one process: start it with python, not torchrun"
+        )

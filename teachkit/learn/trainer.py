@@ -1,9 +1,9 @@
-"""The loop: feed, punish, learn; and around it what makes a training one to watch, to steer and to go on with."""
+"""The training: its parts wired together, epoch after epoch, and the record of what happens."""
 
 import math
 import time
+import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,32 @@ from torch import nn
 from torch.optim import Optimizer
 
 from teachkit.errors import UserError
-from teachkit.learn import loop
-from teachkit.learn import state as run_state
-from teachkit.learn.control import Control, check_number
-from teachkit.learn.data_cursor import Passes
-from teachkit.learn.determinism import only_deterministic
-from teachkit.learn.ema import AveragedWeights
-from teachkit.learn.goal import Goal
-from teachkit.learn.guard import LOSSES, clip_and_check
-from teachkit.learn.interrupts import HeldInterrupt
-from teachkit.learn.microbatch import Gathered, split
-from teachkit.learn.optimizer import make_optimizer, parameters_of, rates
-from teachkit.learn.ranks import refuse_ranks
-from teachkit.learn.records import Record, Recorder
-from teachkit.learn.recovery import learn_from
-from teachkit.learn.saving import Saver
-from teachkit.learn.steering import observe, take_control
-from teachkit.learn.threads import OneAtATime, choose_threads, use_threads
+from teachkit.learn.control import Control
+from teachkit.learn.data_cursor import DataCursor
+from teachkit.learn.goal import METRICS, Goal
+from teachkit.learn.guard import LOSSES, NotFiniteError
+from teachkit.learn.interrupts import HeldInterrupt, OneAtATime
+from teachkit.learn.log import Event, Record
+from teachkit.learn.optimizer import make_optimizer, name_of
+from teachkit.learn.progress import Progress
+from teachkit.learn.resources import process_seconds, usage
+from teachkit.learn.saving import Checkpointer
+from teachkit.learn.schedule import SCHEDULES, usual_warmup
+from teachkit.learn.state import Machine, Part, capture, restore
+from teachkit.learn.threads import refuse_ranks, use_threads
+from teachkit.learn.train_step import TrainStep
 from teachkit.learn.trend import Trend
-from teachkit.structures import Batch, Losses
+from teachkit.learn.validation import evaluate
+from teachkit.structures import Losses
+
+GRAVE = ("skipped", "diverged", "out_of_memory", "unsaved")  # events of which a warning tells where nobody records
 
 
 class Trainer:
     """Trains a model on batches; every step is a record for `on_record`.
 
     training_data, validation_data: iterables of Batch with len; optimizer: "adamw" (None), "sgd" or one of torch.optim;
-    lr, weight_decay: of an optimizer by name; schedule: a name of SCHEDULES, for `epochs` passes or as many as `fit` is
+    lr, weight_decay: of an optimizer by name; schedule: a name of SCHEDULES, for `epochs` epochs or as many as `fit` is
     asked for; warmup: steps; ema: decay of the averaged weights; clip: largest norm of the gradient; until: a metric
     and the score at which to stop; early_stop: epochs without a better one; save_dir: where the states go; settings:
     plain values kept with them; max_skips: steps in a row without a finite gradient before the run counts as diverged;
@@ -69,183 +69,290 @@ class Trainer:
         strict_determinism: bool = False,
     ) -> None:
         refuse_ranks()
-        if isinstance(optimizer, Optimizer) and (lr, weight_decay) != (None, None):
+        if not isinstance(optimizer, Optimizer):
+            optimizer = make_optimizer(optimizer or "adamw", model, lr, weight_decay)
+        elif (lr, weight_decay) != (None, None):
             raise UserError("lr and weight_decay are set in the optimizer that is handed over, not here")
-        self.model, self.criterion, self.validation_data = model, criterion, validation_data
-        self.passes = Passes(training_data)
-        self.optimizer = (
-            optimizer
-            if isinstance(optimizer, Optimizer)
-            else make_optimizer(optimizer or "adamw", model, lr, weight_decay)
+        self.cursor = DataCursor(training_data)
+        self.train_step = TrainStep(
+            model,
+            criterion,
+            optimizer,
+            ema=ema,
+            clip=clip,
+            max_skips=max_skips,
+            strict_determinism=strict_determinism,
         )
-        self.base_rates = rates(self.optimizer)
-        self.averaged = AveragedWeights(model, check_number("ema", ema, 1.0))
-        self.buffers = list(model.buffers())
-        self.control = Control(self.base_rates[0], schedule, getattr(criterion, "weights", None))
-        self.trend, self.goal, self.recorder = Trend(), Goal(until, early_stop), Recorder(on_record)
-        self.warmup, self.max_skips, self.strict_determinism = warmup, max_skips, strict_determinism
-        self.clip = check_number("clip", math.inf if clip is None else clip, math.inf)
-        self.settings = settings or {}
-        self.saver = None if save_dir is None else Saver(Path(save_dir))
-        self.threads, self.threads_given = threads or choose_threads(), threads is not None
-
-        self.step_number = self.first_step = 0  # of the step to come; where the schedule begins
-        self.last_step = None if epochs is None else epochs * len(training_data)  # the one after the last
-        self.closed_epochs = 0  # validated and saved
-        self.parts, self.skips, self.clipped, self.train_seconds = 1, 0, 0, 0.0
-        self.diverged: str | None = None  # why, in a sentence
-        self.started = self.fitting = False
-        self.alone = OneAtATime()
-        self.batch: Batch | None = None
-        self.losses: Losses | None = None
-        self.values: dict[str, float] = {}
-        self.rate = self.control.take()  # in force at the last step, as are the weights
-        self.weights: dict[str, float] | None = self.control.weights.as_dict() or None
-        use_threads(self.threads)
+        self.control = Control(self.train_step.base_rates[0], schedule, self.train_step.loss_weights)
+        self.train_step.rate = self.control.take()
+        self.progress = Progress(last_step=None if epochs is None else epochs * len(training_data))
+        self.trend, self.goal, self.machine = Trend(), Goal(until, early_stop), Machine(model, threads)
+        self.validation_data, self.warmup, self.settings = validation_data, warmup, settings or {}
+        self.checkpointer = None if save_dir is None else Checkpointer(Path(save_dir), self.settings)
+        self.on_record, self.alone = on_record, OneAtATime()
+        use_threads(self.machine.threads)
 
     # what is often asked for
 
     @property
+    def model(self) -> nn.Module:
+        return self.train_step.model
+
+    @property
     def ema(self) -> nn.Module:
         """The averaged model, in eval mode."""
-        return self.averaged.module
+        return self.train_step.averaged.module
+
+    @property
+    def criterion(self) -> Callable[..., Losses]:
+        return self.train_step.criterion
+
+    @criterion.setter
+    def criterion(self, criterion: Callable[..., Losses]) -> None:
+        self.train_step.criterion = criterion
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self.train_step.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        self.train_step.use_optimizer(optimizer)
+
+    @property
+    def device(self) -> torch.device:
+        return self.machine.device
+
+    @property
+    def step_number(self) -> int:
+        """Of the step to come."""
+        return self.progress.step
 
     @property
     def epoch(self) -> int:
         """Of the batch to come."""
-        return self.passes.epoch
+        return self.cursor.epoch
 
     @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
-
-    @property
-    def on_record(self) -> Callable[[Record], None] | None:
-        return self.recorder.on_record
-
-    @on_record.setter
-    def on_record(self, listener: Callable[[Record], None] | None) -> None:
-        self.recorder.on_record = listener
+    def diverged(self) -> str | None:
+        """Why, in a sentence."""
+        return self.progress.diverged
 
     # one step
 
-    def _feed_punish_learn(self, batch: Batch) -> None:
-        # Feed
-        predictions = self.model(batch.images)
-
-        # Punish
-        self.losses = self.criterion(predictions, batch.ground_truth)
-
-        # Learn
-        self.optimizer.zero_grad()
-        self.losses.backward()
-        self.optimizer.step()
-
-    def _feed_punish_learn_in_parts(self, batch: Batch) -> None:
-        """The same where a batch does not fit: the slope of each part counts by its share of the images."""
-        gathered = Gathered()
-        self.optimizer.zero_grad()
-        for share, part in split(batch, self.parts):
-            losses = self.criterion(self.model(part.images), part.ground_truth)
-            (share * losses.total).backward()
-            gathered.add(share, losses)
-        self.losses = gathered.losses
-        self.optimizer.step()
-
-    def update(self, batch: Batch) -> None:
-        """Changes the weights, or raises before it has: NotFiniteError where the gradient is no number."""
-        guard = self.optimizer.register_step_pre_hook(self._before_step)
-        try:
-            if self.parts == 1:
-                self._feed_punish_learn(batch)
-            else:
-                self._feed_punish_learn_in_parts(batch)
-        finally:
-            guard.remove()
-        self.averaged.update_parameters(self.model)
-
-    def _before_step(self, optimizer: Optimizer, *_: Any) -> None:
-        """Called by torch between backward and step."""
-        assert self.losses is not None
-        assert self.batch is not None
-        counts = {"objects": self.batch.ground_truth.mask.sum()}
-        if self.losses.clipped is not None:
-            counts["clipped"] = self.losses.clipped
-        self.values = clip_and_check(self.losses, parameters_of(optimizer), self.clip, counts)
-
     def step(self) -> Record:
         """Learns from the next batch → the step's record. Ctrl-C waits until the step is done."""
-        with self.alone, nullcontext() if self.fitting else HeldInterrupt() as held:
+        with self.alone, HeldInterrupt() as held:
             record = self._step()
-        if held is not None and held.received:
+        if held.received:
             raise KeyboardInterrupt
         return record
 
     def _step(self) -> Record:
-        use_threads(self.threads)  # torch counts them for each thread apart
+        use_threads(self.machine.threads)  # torch counts them for each thread apart
         began, step, epoch = time.perf_counter(), self.step_number, self.epoch
-        settling = take_control(self)
-        self.batch = next(self.passes)
+        settling = self._apply_controls()
+        batch = next(self.cursor)
         try:
-            if not self.model.training:
-                self.model.train()
-            with only_deterministic(self.strict_determinism):
-                updated = learn_from(self, self.batch)
-            observe(self, updated, settling)
+            result = self.train_step.run(batch)
+            self._record(result.events)
+            if result.updated:
+                self._observe(result.values, settling)
         finally:
-            self.losses, self.step_number = None, step + 1
-            self.train_seconds += time.perf_counter() - began
-        return self.recorder.emit(
+            self.progress.step = step + 1
+            self.progress.train_seconds += time.perf_counter() - began
+        return self._emit(
             "step",
             step=step,
             epoch=epoch,
             lr=self.optimizer.param_groups[0]["lr"],
-            **{name: self.values[name] for name in LOSSES},
-            weights=dict(self.weights or {}),
-            grad_norm=self.values["grad_norm"],
+            **{name: result.values[name] for name in LOSSES},
+            weights=dict(self.train_step.weights or {}),
+            grad_norm=result.values["grad_norm"],
         )
 
-    def tell(self, what: str, message: str, **details: Any) -> None:
-        """An event at the step at hand."""
-        self.recorder.event(self.step_number, what, message, **details)
+    def _apply_controls(self) -> bool:
+        """What was asked for comes into force → whether the schedule is at its low end."""
+        rate = self.control.take()
+        past, total = self.progress.scheduled
+        factor = SCHEDULES[rate.schedule](past, total, usual_warmup(total) if self.warmup is None else self.warmup)
+        self._record(self.train_step.use_rate(rate, factor))
+        return rate.lr is None and self.progress.is_settling(factor)
 
-    def call_diverged(self, message: str, **details: Any) -> None:
-        """`fit` will end; what is saved is from before."""
-        self.diverged = message
-        self.tell("diverged", message, **details)
+    def _observe(self, values: dict[str, float], settling: bool) -> None:
+        """Names what the losses do."""
+        self.progress.clipped += int(values.get("clipped", 0))
+        weights, objects = self.train_step.weights or {}, values["objects"] > 0
+        self._record(self.trend.update(self.step_number, values, weights, objects, settling))
+
+    def _record(self, events: list[Event]) -> None:
+        """Emits what a part has returned, and tells the parts that it concerns."""
+        for event in events:
+            if event.what in ("lr", "weights"):
+                self.trend.expect_change()
+            elif event.what == "diverged":
+                self.progress.diverged = event.message
+            self._emit("event", step=self.step_number, what=event.what, **event.details, message=event.message)
+            if self.on_record is None and event.what in GRAVE:
+                warnings.warn(event.message, stacklevel=2)
+
+    def _emit(self, kind: str, **values: Any) -> Record:
+        """Hands on a record, with the seconds since the process began."""
+        record = {"kind": kind, **values, "seconds": round(process_seconds(), 3)}
+        if self.on_record is not None:
+            self.on_record(record)
+        return record
+
+    def record_event(self, what: str, message: str, **details: Any) -> None:
+        """An event at the step to come. what: a word for programs; message: a sentence for people."""
+        self._record([Event(what, message, details)])
 
     # many steps
 
     def fit(self, epochs: int | None = None, *, total_epochs: int | None = None) -> Record:
         """Trains → the end record, whose reason is "until", "epochs", "early_stop", "interrupted" or "diverged".
 
-        epochs: so many more passes; without it, what is left of the run, or with total_epochs up to its so manieth.
-        Ctrl-C and control.stop() end it after the step at hand, saved and ready to go on; a second Ctrl-C breaks off.
+        epochs: how many more; total_epochs: train until the run has so many in all; without either, to the end that was
+        planned before. Ctrl-C and control.stop() end it after the step at hand, saved and ready to go on; a second
+        Ctrl-C breaks off.
         """
         with self.alone:
-            return loop.fit(self, epochs, total_epochs)
+            self.progress.plan(epochs, total_epochs, self.epoch, len(self.cursor.data))
+            self.progress.diverged, self.train_step.skips = None, 0
+            if not self.progress.started:
+                self.progress.started = True
+                self._emit("start", settings=self._start_settings())
+            try:
+                with HeldInterrupt(self.control.stop):
+                    reason = self._train()
+                    if reason == "interrupted":
+                        self._save()
+            finally:
+                self.control.forget_stop()
+            return self._emit("end", reason=reason)
 
-    def validate(self) -> dict[str, float]:
-        """map50, map, map75 and the losses val_box, val_cls, val_dfl, val_total of the averaged weights."""
+    def _train(self) -> str:
+        """Steps, closes epochs and waits, until there is a reason to stop → the reason."""
+        while self.progress.diverged is None:
+            if self.progress.closed_epochs < self.epoch and (reason := self._close_epoch()) is not None:
+                return reason
+            if self.control.paused and not self.control.stopped:
+                self._wait_while_paused()
+            if self.control.stopped:
+                return "interrupted"
+            if self.progress.is_over:
+                return "epochs"
+            self._step()
+        return "diverged"
+
+    def _wait_while_paused(self) -> None:
+        self.record_event("paused", "paused")
+        self.control.wait_while_paused()
+        self.record_event("continued", "continued")
+
+    def _close_epoch(self) -> str | None:
+        """Validates, records and saves the epoch that has ended → "until", "early_stop" or "diverged", else None.
+
+        If the run is to stop during the validation the epoch stays open, and is closed when the run goes on.
+        """
+        scores: dict[str, Any] = dict.fromkeys(METRICS, math.nan)
+        if self.validation_data is not None:
+            try:
+                measured = self.validate(lambda: self.control.stopped)
+            except NotFiniteError:
+                message = "diverged: the averaged detector's answers are not finite any more. Go back to before it."
+                self.record_event("diverged", message)
+                return "diverged"
+            if not measured:
+                return None
+            scores |= measured
+        best = self.goal.update(scores)
+        self._emit(
+            "epoch",
+            epoch=self.progress.closed_epochs,
+            **scores,
+            dfl_clipped=self.progress.clipped,
+            train_seconds=round(self.progress.train_seconds, 3),
+            **usage(self.device),
+        )
+        self.progress.closed_epochs += 1
+        self.progress.clipped = 0
+        self._save(scores if best else None)
+        return self.goal.reason_to_stop(scores)
+
+    def validate(self, stopped: Callable[[], bool] = lambda: False) -> dict[str, float]:
+        """map50, map, map75 and the losses val_box, val_cls, val_dfl, val_total of the averaged weights.
+
+        Empty if `stopped` came true between two batches. UserError without validation data.
+        """
         if self.validation_data is None:
             raise UserError("there is no validation data: hand it to the Trainer")
-        return loop.validate(self) or {}
-
-    def state_dict(self) -> dict[str, Any]:
-        """A copy of all that the run consists of, tensors and plain values."""
-        with self.alone:
-            return run_state.capture(self)
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there, bit for bit on the same machine; a warning names what differs. UserError if it cannot."""
-        with self.alone, HeldInterrupt() as held:
-            run_state.restore(self, state)
-        if held.received:
-            raise KeyboardInterrupt
+        measured = evaluate(self.ema, self.validation_data, self.criterion, stopped)
+        if measured is None:
+            return {}
+        scores, losses = measured
+        means = {f"val_{name}": loss for name, loss in losses.items()}
+        return {name: getattr(scores, name) for name in METRICS} | means
 
     def change_optimizer(self, name: str, lr: float | None = None) -> None:
         """A fresh optimizer for the same weights, from the next step on, at its usual rate if none is given."""
         self.optimizer = make_optimizer(name, self.model, lr)
-        self.base_rates = rates(self.optimizer)
-        self.control.set(lr=self.base_rates[0], schedule=self.control.schedule)
-        self.tell("optimizer", f"from here on the optimizer is {name}", optimizer=name, lr=self.base_rates[0])
+        base = self.train_step.base_rates[0]
+        self.control.set(lr=base, schedule=self.control.schedule)
+        self.record_event("optimizer", f"from here on the optimizer is {name}", optimizer=name, lr=base)
+
+    # state
+
+    def run_signature(self) -> dict[str, Any]:
+        """What two trainers must have in common for one to be the other's twin."""
+        control = self.control.state_dict()
+        return {
+            "optimizer": name_of(self.optimizer),
+            "lr": control["base"],
+            "schedule": control["schedule"],
+            "weights": control["weights"],
+            "batches": len(self.cursor.data),
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+        }
+
+    def _start_settings(self) -> dict[str, Any]:
+        """Of the start record: what was asked for, and what it came down to."""
+        return {
+            **self.run_signature(),
+            "epochs": (self.progress.last_step or 0) // len(self.cursor.data),
+            "device": str(self.device),
+            "threads": self.machine.threads,
+            **{key: value for key, value in self.settings.items() if value is not None},
+        }
+
+    def _save(self, best: dict[str, float] | None = None) -> None:
+        """The state, and the averaged weights if their scores are the best so far."""
+        if self.checkpointer is not None:
+            detector = self.train_step.description() | self.cursor.description()
+            self._record(self.checkpointer.save(self.state_dict(), detector, best))
+
+    def _parts(self) -> dict[str, Part]:
+        """By their names in a state. The step comes before the control, for it puts its loss weights back."""
+        return {
+            "cursor": self.cursor,
+            "train_step": self.train_step,
+            "control": self.control,
+            "trend": self.trend,
+            "goal": self.goal,
+            "progress": self.progress,
+            "machine": self.machine,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that the run consists of, tensors and plain values."""
+        with self.alone:
+            return capture(self._parts())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from there, bit for bit on the same machine; a warning names what differs. UserError if it cannot."""
+        with self.alone, HeldInterrupt() as held:
+            restore(self._parts(), state)
+            if self.checkpointer is not None:
+                self.checkpointer.continues = True
+        if held.received:
+            raise KeyboardInterrupt

@@ -6,11 +6,11 @@ The weighted total is not looked at: it jumps when a weight is moved, and nothin
 import math
 import statistics
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from teachkit.learn.log import Event
 from teachkit.learn.spikes import Spikes
 from teachkit.structures import LOSS_NAMES
 
@@ -22,16 +22,6 @@ SILENT, SILENT_STEPS = 1e-3, 5
 # Less than this counts as this: a rise from nothing to next to nothing is no alarm. Box and dfl are weighted by target
 # scores and so grow from nothing while a detector learns to score: they are looked at once they have been above it.
 FLOOR, AWAKE_STEPS = {"box": 0.1, "cls": 0.1, "dfl": 0.2}, 8
-
-
-@dataclass(frozen=True)
-class Finding:
-    """what: "spike", "plateau" or "diverged"; losses: whose; ratio: to what was normal, where there is one."""
-
-    what: str
-    losses: list[str]
-    message: str
-    ratio: float | None = None
 
 
 def is_flat(values: list[float]) -> bool | None:
@@ -65,8 +55,12 @@ class Trend:
 
     def update(
         self, step: int, losses: dict[str, float], weights: dict[str, float], objects: bool, settling: bool = False
-    ) -> list[Finding]:
-        """losses: raw and finite; objects: whether the batch had any; settling: the schedule is at its low end."""
+    ) -> list[Event]:
+        """losses: raw and finite; objects: whether the batch had any; settling: the schedule is at its low end.
+
+        → events "spike", "plateau" and "diverged", each with the losses that it is about, and its ratio to what was
+        normal, where there is one.
+        """
         seen = {}
         for name in LOSS_NAMES:
             if weights[name] == 0:
@@ -80,7 +74,7 @@ class Trend:
         found = [self._silence(losses, objects), self._divergence(seen), self._spike(step, seen)]
         if not settling and step % 10 == 0:
             found.append(self._standstill(list(seen)))
-        return [finding for finding in found if finding is not None]
+        return [event for event in found if event is not None]
 
     def expect_change(self) -> None:
         """A control was moved: what follows is no part of the stretch before it."""
@@ -105,16 +99,16 @@ class Trend:
         self._past[name].clear()
         self._lowest.pop(name, None)
 
-    def _spike(self, step: int, seen: dict[str, float]) -> Finding | None:
+    def _spike(self, step: int, seen: dict[str, float]) -> Event | None:
         ratios = {name: self._spikes[name].begins(step, value) for name, value in seen.items()}
         high = {name: ratio for name, ratio in ratios.items() if ratio is not None}
         if not high:
             return None
         told = ", ".join(f"{name} ×{ratio:.3g}" for name, ratio in high.items())
         message = f"a spike: {told}. Look at the pictures of this batch; if spikes come often, lower the learning rate."
-        return Finding("spike", list(high), message, max(high.values()))
+        return _event("spike", message, list(high), max(high.values()))
 
-    def _divergence(self, seen: dict[str, float]) -> Finding | None:
+    def _divergence(self, seen: dict[str, float]) -> Event | None:
         for name in seen:
             past = self._past[name]
             if len(past) < LEVEL:
@@ -125,12 +119,10 @@ class Trend:
                 ratio = math.exp(level - lowest)
                 self._lowest = {}
                 message = f"diverged: for {LEVEL} steps the {name} loss has been {ratio:.3g} times its best."
-                return Finding(
-                    "diverged", [name], f"{message} Go back to before it and lower the learning rate.", ratio
-                )
+                return _event("diverged", f"{message} Go back to before it and lower the learning rate.", [name], ratio)
         return None
 
-    def _silence(self, losses: dict[str, float], objects: bool) -> Finding | None:
+    def _silence(self, losses: dict[str, float], objects: bool) -> Event | None:
         """Scores of 0 everywhere claim no object, and so are never corrected: the losses vanish, nothing is found."""
         silent = objects and all(losses[name] < SILENT for name in LOSS_NAMES)
         self._silent = self._silent + 1 if silent else 0
@@ -139,9 +131,9 @@ class Trend:
         message = (
             "diverged: all losses have vanished although there are objects, the detector answers nothing any more."
         )
-        return Finding("diverged", list(LOSS_NAMES), f"{message} Go back to before it and lower the learning rate.")
+        return _event("diverged", f"{message} Go back to before it and lower the learning rate.", list(LOSS_NAMES))
 
-    def _standstill(self, names: list[str]) -> Finding | None:
+    def _standstill(self, names: list[str]) -> Event | None:
         flat = [is_flat(list(self._past[name])) for name in names]
         if any(one is False for one in flat):
             self._plateau = False
@@ -149,11 +141,11 @@ class Trend:
             return None
         self._plateau = True
         message = f"a plateau: no loss has fallen for {2 * HALVES[0]} steps. Change the learning rate, or stop here."
-        return Finding("plateau", names, message)
+        return _event("plateau", message, names)
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "spikes": {name: spikes.state() for name, spikes in self._spikes.items()},
+            "spikes": {name: spikes.state_dict() for name, spikes in self._spikes.items()},
             "past": {name: list(past) for name, past in self._past.items()},
             "lowest": dict(self._lowest),
             "awake": sorted(self._awake),
@@ -163,7 +155,11 @@ class Trend:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name in LOSS_NAMES:
-            self._spikes[name].load_state(state["spikes"][name])
+            self._spikes[name].load_state_dict(state["spikes"][name])
             self._past[name] = deque(state["past"][name], maxlen=2 * HALVES[-1])
         self._lowest, self._awake = dict(state["lowest"]), set(state["awake"])
         self._plateau, self._silent = state["plateau"], state["silent"]
+
+
+def _event(what: str, message: str, losses: list[str], ratio: float | None = None) -> Event:
+    return Event(what, message, {"losses": losses, "ratio": ratio})

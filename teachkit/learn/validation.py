@@ -32,11 +32,11 @@ def evaluate(
     """Scores, and box, cls, dfl and total as means over the images (none without a criterion); the mode is restored.
 
     None if `stopped` came true between two batches. NotFiniteError if the model's answers are not numbers any more.
-    A batch with NaN in it is left out, one too large for the memory is looked at in parts; a warning tells of both.
+    A batch with NaN in it is left out, one too large for the memory is split into microbatches; a warning names both.
     """
     from teachkit.scoring import score  # not before the first epoch has ended
 
-    detections, truths, sums, images, parts = [], [], dict.fromkeys(LOSSES, 0.0), 0, 1
+    detections, truths, sums, images, count = [], [], dict.fromkeys(LOSSES, 0.0), 0, 1
     with eval_mode(model):
         for batch in data:
             if stopped():
@@ -45,21 +45,21 @@ def evaluate(
                 names = ", ".join(batch.names)
                 warnings.warn(f"pictures or boxes are not finite, left out of the validation: {names}", stacklevel=2)
                 continue
-            looks, parts = in_parts(batch, parts, partial(look, model, criterion))
-            for part, found, losses in looks:
+            measured, count = in_microbatches(batch, count, partial(detect_and_measure, model, criterion))
+            for microbatch, found, losses in measured:
                 detections.append(found)
-                truths.append(part.ground_truth)
-                images += len(part)
+                truths.append(microbatch.ground_truth)
+                images += len(microbatch)
                 for name, value in losses.items():
-                    sums[name] += value * len(part)
+                    sums[name] += value * len(microbatch)
     means = {name: value / max(1, images) for name, value in sums.items()}
     return score(detections, truths, getattr(data, "classes", None)), means if criterion is not None else {}
 
 
-Look = tuple[Batch, list[Detections], dict[str, float]]
+Measured = tuple[Batch, list[Detections], dict[str, float]]
 
 
-def look(model: nn.Module, criterion: Callable[..., Losses] | None, batch: Batch) -> Look:
+def detect_and_measure(model: nn.Module, criterion: Callable[..., Losses] | None, batch: Batch) -> Measured:
     """The batch, what is found on it, and its losses."""
     predictions = model(batch.images)
     if not (predictions.cls_logits.isfinite().all() and predictions.box_logits.isfinite().all()):
@@ -69,19 +69,19 @@ def look(model: nn.Module, criterion: Callable[..., Losses] | None, batch: Batch
     return batch, found, {} if criterion is None else dict(criterion(predictions, batch.ground_truth).items())
 
 
-def in_parts(batch: Batch, parts: int, look_at: Callable[[Batch], Look]) -> tuple[list[Look], int]:
-    """The looks at so many parts of the batch, or at more where the memory is too small; and how many they were."""
+def in_microbatches(batch: Batch, count: int, measure: Callable[[Batch], Measured]) -> tuple[list[Measured], int]:
+    """What `measure` gives for each of `count` microbatches, or of more where the memory is too small; and how many."""
     while True:
         try:
-            return [look_at(part) for _, part in split(batch, parts)], parts
+            return [measure(microbatch) for _, microbatch in split(batch, count)], count
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             give_memory_back(error)
-        if parts >= len(batch):
+        if count >= len(batch):
             raise UserError(TOO_SMALL)
-        parts *= 2
-        warnings.warn(f"out of memory: {len(batch)} pictures are now validated in {parts} parts", stacklevel=3)
+        count *= 2
+        warnings.warn(f"out of memory: {len(batch)} pictures are now validated in {count} parts", stacklevel=3)
 
 
 def is_finite(batch: Batch) -> bool:

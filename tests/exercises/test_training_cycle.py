@@ -86,7 +86,7 @@ def test_the_steps_of_a_run():
 def test_early_stopping_is_what_the_trainers_goal_does():
     goal, kept = Goal(early_stop=lesson.PATIENCE), 0
     for epoch, score in enumerate(lesson.SCORES, start=1):
-        if goal.is_better({"map50": score}):
+        if goal.update({"map50": score}):
             kept = epoch
         if goal.reason_to_stop({"map50": score}):
             break

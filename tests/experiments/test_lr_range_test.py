@@ -10,7 +10,6 @@ import torch
 from teachkit.errors import UserError
 from teachkit.experiments.lr_range_test import RangePoint, RangeTest, range_points
 from teachkit.experiments.small import small_trainer
-from teachkit.learn.state import capture
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import LOSS_NAMES, GroundTruth
@@ -20,7 +19,7 @@ from tests.learn.tiny import make_batches, same, tiny_detector
 def everything(trainer):
     """More than a state: gradients, modes, and the random numbers of all three libraries."""
     return {
-        "state": capture(trainer),
+        "state": trainer.state_dict(),
         "gradients": [None if one.grad is None else one.grad.clone() for one in trainer.model.parameters()],
         "modes": [module.training for module in trainer.model.modules()],
         "rates": [group["lr"] for group in trainer.optimizer.param_groups],
@@ -39,10 +38,10 @@ def test_the_training_is_left_as_it_was_bit_for_bit(optimizer, steps_before):
     assert len(list(range_points(trainer, 1e-5, 1.0, 20))) == 20
     after = everything(trainer)
     for one in (before, after):
-        one["state"]["counters"].pop("train_seconds")
+        one["state"]["progress"].pop("train_seconds")
     assert same(before, after)
     trainer.step(), twin.step()
-    assert same(capture(trainer)["model"], capture(twin)["model"])
+    assert same(dict(trainer.model.state_dict()), dict(twin.model.state_dict()))
 
 
 def test_a_model_with_dropout_draws_nothing_of_others_even_when_the_test_is_broken_off():
@@ -72,7 +71,7 @@ def test_the_first_point_is_the_loss_of_the_next_batch_and_rates_grow_evenly():
 def test_it_suggests_a_rate_near_the_usual_one(optimizer, seed):
     trainer = small_trainer(optimizer=optimizer, seed=seed)
     suggested = RangeTest(list(range_points(trainer, 1e-5, 10.0, 100))).suggested
-    assert trainer.base_rates[0] / 10 < suggested < trainer.base_rates[0] * 10
+    assert trainer.train_step.base_rates[0] / 10 < suggested < trainer.train_step.base_rates[0] * 10
 
 
 def test_a_curve_that_only_falls_has_no_turn_and_a_valley_has_one():
@@ -110,8 +109,8 @@ def test_a_batch_without_objects_does_not_end_it():
     for_all = GroundTruth(
         torch.zeros(8, 0, 4), torch.zeros(8, 0, dtype=torch.int64), torch.zeros(8, 0, dtype=torch.bool)
     )
-    full = list(trainer.passes.data)
-    trainer.passes.data = [full[0], replace(full[1], ground_truth=for_all), *full[2:]]
+    full = list(trainer.cursor.data)
+    trainer.cursor.data = [full[0], replace(full[1], ground_truth=for_all), *full[2:]]
     assert len(list(range_points(trainer, 1e-5, 1e-3, 20))) == 20
 
 

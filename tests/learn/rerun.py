@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from teachkit.errors import UserError
 from teachkit.learn.guard import LOSSES
-from teachkit.learn.loop import makeup
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 
 if TYPE_CHECKING:
     from teachkit.learn.trainer import Trainer
@@ -68,11 +67,11 @@ def _check_start(trainer: "Trainer", line: Sequence[Record]) -> None:
     if not starts:
         return
     then: dict[str, Any] = starts[0]["settings"]
-    now = makeup(trainer).items()
+    now = trainer.run_signature().items()
     different = [f"{name} {then[name]}, not {value}" for name, value in now if then.get(name, value) != value]
     if different:
         raise UserError(f"the run began with {'; '.join(different)}: make the trainer as it was then")
-    trainer.last_step = then["epochs"] * len(trainer.passes.data)
+    trainer.progress.last_step = then["epochs"] * len(trainer.cursor.data)
 
 
 def _apply(trainer: "Trainer", event: Record) -> None:
@@ -89,4 +88,4 @@ def _apply(trainer: "Trainer", event: Record) -> None:
         case "optimizer":
             trainer.change_optimizer(event["optimizer"], event.get("lr"))
         case "out_of_memory":
-            trainer.parts = event["parts"]
+            trainer.train_step.accumulation_steps = event["parts"]

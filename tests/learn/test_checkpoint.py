@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def saved(make_trainer, tmp_path):
     """A run of two epochs, and the folder that it was saved in."""
     trainer = make_trainer(make_batches(2), save_dir=tmp_path, settings={"data": "shapes", "seed": 0})
-    trainer.passes.data = Named(trainer.passes.data)
+    trainer.cursor.data = Named(trainer.cursor.data)
     trainer.fit(2)
     return trainer, tmp_path
 
@@ -46,8 +46,8 @@ def test_a_folder_holds_the_last_two_states_and_the_best_weights(saved):
     trainer, folder = saved
     assert sorted(file.name for file in folder.iterdir()) == sorted([LAST, BEFORE_LAST, BEST])
     run = load_run(folder)
-    assert same(run.state["model"], dict(trainer.model.state_dict()))
-    assert run.state["counters"]["step_number"] == 4
+    assert same(run.state["train_step"]["model"], dict(trainer.model.state_dict()))
+    assert run.state["progress"]["step"] == 4
     assert (run.classes, run.image_size) == (["ring", "disc", "square"], (32, 32))
     assert run.settings == {"data": "shapes", "seed": 0}
 
@@ -109,7 +109,7 @@ def test_instead_of_a_damaged_state_the_one_before_is_taken_and_that_is_said(sav
     with pytest.warns(UserWarning, match=r"last.pt is damaged.*before_last.pt is taken instead"):
         run = load_run(folder)
     assert run.file == folder / BEFORE_LAST
-    assert run.state["counters"]["step_number"] == 2
+    assert run.state["progress"]["step"] == 2
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "longer", "zeros", "text"])
@@ -196,13 +196,13 @@ from teachkit.learn.checkpoint import load_run, pack, save_last
 def save_and_save(run):
     rebuilds = {"model": run.model, "classes": run.classes, "image_size": list(run.image_size)}
     while True:
-        run.state["counters"]["step_number"] += 1
+        run.state["progress"]["step"] += 1
         save_last(folder, pack({"state": run.state, "settings": run.settings, "rebuilds": rebuilds}))
 
 folder, numbers = Path(sys.argv[1]), random.Random(1)
 for _ in range(20):
     run = load_run(folder)
-    print(run.state["counters"]["step_number"], flush=True)
+    print(run.state["progress"]["step"], flush=True)
     child = os.fork()
     if child == 0:
         save_and_save(run)
@@ -246,12 +246,12 @@ def test_a_crash_at_any_step_of_saving_leaves_a_whole_state(saved, monkeypatch, 
         monkeypatch.setattr("teachkit.learn.files.open", crash, raising=False)
     else:
         monkeypatch.setattr(f"teachkit.learn.files.os.{name}", crash)
-    state["counters"]["step_number"] = 77
+    state["progress"]["step"] = 77
     content = {"state": state, "settings": {}, "rebuilds": {"model": None, "classes": [], "image_size": [32, 32]}}
     with pytest.raises(KeyboardInterrupt):
         save_last(folder, pack(content))
     monkeypatch.undo()
-    assert load_run(folder).state["counters"]["step_number"] in (4, 77)
+    assert load_run(folder).state["progress"]["step"] in (4, 77)
 
 
 def test_what_a_killed_process_left_is_cleaned_away(make_trainer, tmp_path):
@@ -268,9 +268,9 @@ def test_a_new_run_in_the_same_folder_puts_the_earlier_one_aside(make_trainer, s
     trainer, folder = saved
     weights = dict(trainer.ema.state_dict())
     fresh = make_trainer(make_batches(2), save_dir=folder)
-    assert load_run(folder).state["counters"]["step_number"] == 4
+    assert load_run(folder).state["progress"]["step"] == 4
     fresh.fit(1)
-    assert load_run(folder).state["counters"]["step_number"] == 2
+    assert load_run(folder).state["progress"]["step"] == 2
     assert not (folder / BEFORE_LAST).exists()
     assert same(dict(load_model(folder / "earlier", "last", device="cpu")[0].state_dict()), weights)
 
@@ -302,7 +302,7 @@ def test_a_run_that_is_gone_on_with_keeps_its_files_in_place(make_trainer, saved
     again.load_state_dict(load_run(folder).state)
     again.fit(1)
     assert not (folder / "earlier").exists()
-    assert load_run(folder).state["counters"]["step_number"] == 6
+    assert load_run(folder).state["progress"]["step"] == 6
 
 
 def test_after_a_kill_before_the_first_save_the_earlier_run_is_pointed_to(saved):
@@ -311,7 +311,7 @@ def test_after_a_kill_before_the_first_save_the_earlier_run_is_pointed_to(saved)
     for load in (load_run, load_model):
         with pytest.raises(UserError, match=r"only an earlier training here: give .*earlier"):
             load(folder)
-    assert load_run(folder / "earlier").state["counters"]["step_number"] == 4
+    assert load_run(folder / "earlier").state["progress"]["step"] == 4
 
 
 # row 32

@@ -34,7 +34,8 @@ SENSELESS = [
 
 
 def make_control():
-    return Control(0.01, "cosine", LossWeights())
+    weights = LossWeights()
+    return Control(0.01, "cosine", lambda: weights)
 
 
 @pytest.mark.parametrize("value", [one for one in SENSELESS if one is not None])
@@ -85,7 +86,7 @@ def test_a_misspelt_weight_is_an_error():
 
 def test_weights_asked_for_are_read_back_at_once_and_in_force_when_taken():
     weights = LossWeights()
-    control = Control(0.01, "cosine", weights)
+    control = Control(0.01, "cosine", lambda: weights)
     control.weights.box = 3
     assert (control.weights.box, weights.box) == (3, 7.5)
     control.take()
@@ -94,7 +95,7 @@ def test_weights_asked_for_are_read_back_at_once_and_in_force_when_taken():
 
 def test_a_weight_set_on_the_criterion_after_the_control_was_taken_stays():
     weights = LossWeights()
-    control = Control(0.01, "cosine", weights)
+    control = Control(0.01, "cosine", lambda: weights)
     control.set(box=3)
     control.take()
     weights.box = 5
@@ -121,7 +122,7 @@ def test_rate_and_schedule_together_give_the_schedule_a_new_base():
 def test_many_threads_at_once_lose_no_change_and_tear_none():
     """Every change sets the rate and all weights to one number: a mixture of two would be a torn one."""
     weights = LossWeights()
-    control = Control(0.01, "cosine", weights)
+    control = Control(0.01, "cosine", lambda: weights)
     done = threading.Event()
 
     def move(start):
@@ -153,7 +154,7 @@ def test_many_threads_at_once_lose_no_change_and_tear_none():
 
 def test_its_state_comes_back_asked_for_and_not_yet_in_force():
     weights = LossWeights()
-    control = Control(0.01, "cosine", weights)
+    control = Control(0.01, "cosine", lambda: weights)
     control.set(lr=0.5, box=3)
     state = control.state_dict()
     control.set(lr=0.7, box=4, schedule="steps")

@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from teachkit.errors import UserError
-from teachkit.learn.data_cursor import Passes
+from teachkit.learn.data_cursor import DataCursor
 
 
 class Counting:
@@ -30,8 +30,8 @@ def shuffled(own):
     return DataLoader(range(7), batch_size=2, shuffle=True, generator=generator)
 
 
-def take(passes, count):
-    return [torch.as_tensor(next(passes)).tolist() for _ in range(count)]
+def take(cursor, count):
+    return [torch.as_tensor(next(cursor)).tolist() for _ in range(count)]
 
 
 MAKERS = {
@@ -44,15 +44,15 @@ MAKERS = {
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("done", [0, 1, 3, 4, 6, 9])
-def test_any_place_can_be_gone_back_to_in_another_process(make, done):
+def test_any_batch_can_be_gone_back_to_in_another_process(make, done):
     torch.manual_seed(0)
-    passes = Passes(make())
-    take(passes, done)
-    state, random = passes.state_dict(), torch.get_rng_state()
-    expected = take(passes, 11)
+    cursor = DataCursor(make())
+    take(cursor, done)
+    state, random = cursor.state_dict(), torch.get_rng_state()
+    expected = take(cursor, 11)
 
     torch.manual_seed(123)
-    again = Passes(make())
+    again = DataCursor(make())
     again.load_state_dict(state)
     torch.set_rng_state(random)
     assert take(again, 11) == expected
@@ -60,27 +60,27 @@ def test_any_place_can_be_gone_back_to_in_another_process(make, done):
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_the_same_object_can_be_rewound(make):
-    passes = Passes(make())
-    take(passes, 2)
-    state, random = passes.state_dict(), torch.get_rng_state()
-    expected = take(passes, 9)
-    passes.load_state_dict(state)
+    cursor = DataCursor(make())
+    take(cursor, 2)
+    state, random = cursor.state_dict(), torch.get_rng_state()
+    expected = take(cursor, 9)
+    cursor.load_state_dict(state)
     torch.set_rng_state(random)
-    assert take(passes, 9) == expected
+    assert take(cursor, 9) == expected
 
 
 def test_a_loader_that_was_looked_at_before_still_begins_at_the_beginning():
     data = Counting()
     next(iter(data))
-    assert take(Passes(data), 5) == [[0, 0], [0, 1], [0, 2], [0, 3], [1, 0]]
+    assert take(DataCursor(data), 5) == [[0, 0], [0, 1], [0, 2], [0, 3], [1, 0]]
 
 
-def test_epoch_and_place_are_those_of_the_batch_to_come():
-    passes = Passes(Counting(3))
-    places = [(passes.epoch, passes.place)]
+def test_epoch_and_index_are_those_of_the_batch_to_come():
+    cursor = DataCursor(Counting(3))
+    places = [(cursor.epoch, cursor.batch_index)]
     for _ in range(4):
-        next(passes)
-        places.append((passes.epoch, passes.place))
+        next(cursor)
+        places.append((cursor.epoch, cursor.batch_index))
     assert places == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
 
 
@@ -95,11 +95,11 @@ def test_a_loader_that_raises_can_be_asked_again():
                     raise OSError("the file is gone")
                 yield batch
 
-    passes = Passes(Flaky())
-    take(passes, 2)
+    cursor = DataCursor(Flaky())
+    take(cursor, 2)
     with pytest.raises(OSError, match="gone"):
-        next(passes)
-    assert take(passes, 3) == [[0, 2], [0, 3], [1, 0]]
+        next(cursor)
+    assert take(cursor, 3) == [[0, 2], [0, 3], [1, 0]]
 
 
 def test_data_without_batches_or_with_fewer_than_it_says_is_an_error():
@@ -108,20 +108,20 @@ def test_data_without_batches_or_with_fewer_than_it_says_is_an_error():
             return 5
 
     with pytest.raises(UserError, match="no batches"):
-        Passes([])
-    passes = Passes(Short([1, 2]))
-    take(passes, 2)
+        DataCursor([])
+    cursor = DataCursor(Short([1, 2]))
+    take(cursor, 2)
     with pytest.raises(UserError, match="ended after 2 of its 5"):
-        next(passes)
+        next(cursor)
 
 
 def test_a_state_of_other_data_is_refused():
     with pytest.raises(UserError, match="4 batches a pass, the training data has 5"):
-        Passes(Counting(5)).load_state_dict(Passes(Counting(4)).state_dict())
+        DataCursor(Counting(5)).load_state_dict(DataCursor(Counting(4)).state_dict())
     seeded, other = Counting(), Counting()
     seeded.seed, other.seed = 1, 2
     with pytest.warns(UserWarning, match="another seed"):
-        Passes(other).load_state_dict(Passes(seeded).state_dict())
+        DataCursor(other).load_state_dict(DataCursor(seeded).state_dict())
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_other_pictures_in_as_many_batches_are_told(names, batch_size):
     seen.names, seen.batch_size = ["a", "b"], 1
     other.names, other.batch_size = names, batch_size
     with pytest.warns(UserWarning, match="other training pictures, or batches of another size"):
-        Passes(other).load_state_dict(Passes(seen).state_dict())
+        DataCursor(other).load_state_dict(DataCursor(seen).state_dict())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Passes(seen).load_state_dict(Passes(seen).state_dict())
+        DataCursor(seen).load_state_dict(DataCursor(seen).state_dict())

@@ -56,7 +56,7 @@ def press_at(trainer, moment, monkeypatch):
     elif moment == "saving":
         monkeypatch.setattr("teachkit.learn.files.os.fsync", once(os.fsync, 1))
     else:
-        trainer.passes.data = Pressing(trainer.passes.data, pressed)
+        trainer.cursor.data = Pressing(trainer.cursor.data, pressed)
 
 
 class Pressing(list):
@@ -83,8 +83,8 @@ def test_ctrl_c_at_any_moment_stops_between_steps_and_training_goes_on_bit_for_b
     press_at(trainer, moment, monkeypatch)
     assert trainer.fit()["reason"] == "interrupted"
     saved = load_run(tmp_path).state
-    assert saved["counters"]["step_number"] == trainer.step_number < 8
-    assert same(saved["model"], dict(trainer.model.state_dict()))
+    assert saved["progress"]["step"] == trainer.step_number < 8
+    assert same(saved["train_step"]["model"], dict(trainer.model.state_dict()))
     assert trainer.fit()["reason"] == "epochs"
     assert same(dict(whole.model.state_dict()), dict(trainer.model.state_dict()))
     assert [record["epoch"] for record in trainer.of("epoch")] == [0, 1]
@@ -127,7 +127,7 @@ def test_ctrl_c_while_a_state_is_loaded_waits_until_all_of_it_is(make_trainer, m
     monkeypatch.setattr(module, "load_state_dict", lambda state: (load(state), press()))
     with pytest.raises(KeyboardInterrupt):
         trainer.load_state_dict(wanted)
-    assert all(same(trainer.state_dict()[key], wanted[key]) for key in ("model", "ema", "optimizer", "counters"))
+    assert all(same(trainer.state_dict()[key], wanted[key]) for key in ("train_step", "progress"))
 
 
 def test_ctrl_c_wakes_a_paused_run(make_trainer):

@@ -163,7 +163,7 @@ def test_cut_back_to_a_state_and_gone_on_with_the_log_is_that_of_one_run(make_tr
     log.close()
 
     state = load_run(tmp_path / "run").state
-    cut_log(tmp_path / "log", state["counters"]["step_number"], state["counters"]["closed_epochs"])
+    cut_log(tmp_path / "log", state["progress"]["step"], state["progress"]["closed_epochs"])
     log, settings = logged(tmp_path / "log", append=True)
     again = make_trainer(data, validation, **settings)
     again.load_state_dict(state)

@@ -10,25 +10,17 @@ import torch
 
 from teachkit.errors import UserError
 from teachkit.learn.goal import Goal
-from teachkit.learn.threads import OneAtATime
+from teachkit.learn.interrupts import OneAtATime
+from teachkit.punish.criterion import Criterion
 from teachkit.structures import Losses
-from tests.learn.tiny import make_batches, without_times
+from tests.learn.tiny import Recorded, make_batches, tiny_detector, without_times
 
 
-@pytest.fixture
-def with_scores(monkeypatch, make_trainer):
-    def make(scores, **settings):
-        trainer = make_trainer(make_batches(2), make_batches(1), **settings)
-        left = iter(scores)
-
-        def validate(trainer):
-            value = next(left)
-            return {"map50": value, "map": value / 2, "map75": value / 3}
-
-        monkeypatch.setattr("teachkit.learn.loop.validate", validate)
-        return trainer
-
-    return make
+def with_scores(scores, **settings):
+    batches, left = make_batches(2), iter(scores)
+    trainer = Recorded(tiny_detector(), Criterion(), batches, batches[:1], threads=1, **settings)
+    trainer.validate = lambda stopped: {"map50": (value := next(left)), "map": value / 2, "map75": value / 3}
+    return trainer
 
 
 def test_fit_records_start_steps_epochs_and_end_in_order(make_trainer):
@@ -82,25 +74,25 @@ def test_without_validation_data_the_scores_are_undefined(make_trainer):
         trainer.validate()
 
 
-def test_a_score_that_is_reached_ends_the_run(with_scores):
+def test_a_score_that_is_reached_ends_the_run():
     trainer = with_scores([0.2, 0.5, 0.91, 0.95], until=("map50", 0.9))
     assert trainer.fit(10)["reason"] == "until"
     assert trainer.epoch == 3
 
 
 @pytest.mark.parametrize(("metric", "epochs"), [("map50", 1), ("map", 2), ("map75", 3)])
-def test_any_of_the_three_metrics_may_be_waited_for(with_scores, metric, epochs):
+def test_any_of_the_three_metrics_may_be_waited_for(metric, epochs):
     trainer = with_scores([0.3, 0.6, 0.9, 0.9], until=(metric, 0.3))
     trainer.fit(4)
     assert trainer.epoch == epochs
 
 
 @pytest.mark.parametrize("scores", [[math.nan] * 3, [0.1, math.nan, 0.2], [0.899999, 0.89, 0.5], [0.0, 0.0, 0.0]])
-def test_a_score_not_reached_does_not_end_the_run(with_scores, scores):
+def test_a_score_not_reached_does_not_end_the_run(scores):
     assert with_scores(scores, until=("map50", 0.9)).fit(3)["reason"] == "epochs"
 
 
-def test_early_stopping_waits_for_some_epochs_without_a_better_score(with_scores):
+def test_early_stopping_waits_for_some_epochs_without_a_better_score():
     trainer = with_scores([0.3, 0.5, 0.5, 0.4, 0.6, 0.1, 0.2, 0.3], early_stop=3)
     assert trainer.fit(20)["reason"] == "early_stop"
     assert trainer.epoch == 8
@@ -114,7 +106,7 @@ def test_a_goal_that_cannot_be_reached_is_refused(until):
 
 def test_a_run_that_goes_on_with_another_goal_forgets_the_best_of_the_first():
     first, second, third = Goal(("map50", 0.9)), Goal(("map", 0.5)), Goal(("map50", 0.95))
-    first.is_better({"map50": 0.8})
+    first.update({"map50": 0.8})
     for goal in (second, third):
         goal.load_state_dict(first.state_dict())
     assert (second.best, third.best) == (None, 0.8)
@@ -212,7 +204,7 @@ def test_a_pause_uses_no_processor_time_and_ends_at_once(make_trainer):
     wait_for(lambda: trainer.step_number >= 1)
     assert time.perf_counter() - asleep < 1
     thread.join(20)
-    steps = trainer.train_seconds
+    steps = trainer.progress.train_seconds
     assert used[0] < steps + 0.5
     assert [event["what"] for event in trainer.events()] == ["paused", "continued"]
 
@@ -303,7 +295,7 @@ def test_a_diverged_epoch_does_not_replace_the_saved_state(make_trainer, tmp_pat
     saved = (tmp_path / "last.pt").read_bytes()
     trainer.control.lr = 50.0
     assert trainer.fit(20)["reason"] == "diverged"
-    good = trainer.closed_epochs
+    good = trainer.progress.closed_epochs
     assert (tmp_path / "last.pt").read_bytes() == saved or good > 1
 
 
@@ -317,6 +309,6 @@ def test_averaged_weights_that_overflow_are_divergence_and_no_crash(make_trainer
     with torch.no_grad():
         for weight in trainer.ema.parameters():
             weight.fill_(3e38)
-    trainer.averaged.n_averaged.fill_(10**9)
-    trainer.averaged.multi_avg_fn = lambda *_: None
+    trainer.train_step.averaged.n_averaged.fill_(10**9)
+    trainer.train_step.averaged.multi_avg_fn = lambda *_: None
     assert trainer.fit(1)["reason"] == "diverged"

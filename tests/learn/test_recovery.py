@@ -18,11 +18,11 @@ from tests.learn.tiny import make_batches, same, tiny_detector
 
 
 def poison_picture(trainer, value):
-    trainer.passes.data[1].images[0, 0, 5, 5] = value
+    trainer.cursor.data[1].images[0, 0, 5, 5] = value
 
 
 def poison_box(trainer, value):
-    trainer.passes.data[1].ground_truth.boxes[0, 0, 2] = value
+    trainer.cursor.data[1].ground_truth.boxes[0, 0, 2] = value
 
 
 def poison_loss(trainer, value):
@@ -57,7 +57,8 @@ def test_a_step_that_is_not_finite_is_skipped_before_anything_changes(make_train
     before = trainer.state_dict()
     skipped = trainer.step()
     after = trainer.state_dict()
-    assert all(same(before[part], after[part]) for part in ("model", "ema", "optimizer", "trend"))
+    assert all(same(before["train_step"][part], after["train_step"][part]) for part in ("model", "ema", "optimizer"))
+    assert same(before["trend"], after["trend"])
     assert not math.isfinite(skipped["total"] + skipped["grad_norm"])
     (event,) = trainer.events()
     assert (event["what"], event["step"]) == ("skipped", 1)
@@ -66,12 +67,12 @@ def test_a_step_that_is_not_finite_is_skipped_before_anything_changes(make_train
     assert "learning rate" in event["message"]
     healthy = trainer.step()
     assert math.isfinite(healthy["total"])
-    assert not same(after["model"], dict(trainer.model.state_dict()))
+    assert not same(after["train_step"]["model"], dict(trainer.model.state_dict()))
 
 
 def test_without_a_listener_a_skipped_step_is_a_warning(make_trainer):
     trainer = make_trainer(on_record=None)
-    trainer.passes.data[0].images[:] = math.nan
+    trainer.cursor.data[0].images[:] = math.nan
     with pytest.warns(UserWarning, match="step skipped.*picture-0-0.png"):
         trainer.step()
 
@@ -125,12 +126,12 @@ def test_a_batch_too_large_is_halved_until_it_fits_and_that_is_said(make_trainer
     trainer = make_trainer(make_batches(3, size=8), model=Cramped(room))
     for _ in range(3):
         trainer.step()
-    assert trainer.parts == parts
+    assert trainer.train_step.accumulation_steps == parts
     told = trainer.events("out_of_memory")
     assert [event["parts"] for event in told] == [2**n for n in range(1, 4) if 2**n <= parts]
     assert all(event["step"] == 0 for event in told)
     assert all("8 pictures" in event["message"] for event in told)
-    assert int(trainer.averaged.n_averaged) == 3
+    assert int(trainer.train_step.averaged.n_averaged) == 3
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_memory_is_given_back_whatever_raised(make_trainer, monkeypatch, error, 
         patch.setattr("teachkit.learn.microbatch.torch.cuda.is_available", is_available)
         trainer.step()
     gc.collect()
-    assert trainer.parts == 2
+    assert trainer.train_step.accumulation_steps == 2
     assert held_when_handed_back[0] == [False]
     assert not any(reference() is not None for reference in model.held)
 
@@ -162,7 +163,7 @@ def test_parts_add_up_to_the_slope_of_the_whole_batch(make_trainer):
         return Losses(predictions.boxes.mean() / 32, predictions.scores.mean(), predictions.box_logits.square().mean())
 
     whole, halved = (make_trainer(make_batches(1, size=8), criterion=criterion, clip=None) for _ in range(2))
-    halved.parts = 4
+    halved.train_step.accumulation_steps = 4
     for trainer in (whole, halved):
         trainer.model.eval()
         trainer.model.train = lambda mode=True: None  # keep the norms' statistics out of it

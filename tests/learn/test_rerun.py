@@ -47,7 +47,7 @@ def test_a_random_walk_of_changes_ends_in_the_same_weights_through_a_file(tmp_pa
     again = trainer_of()
     assert rerun(again, read_log(tmp_path / "log.jsonl")) is None
     for part in ("model", "ema", "optimizer"):
-        assert same(first.state_dict()[part], again.state_dict()[part]), part
+        assert same(first.state_dict()["train_step"][part], again.state_dict()["train_step"][part]), part
     assert without_times(first.records) == without_times(again.records)
 
 
@@ -64,7 +64,7 @@ def test_a_fit_with_its_schedule_and_a_change_on_the_way_is_run_again():
     first.fit(5)
     again = trainer_of(epochs=None)
     assert rerun(again, json.loads(json.dumps(first.records))) is None
-    assert same(first.state_dict()["model"], again.state_dict()["model"])
+    assert same(first.state_dict()["train_step"]["model"], again.state_dict()["train_step"]["model"])
 
 
 def test_what_a_run_went_back_over_is_left_out():
@@ -83,7 +83,7 @@ def test_what_a_run_went_back_over_is_left_out():
     assert line == list(range(8))
     again = trainer_of(schedule="constant")
     assert rerun(again, first.records) is None
-    assert same(first.state_dict()["model"], again.state_dict()["model"])
+    assert same(first.state_dict()["train_step"]["model"], again.state_dict()["train_step"]["model"])
 
 
 def test_another_seed_is_found_out_at_the_first_step():

@@ -79,7 +79,7 @@ def test_the_graph_of_a_step_is_given_back(make_trainer):
     trainer.step()
     gc.collect()
     assert held[0]() is None
-    assert trainer.losses is None
+    assert trainer.train_step.losses is None
 
 
 @pytest.mark.parametrize("what", ["steps", "settings", "snapshots", "rewinds"])

@@ -9,8 +9,8 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_model, load_run
-from teachkit.learn.saving import Saver, alone_in
-from tests.learn.tiny import make_batches
+from teachkit.learn.saving import Checkpointer, alone_in
+from tests.learn.tiny import make_batches, same
 
 
 def fails_with(number):
@@ -36,7 +36,7 @@ def test_a_full_disk_is_told_in_megabytes_and_training_goes_on(make_trainer, tmp
 
     monkeypatch.undo()
     trainer.fit(1)
-    assert load_run(tmp_path).state["counters"]["step_number"] == 8
+    assert load_run(tmp_path).state["progress"]["step"] == 8
 
 
 def test_a_limit_of_the_operating_system_itself_is_survived(make_trainer, tmp_path):
@@ -52,7 +52,7 @@ def test_a_limit_of_the_operating_system_itself_is_survived(make_trainer, tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     (event,) = trainer.events("unsaved")
     assert event["message"].startswith("disk full")
-    assert load_run(tmp_path).state["counters"]["step_number"] == 2
+    assert load_run(tmp_path).state["progress"]["step"] == 2
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -72,15 +72,15 @@ def test_a_folder_removed_in_mid_run_is_made_again(make_trainer, tmp_path):
         file.unlink()
     folder.rmdir()
     trainer.fit(1)
-    assert load_run(folder).state["counters"]["step_number"] == 4
+    assert load_run(folder).state["progress"]["step"] == 4
 
 
 def test_a_place_that_cannot_be_a_folder_is_refused_before_the_training(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="choose another folder"):
-        Saver(tmp_path / "file")
+        Checkpointer(tmp_path / "file")
     with pytest.raises(UserError, match="choose another folder"):
-        Saver(tmp_path / "file" / "below")
+        Checkpointer(tmp_path / "file" / "below")
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -98,18 +98,19 @@ def test_what_is_saved_has_the_rights_of_any_other_file(make_trainer, tmp_path):
     assert {file.stat().st_mode for file in (tmp_path / "run").iterdir()} == {(tmp_path / "any").stat().st_mode}
 
 
-def test_the_best_weights_are_those_of_the_best_epoch(make_trainer, tmp_path, monkeypatch):
+def test_the_best_weights_are_those_of_the_best_epoch(make_trainer, tmp_path):
     scores = iter([0.2, 0.6, 0.4])
-    monkeypatch.setattr("teachkit.learn.loop.validate", lambda trainer: {"map50": next(scores)})
     trainer = make_trainer(make_batches(2), make_batches(1), save_dir=tmp_path)
+    trainer.validate = lambda stopped: {"map50": next(scores)}
     kept = []
     trainer.on_record = lambda record: kept.append(trainer.state_dict()) if record["kind"] == "epoch" else None
-    trainer.passes.data = Sized(trainer.passes.data)
+    trainer.cursor.data = Sized(trainer.cursor.data)
     trainer.fit(3)
     best, _, _ = load_model(tmp_path, device="cpu")
     last, _, _ = load_model(tmp_path, "last", device="cpu")
-    assert all(bool((best.state_dict()[name] == one).all()) for name, one in kept[1]["ema"]["model"].items())
-    assert all(bool((last.state_dict()[name] == one).all()) for name, one in kept[2]["ema"]["model"].items())
+    averaged = [state["train_step"]["ema"]["model"] for state in kept]
+    assert same(dict(best.state_dict()), averaged[1])
+    assert same(dict(last.state_dict()), averaged[2])
 
 
 class Sized(list):

@@ -68,7 +68,7 @@ def test_a_run_goes_on_bit_for_bit_from_the_middle_of_an_epoch_too(make_trainer,
     again.load_state_dict(state)
     run(again, cut, 12)
     assert without_times(again.records) == without_times(whole.records[kept:])
-    for part in ("model", "ema", "optimizer", "control", "passes", "trend", "random"):
+    for part in ("train_step", "control", "cursor", "trend", "machine"):
         assert same(again.state_dict()[part], whole.state_dict()[part]), part
 
 
@@ -82,8 +82,7 @@ def test_a_snapshot_does_not_change_when_the_run_goes_on_from_it_twice(make_trai
         trainer.load_state_dict(snapshot)
         run(trainer, 3, 7)
         copies.append(trainer.state_dict())
-    assert same(copies[0]["model"], copies[1]["model"])
-    assert same(copies[0]["optimizer"], copies[1]["optimizer"])
+    assert same(copies[0]["train_step"], copies[1]["train_step"])
 
 
 def test_a_change_asked_for_before_a_snapshot_is_recorded_after_it(make_trainer):
@@ -112,7 +111,7 @@ def test_going_on_with_fit_gives_the_log_of_the_run_that_was_never_stopped(make_
     again.load_state_dict(load_run(tmp_path).state)
     assert again.fit()["reason"] == "epochs"
     assert kept + without_times(again.records) == without_times(whole.records)
-    assert same(again.state_dict()["ema"], whole.state_dict()["ema"])
+    assert same(again.state_dict()["train_step"]["ema"], whole.state_dict()["train_step"]["ema"])
 
 
 def test_another_process_goes_on_bit_for_bit(make_trainer, tmp_path):
@@ -139,7 +138,7 @@ print(json.dumps(records))
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)
     steps = [record for record in json.loads(done.stdout) if record["kind"] == "step"]
     assert without_times(cut.of("step") + steps) == without_times(whole.of("step"))
-    assert same(load_run(tmp_path).state["model"], whole.state_dict()["model"])
+    assert same(load_run(tmp_path).state["train_step"]["model"], whole.state_dict()["train_step"]["model"])
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_the_stored_number_of_threads_is_taken_over_unless_another_was_asked_for
     state["machine"]["threads"] = 2
     adopting = make_trainer(threads=None)
     adopting.load_state_dict(state)
-    assert adopting.threads == 2
+    assert adopting.machine.threads == 2
     with pytest.warns(UserWarning, match="2 threads, now 1"):
         make_trainer(threads=1).load_state_dict(state)
 
@@ -186,15 +185,16 @@ def test_a_refused_state_leaves_the_trainer_as_it_was(make_trainer):
     run(other, 0, 5)
     before, state = trainer.state_dict(), other.state_dict()
     five = tiny_detector().__class__(5, device="cpu", widths=(8, 8, 16), neck=8)
-    faults = [{"model": dict(five.state_dict())}, {"model": {}}, {"ema": {}}, {"goal": None}, {"counters": {}}]
-    for fault in [*faults, {"trend": []}, {"machine": {}}, {"control": {"base": 1}}]:
+    faults = [{"model": dict(five.state_dict())}, {"model": {}}, {"ema": {}}, {"optimizer": {}}, {"in_force": {}}]
+    faults = [{"train_step": state["train_step"] | fault} for fault in faults] + [{"goal": None}, {"progress": {}}]
+    for fault in [*faults, {"trend": []}, {"machine": {}}, {"control": {"base": 1}}, {"cursor": {"batches": 4}}]:
         with pytest.raises(UserError, match="of another model"):
             trainer.load_state_dict(state | fault)
         assert all(same(trainer.state_dict()[part], before[part]) for part in before), fault
     twin = make_trainer()
     run(twin, 0, 6)
     run(trainer, 3, 6)
-    assert same(trainer.state_dict()["model"], twin.state_dict()["model"])
+    assert same(trainer.state_dict()["train_step"]["model"], twin.state_dict()["train_step"]["model"])
 
 
 def test_a_state_of_the_other_optimizer_brings_it_along(make_trainer):
@@ -261,5 +261,5 @@ def test_any_walk_of_steps_controls_saves_and_kills_ends_where_its_replay_ends(m
         ACTIONS[action](replay)
     one, other = trainer.state_dict(), replay.state_dict()
     for state in (one, other):
-        state["counters"].pop("train_seconds")
+        state["progress"].pop("train_seconds")
     assert [part for part in one if not same(one[part], other[part])] == []

@@ -52,5 +52,5 @@ def test_each_thread_that_trains_uses_the_chosen_number(make_trainer):
 
 
 def test_a_trainer_chooses_for_itself_or_takes_what_is_given(make_trainer):
-    assert make_trainer(threads=None).threads == choose_threads()
-    assert make_trainer(threads=2).threads == torch.get_num_threads() == 2
+    assert make_trainer(threads=None).machine.threads == choose_threads()
+    assert make_trainer(threads=2).machine.threads == torch.get_num_threads() == 2

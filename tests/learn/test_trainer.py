@@ -10,6 +10,7 @@ import torch
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
+from teachkit.learn.train_step import TrainStep
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from tests.learn.tiny import make_batches, same, tiny_detector
@@ -18,7 +19,7 @@ STEP_KEYS = ["kind", "step", "epoch", "lr", "box", "cls", "dfl", "total", "weigh
 
 
 def test_feed_punish_learn_stand_together_with_nothing_between():
-    source = inspect.getsource(Trainer._feed_punish_learn)
+    source = inspect.getsource(TrainStep._feed_punish_learn)
     lines = [line.strip() for line in source.splitlines()[1:] if line.strip()]
     assert lines == [
         "# Feed",
@@ -86,7 +87,7 @@ def test_the_same_settings_give_the_same_run(make_trainer):
     one, two = make_trainer(epochs=2), make_trainer(epochs=2)
     for _ in range(6):
         one.step(), two.step()
-    assert same(one.state_dict()["model"], two.state_dict()["model"])
+    assert same(one.state_dict()["train_step"]["model"], two.state_dict()["train_step"]["model"])
 
 
 def test_an_optimizer_may_be_named_or_handed_over_but_not_tuned_twice():

@@ -31,7 +31,7 @@ def findings(curves, weights=WEIGHTS, objects=True, trend=None, first=0):
     for step, row in enumerate(curves, start=first):
         losses = dict(zip(NAMES, map(float, row), strict=True))
         in_force = weights(step) if callable(weights) else weights
-        found += [(step, finding) for finding in trend.update(step, losses, in_force, objects)]
+        found += [(step, event) for event in trend.update(step, losses, in_force, objects)]
     return found
 
 
@@ -42,7 +42,7 @@ def test_noise_on_falling_losses_raises_no_alarm_in_2000_steps(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_on_flat_losses_is_never_a_spike_or_divergence(seed):
-    assert {finding.what for _, finding in findings(noisy(FLAT, SPREADS[seed % 4], seed))} <= {"plateau"}
+    assert {event.what for _, event in findings(noisy(FLAT, SPREADS[seed % 4], seed))} <= {"plateau"}
 
 
 @pytest.mark.parametrize("loss", [0, 1, 2])
@@ -51,19 +51,19 @@ def test_a_loss_three_times_as_large_is_named_within_a_few_steps(loss, spread):
     for seed in range(5):
         curves = noisy(FALLING, spread, seed)
         curves[700:, loss] *= 3
-        step, finding = findings(curves[500:730], first=500)[0]
-        assert finding.what == "spike"
-        assert finding.losses == [NAMES[loss]]
+        step, event = findings(curves[500:730], first=500)[0]
+        assert event.what == "spike"
+        assert event.details["losses"] == [NAMES[loss]]
         assert 700 <= step <= 708
-        assert finding.ratio == pytest.approx(3, rel=0.6)
-        assert NAMES[loss] in finding.message
+        assert event.details["ratio"] == pytest.approx(3, rel=0.6)
+        assert NAMES[loss] in event.message
 
 
 def test_one_wild_step_is_one_spike():
     curves = noisy(FALLING)
     curves[500] *= 10
-    ((step, finding),) = findings(curves)
-    assert (step, finding.what, finding.losses) == (500, "spike", ["box", "cls", "dfl"])
+    ((step, event),) = findings(curves)
+    assert (step, event.what, event.details["losses"]) == (500, "spike", ["box", "cls", "dfl"])
 
 
 def test_a_batch_that_is_hard_in_every_pass_is_not_called_a_spike_again_and_again():
@@ -122,10 +122,10 @@ def test_a_loss_that_weighs_nothing_may_drift_and_come_back():
 def test_a_level_far_above_the_best_is_divergence_even_if_it_came_slowly(loss, ratio):
     curves = noisy(FALLING)
     curves[600:, loss] *= np.minimum(ratio, np.exp(np.arange(1400) / 60))
-    step, finding = next((step, one) for step, one in findings(curves) if one.what == "diverged")
-    assert finding.losses == [NAMES[loss]]
+    step, event = next((step, one) for step, one in findings(curves) if one.what == "diverged")
+    assert event.details["losses"] == [NAMES[loss]]
     assert 640 < step < 900
-    assert "learning rate" in finding.message
+    assert "learning rate" in event.message
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -133,10 +133,10 @@ def test_a_run_that_its_first_step_ruins_is_divergence(seed):
     curves = noisy(FLAT[:40] * [1, 4, 1], 0.1, seed)
     assert not [one for _, one in findings(curves) if one.what == "diverged"]
     curves[0] = FLAT[0]
-    (step, finding), *_ = [(step, one) for step, one in findings(curves) if one.what == "diverged"]
+    (step, event), *_ = [(step, one) for step, one in findings(curves) if one.what == "diverged"]
     assert step <= 28  # asleep for 8 steps, then 20 are looked at
-    assert finding.losses == ["cls"]
-    assert finding.ratio == pytest.approx(4, rel=0.2)
+    assert event.details["losses"] == ["cls"]
+    assert event.details["ratio"] == pytest.approx(4, rel=0.2)
 
 
 def test_a_short_burst_is_a_spike_but_no_divergence():
@@ -150,9 +150,9 @@ def test_losses_that_vanish_although_there_are_objects_are_divergence(end):
     """A real detector at a learning rate of 1 answered 0 everywhere: nothing was assigned, nothing corrected."""
     curves = noisy(FALLING)[:400]
     curves[300:] = end
-    (step, finding), *_ = [(step, one) for step, one in findings(curves) if one.what == "diverged"]
+    (step, event), *_ = [(step, one) for step, one in findings(curves) if one.what == "diverged"]
     assert step == 304
-    assert "vanished" in finding.message
+    assert "vanished" in event.message
     assert not [one for _, one in findings(curves, objects=False) if one.what == "diverged"]
 
 

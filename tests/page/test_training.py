@@ -46,8 +46,8 @@ def trainer_of(optimizer: str, seed: int = 0):
 
 
 def batches(trainer, count: int) -> list[Batch]:
-    length = len(trainer.passes.data)
-    return [trainer.passes.data.batch(step // length, step % length) for step in range(count)]
+    length = len(trainer.cursor.data)
+    return [trainer.cursor.data.batch(step // length, step % length) for step in range(count)]
 
 
 def memory_of(trainer, optimizer: str) -> dict[str, Tensor]:

@@ -195,7 +195,7 @@ class Cockpit(Widget):
         """Shows the error in a red panel and writes it to the log."""
         self.error = error
         self.session.steps_left = 0
-        self.session.trainer.tell("error", f"{type(error).__name__}: {error}")
+        self.session.trainer.record_event("error", f"{type(error).__name__}: {error}")
         self.painter.refresh()
 
     # drawing

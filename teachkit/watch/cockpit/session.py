@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from teachkit.errors import UserError
-from teachkit.learn.optimizer import DEFAULTS, name_of, rates
+from teachkit.learn.optimizer import DEFAULTS, name_of
 from teachkit.learn.trainer import Trainer
 from teachkit.structures import Batch, LossWeights
 from teachkit.watch.cockpit.presets import Preset
@@ -47,7 +47,7 @@ class Session:
         self._own = trainer.optimizer
         self.optimizer = name_of(trainer.optimizer) if name_of(trainer.optimizer) in DEFAULTS else OWN
         self.usual_rates = {name: rate for name, (rate, _) in DEFAULTS.items()}
-        self.usual_rates[self.optimizer] = trainer.base_rates[0]
+        self.usual_rates[self.optimizer] = trainer.train_step.base_rates[0]
         self.snapshots = Snapshots(memory)
         self.timeline, self.ghosts = Timeline(), list[Timeline]()
         self.steps_left: float = 0
@@ -81,7 +81,7 @@ class Session:
 
     def waiting(self) -> dict[str, float]:
         """Settings asked for and not yet in force, by name."""
-        control, in_force = self.trainer.control, self.trainer.weights or {}
+        control, in_force = self.trainer.control, self.trainer.train_step.weights or {}
         wanted = {name: value for name, value in control.weights.as_dict().items() if value != in_force[name]}
         lr, current = control.lr, self.trainer.optimizer.param_groups[0]["lr"]
         return wanted if lr is None or math.isclose(lr, current) else {"lr": lr, **wanted}
@@ -137,7 +137,7 @@ class Session:
     def validate(self) -> None:
         if self.trainer.validation_data is not None:
             scores = self.trainer.validate()
-            self.trainer.tell("validated", f"validation mAP {scores['map']:.3f}", **scores)
+            self.trainer.record_event("validated", f"validation mAP {scores['map']:.3f}", **scores)
 
     # time travel
 
@@ -224,7 +224,7 @@ class Session:
 
     def _install(self, name: str) -> None:
         if name == OWN:
-            self.trainer.optimizer, self.trainer.base_rates = self._own, rates(self._own)
+            self.trainer.optimizer = self._own
         else:
             self.trainer.change_optimizer(name, self.usual_rates[name])
         self.optimizer = name

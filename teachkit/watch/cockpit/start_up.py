@@ -49,7 +49,7 @@ def build_session(
         trainer = build_trainer(**settings)
     elif settings:
         raise UserError(f"{', '.join(settings)}: set it on the trainer that is handed over")
-    training = trainer.passes.data
+    training = trainer.cursor.data
     shown = training if trainer.validation_data is None else trainer.validation_data
     probe = first_images(training, 8)  # half a batch tells the shares as well, in half the time
     names = classes or getattr(training, "classes", None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from teachkit.experiments.data_faults import final_values
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.scoring.counting import THRESHOLDS
 from teachkit.scoring.precision import RECALLS, PrecisionRecall
 from teachkit.structures import LOSS_NAMES

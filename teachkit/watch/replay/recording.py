@@ -10,8 +10,7 @@ from teachkit.experiments import recorded
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import first_images, load_data
 from teachkit.learn.checkpoint import load_model
-from teachkit.learn.log import read_log
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record, read_log
 from teachkit.structures import LOSS_NAMES, Batch
 from teachkit.watch.timeline.timeline import Curve, Found, Timeline, finite, rows_of
 

@@ -11,7 +11,7 @@ from teachkit.experiments.batch_size import EPOCHS, SIZES
 from teachkit.experiments.small import COUNTS
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import load_data
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.learn.resources import MEGABYTE, kept_for_backward
 from teachkit.watch.figures.plots import PALETTE
 from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of

@@ -2,7 +2,7 @@
 
 from teachkit.errors import UserError
 from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, small_validation_batch, usual_rate
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.scoring import objects_found
 from teachkit.structures import LOSS_NAMES
 from teachkit.watch.timeline.timeline import Rows, rows_of

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from teachkit.experiments import recorded
 from teachkit.experiments.search import RATES, best
-from teachkit.learn.records import Record
+from teachkit.learn.log import Record
 from teachkit.watch.figures.plots import PALETTE
 from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
 from teachkit.watch.widgets.playground import one_of

@@ -198,7 +198,7 @@ def test_another_optimizer_survives_the_way_back(make_session):
 def test_an_optimizer_handed_over_can_be_left_and_taken_up_again(make_session, make_trainer):
     trainer = make_trainer()
     own = torch.optim.RMSprop(trainer.model.parameters(), lr=1e-3)
-    trainer.optimizer, trainer.base_rates = own, [1e-3]
+    trainer.optimizer = own
     session = make_session(trainer)
     session.run(2)
     session.use_optimizer("sgd")
@@ -229,13 +229,13 @@ def test_reset_is_the_first_step_with_the_first_settings(make_session):
 
 def poison(session) -> None:
     """The next batch holds a NaN."""
-    passes = session.trainer.passes
-    batch = passes.data[passes.place]
+    cursor = session.trainer.cursor
+    batch = cursor.data[cursor.batch_index]
     images = batch.images.clone()
     images[0, 0, 0, 0] = math.nan
-    passes.data = [*passes.data]
-    passes.data[passes.place] = type(batch)(images, batch.ground_truth, batch.names)
-    passes._batches = None
+    cursor.data = [*cursor.data]
+    cursor.data[cursor.batch_index] = type(batch)(images, batch.ground_truth, batch.names)
+    cursor._batches = None
 
 
 def test_a_nan_stops_the_run_before_it_harms_the_weights(make_session):

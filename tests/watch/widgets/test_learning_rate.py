@@ -9,7 +9,6 @@ from PIL import Image
 import teachkit as tk
 from teachkit.errors import UserError
 from teachkit.experiments.small import small_trainer
-from teachkit.learn.state import capture
 from teachkit.watch.widgets.learning_rate import LearningRatePlayground
 from teachkit.watch.widgets.race import LANES, Race
 from tests.learn.tiny import same
@@ -37,7 +36,8 @@ def test_each_lane_is_the_trainer_at_its_rate_and_nothing_else(playground):
         expected = [trainer.step() for _ in range(5)]
         assert playground.race.losses[lane]["dfl"] == [record["dfl"] for record in expected]
         assert now["losses"]["cls"][lane] == pytest.approx([record["cls"] for record in expected], rel=1e-3)
-        assert same(capture(playground.race.trainers[lane])["model"], capture(trainer)["model"])
+        raced = playground.race.trainers[lane]
+        assert same(dict(raced.model.state_dict()), dict(trainer.model.state_dict()))
 
 
 def test_the_first_losses_are_the_same_at_every_rate(playground):
@@ -75,9 +75,9 @@ def test_a_moved_setting_begins_anew_and_is_shown_at_once(playground):
 
 def test_the_range_test_leaves_the_race_as_it_was(playground):
     playground.run(3)
-    before = {lane: capture(trainer) for lane, trainer in playground.race.trainers.items()}
+    before = {lane: trainer.state_dict() for lane, trainer in playground.race.trainers.items()}
     test = playground.test()
-    after = {lane: capture(trainer) for lane, trainer in playground.race.trainers.items()}
+    after = {lane: trainer.state_dict() for lane, trainer in playground.race.trainers.items()}
     assert same(before, after)
     shown = playground.numbers()["test"]
     assert len(shown["lr"]) == len(test.points) > 50

@@ -1,4 +1,4 @@
-"""Row 35: in strict mode an operation that may differ from run to run is an error that names it."""
+"""In strict mode an operation that may differ from run to run is an error that names it."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from teachkit.errors import UserError
-from teachkit.learn.determinism import only_deterministic
+from teachkit.learn.guard import only_deterministic
 from tests.learn.tiny import make_batches, tiny_detector
 
 x = torch.rand(1, 1, 4, 4)

@@ -1,0 +1,239 @@
+"""One training step: feed, punish, learn. A step that goes wrong leaves the model as it was."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from teachkit.errors import UserError
+from teachkit.learn.control import Rate, check_number
+from teachkit.learn.ema import AveragedWeights
+from teachkit.learn.guard import NotFiniteError, clip_and_check, only_deterministic, put_back, skipped
+from teachkit.learn.log import Event
+from teachkit.learn.microbatch import TOO_SMALL, Gathered, give_memory_back, halved, is_out_of_memory, split
+from teachkit.learn.optimizer import make_optimizer, name_of, parameters_of, rates, set_rate
+from teachkit.learn.state import cloned
+from teachkit.structures import Batch, Losses, LossWeights
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """values: box, cls, dfl, total, grad_norm, objects, and clipped where the criterion counts it.
+
+    updated: False if the step was skipped, its values then hold NaN or infinity.
+    """
+
+    values: dict[str, float]
+    updated: bool
+    events: list[Event] = field(default_factory=list)
+
+
+class TrainStep:
+    """Learns from one batch at a time. ema: decay of the averaged weights; clip: largest norm of the gradient.
+
+    max_skips: steps in a row without a finite gradient before the run counts as diverged. base_rates: of the
+    optimizer's groups as it was handed over; rate, weights: learning rate and loss weights in force at the last step;
+    accumulation_steps: microbatches that a batch is split into.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: Callable[..., Losses],
+        optimizer: Optimizer,
+        *,
+        ema: float = 0.995,
+        clip: float | None = 10.0,
+        max_skips: int = 5,
+        strict_determinism: bool = False,
+    ) -> None:
+        self.model, self.criterion = model, criterion
+        self.use_optimizer(optimizer)
+        self.averaged = AveragedWeights(model, check_number("ema", ema, 1.0))
+        self.clip = check_number("clip", math.inf if clip is None else clip, math.inf)
+        self.max_skips, self.strict_determinism = max_skips, strict_determinism
+        self.accumulation_steps, self.skips = 1, 0
+        self.rate = Rate(self.base_rates[0], "constant")
+        weights = self.loss_weights()
+        self.weights = None if weights is None else weights.as_dict()
+        self.losses: Losses | None = None  # of the step at hand
+        self._buffers = list(model.buffers())
+        self._image_size: tuple[int, ...] = (0, 0)
+
+    def loss_weights(self) -> LossWeights | None:
+        """The criterion's own, as they are now: the only place where they are kept. None if it has none."""
+        return getattr(self.criterion, "weights", None)
+
+    # the loop
+
+    def _feed_punish_learn(self, batch: Batch) -> None:
+        # Feed
+        predictions = self.model(batch.images)
+
+        # Punish
+        self.losses = self.criterion(predictions, batch.ground_truth)
+
+        # Learn
+        self.optimizer.zero_grad()
+        self.losses.backward()
+        self.optimizer.step()
+
+    def _feed_punish_learn_in_microbatches(self, batch: Batch, count: int) -> None:
+        """The same where a batch does not fit: gradients add up, each weighted by its share of the images."""
+        gathered = Gathered()
+        self.optimizer.zero_grad()
+        for share, microbatch in split(batch, count):
+            losses = self.criterion(self.model(microbatch.images), microbatch.ground_truth)
+            (share * losses.total).backward()
+            gathered.add(share, losses)
+        self.losses = gathered.losses
+        self.optimizer.step()
+
+    def _update(self, batch: Batch, accumulation_steps: int) -> dict[str, float]:
+        """Changes the weights → the step's values. NotFiniteError, before anything has changed, if one is no number."""
+        values: dict[str, float] = {}
+
+        def check(optimizer: Optimizer, *_: Any) -> None:  # torch calls it between backward and step
+            assert self.losses is not None
+            counts = {"objects": batch.ground_truth.mask.sum()}
+            if self.losses.clipped is not None:
+                counts["clipped"] = self.losses.clipped
+            values.update(clip_and_check(self.losses, parameters_of(optimizer), self.clip, counts))
+
+        hook = self.optimizer.register_step_pre_hook(check)
+        try:
+            if accumulation_steps == 1:
+                self._feed_punish_learn(batch)
+            else:
+                self._feed_punish_learn_in_microbatches(batch, accumulation_steps)
+        finally:
+            hook.remove()
+        self.averaged.update_parameters(self.model)
+        return values
+
+    # around it
+
+    def run(self, batch: Batch) -> StepResult:
+        """Updates the weights once, or skips the step where no gradient is finite.
+
+        A batch too large for the memory is split into microbatches, twice as many until it fits. UserError if one image
+        is too large. An error leaves model, optimizer and averages as they were.
+        """
+        self._image_size = tuple(batch.images.shape[-2:])
+        if not self.model.training:
+            self.model.train()
+        try:
+            with only_deterministic(self.strict_determinism):
+                result = self._run(batch)
+            result.events.extend(self._changed_weights())
+            return result
+        finally:
+            self.losses = None  # and with it the graph
+
+    def _run(self, batch: Batch) -> StepResult:
+        events: list[Event] = []
+        accumulation_steps = self.accumulation_steps
+        while True:
+            # the forward pass moves the running statistics of the norms, long before anything can be refused
+            statistics = [buffer.clone() for buffer in self._buffers]
+            try:
+                values = self._update(batch, accumulation_steps)
+                self.accumulation_steps, self.skips = accumulation_steps, 0
+                return StepResult(values, True, events)
+            except NotFiniteError as error:
+                put_back(self._buffers, statistics)
+                self.accumulation_steps = accumulation_steps
+                return StepResult(error.values, False, events + self._skip(batch, error))
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.losses = None
+                self.optimizer.zero_grad()
+                give_memory_back(error)
+            put_back(self._buffers, statistics)
+            if accumulation_steps >= len(batch):
+                raise UserError(TOO_SMALL)
+            accumulation_steps *= 2
+            events.append(halved(batch, accumulation_steps))
+
+    def _skip(self, batch: Batch, error: NotFiniteError) -> list[Event]:
+        self.optimizer.zero_grad()
+        self.skips += 1
+        if self.skips != self.max_skips:
+            return [skipped(batch, error)]
+        message = f"diverged: {self.skips} steps in a row gave no finite gradient. "
+        return [skipped(batch, error), Event("diverged", message + "Go back to before it and lower the learning rate.")]
+
+    def _changed_weights(self) -> list[Event]:
+        """Whether this step's loss weights are other than the last one's, however they were set."""
+        assert self.losses is not None
+        before, self.weights = self.weights, self.losses.weights.as_dict()
+        if before is None or self.weights == before:
+            return []
+        moved = ", ".join(f"{name} {value:g}" for name, value in self.weights.items() if value != before[name])
+        details = {"weights": dict(self.weights), "before": before}
+        return [Event("weights", f"from here on the loss weights are: {moved}", details)]
+
+    # learning rate and optimizer
+
+    def use_rate(self, rate: Rate, factor: float) -> list[Event]:
+        """Sets the learning rate of the step to come. factor: of the schedule at this step."""
+        lr = rate.base * factor if rate.lr is None else rate.lr
+        set_rate(self.optimizer, lr, self.base_rates)
+        before, self.rate = self.rate, rate
+        if rate == before:
+            return []
+        fixed = rate.lr is not None
+        how = f"is {lr:g}" if fixed else f"follows the schedule {rate.schedule} from {rate.base:g}"
+        details = {"schedule": "constant"} if fixed else {"schedule": rate.schedule, "base": rate.base}
+        return [Event("lr", f"from here on the learning rate {how}", {"lr": lr, **details})]
+
+    def use_optimizer(self, optimizer: Optimizer) -> None:
+        """From the next step on. Its rates as they are now become the base rates."""
+        self.optimizer, self.base_rates = optimizer, rates(optimizer)
+        self._handed_over = optimizer
+
+    # state
+
+    def description(self) -> dict[str, Any]:
+        """model: settings that rebuild it, None if it has none; image_size: (height, width) of the last batch, px."""
+        settings = getattr(self.model, "settings", None)
+        return {"model": None if settings is None else settings(), "image_size": list(self._image_size)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy that no later step changes; tensors and plain values only."""
+        return {
+            "model": cloned(dict(self.model.state_dict())),
+            "ema": {
+                "model": cloned(dict(self.averaged.module.state_dict())),
+                "count": int(self.averaged.n_averaged),
+            },
+            "optimizer": {
+                "name": name_of(self.optimizer),
+                "base_rates": list(self.base_rates),
+                "state": cloned(self.optimizer.state_dict()),
+            },
+            "in_force": {"rate": asdict(self.rate), "weights": cloned(self.weights)},
+            "accumulation_steps": self.accumulation_steps,
+            "skips": self.skips,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """An optimizer of another kind is made anew, unless it is the one that was handed over."""
+        name, own = state["optimizer"]["name"], self._handed_over
+        if name != name_of(self.optimizer):
+            self.optimizer = own if name == name_of(own) else make_optimizer(name, self.model)
+        self.model.load_state_dict(state["model"])
+        self.averaged.module.load_state_dict(state["ema"]["model"])
+        # cloned, because the optimizer goes on with the very tensors that it is given
+        self.optimizer.load_state_dict(cloned(state["optimizer"]["state"]))
+        self.base_rates = list(state["optimizer"]["base_rates"])
+        self.averaged.n_averaged.fill_(state["ema"]["count"])
+        self.rate, self.weights = Rate(**state["in_force"]["rate"]), cloned(state["in_force"]["weights"])
+        weights = self.loss_weights()
+        for loss, value in (self.weights or {}).items() if weights is not None else ():
+            setattr(weights, loss, value)
+        self.accumulation_steps, self.skips = state["accumulation_steps"], state["skips"]
