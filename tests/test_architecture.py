@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,32 @@ def test_imports_point_one_way_only(path):
         if name.startswith("teachkit."):
             part = name.split(".")[1]
             assert part in MAY_IMPORT[own] | {own, "errors"}, f"{own} may not import {name}"
+
+
+def modules_imported_by(path: Path, names: dict[str, Path]) -> Iterator[str]:
+    """Those of these modules that a file imports; of a package only the modules that it names, where it names any."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in names)
+        elif isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in names else node.module for name in inner)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not inside functions and not for the sake of types either."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
+    names = {name: path for name, path in names.items() if part_of(path) != "watch"}
+    graph = {name: set(modules_imported_by(path, names)) for name, path in names.items()}
+    TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
+def test_no_part_of_the_training_receives_the_trainer():
+    for path in modules_of("learn"):
+        functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.arguments)]
+        for argument in (one for each in functions for one in [*each.posonlyargs, *each.args, *each.kwonlyargs]):
+            annotation = "" if argument.annotation is None else ast.unparse(argument.annotation)
+            assert path.stem == "trainer" or "Trainer" not in annotation, f"{path}:{argument.lineno}"
 
 
 def test_learn_and_everything_below_it_draw_nothing():

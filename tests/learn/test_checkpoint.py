@@ -1,4 +1,4 @@
-"""Rows 1, 2 and 32: a saved run survives a kill, a flipped bit and an evil file."""
+"""A saved run survives a kill, a flipped bit and an evil file."""
 
 import os
 import pickle
@@ -80,7 +80,7 @@ def test_a_folder_without_a_run_is_a_clear_error(tmp_path):
         load_model(tmp_path, "newest")
 
 
-# row 2
+# flipped bits
 
 
 def flip(file, position, bit):
@@ -176,6 +176,21 @@ def test_a_model_that_its_weights_do_not_fit_falls_back_to_the_last_state(saved,
         assert len(load_model(folder, device="cpu")[1]) == 3
 
 
+def test_a_state_of_an_earlier_version_is_refused_in_one_line_and_its_best_weights_load(saved):
+    _, folder = saved
+    for name in (LAST, BEFORE_LAST, BEST):
+        content = unpack((folder / name).read_bytes(), folder / name) | {"format": 1}
+        if "state" in content:
+            content["state"] = {"model": {}, "ema": {}, "counters": {"step_number": 4}, "machine": {"threads": 1}}
+        (folder / name).write_bytes(pack(content))
+    with pytest.raises(UserError, match=r"last\.pt was saved by an earlier version.*best\.pt") as caught:
+        load_run(folder)
+    assert "\n" not in str(caught.value)
+    assert len(load_model(folder, device="cpu")[1]) == 3
+    with pytest.raises(UserError, match="earlier version"):
+        load_model(folder, "last", device="cpu")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_what_is_no_file_keeps_nobody_waiting(saved):
     _, folder = saved
@@ -185,7 +200,7 @@ def test_what_is_no_file_keeps_nobody_waiting(saved):
         load_run(folder)
 
 
-# row 1
+# kills
 
 
 KILLER = """
@@ -314,7 +329,7 @@ def test_after_a_kill_before_the_first_save_the_earlier_run_is_pointed_to(saved)
     assert load_run(folder / "earlier").state["progress"]["step"] == 4
 
 
-# row 32
+# evil files
 
 
 class Evil:

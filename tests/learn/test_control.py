@@ -1,4 +1,4 @@
-"""Row 27: a value that makes no sense is refused and the old one stays. And who may call what, when."""
+"""A value that makes no sense is refused and the old one stays. And who may call what, when."""
 
 import math
 import threading
@@ -10,6 +10,7 @@ import torch
 
 from teachkit.errors import UserError
 from teachkit.learn.control import Control
+from teachkit.punish.criterion import Criterion
 from teachkit.structures import LossWeights
 
 SENSELESS = [
@@ -101,6 +102,18 @@ def test_a_weight_set_on_the_criterion_after_the_control_was_taken_stays():
     weights.box = 5
     control.take()
     assert weights.box == control.weights.box == 5
+
+
+def test_weights_that_the_criterion_is_given_are_those_that_the_control_reads_and_sets():
+    criterion = Criterion()
+    control = Control(0.01, "cosine", lambda: criterion.weights)
+    control.set(box=9)
+    criterion.weights = LossWeights(1, 2, 3)
+    assert control.weights.as_dict() == {"box": 9, "cls": 2, "dfl": 3}
+    control.take()
+    assert criterion.weights == LossWeights(9, 2, 3)
+    criterion.weights = LossWeights(4, 5, 6)
+    assert control.weights.as_dict() == control.state_dict()["weights"] == {"box": 4, "cls": 5, "dfl": 6}
 
 
 def test_a_fixed_rate_counts_as_the_constant_schedule():

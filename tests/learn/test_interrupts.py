@@ -1,4 +1,4 @@
-"""Row 6: Ctrl-C at any moment stops between two steps, saved, and the same process trains on."""
+"""Ctrl-C at any moment stops between two steps, saved, and the same process trains on."""
 
 import os
 import signal

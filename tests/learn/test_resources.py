@@ -1,4 +1,4 @@
-"""Time, memory, and row 30: hours of use leave nothing behind."""
+"""Time and memory; hours of use leave nothing behind."""
 
 import gc
 import time

@@ -1,4 +1,4 @@
-"""Row 12: a disk that is full, or a folder that cannot be written, costs a message and nothing else."""
+"""A disk that is full, or a folder that cannot be written, costs a message and nothing else."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Row 3: a run that is gone on with is the run that was never stopped, bit for bit."""
+"""A run that is gone on with is the run that was never stopped, bit for bit."""
 
 import json
 import subprocess
@@ -195,6 +195,18 @@ def test_a_refused_state_leaves_the_trainer_as_it_was(make_trainer):
     run(twin, 0, 6)
     run(trainer, 3, 6)
     assert same(trainer.state_dict()["train_step"]["model"], twin.state_dict()["train_step"]["model"])
+
+
+def test_a_refused_state_of_another_optimizer_leaves_the_very_one_that_was_handed_over(make_trainer):
+    model = tiny_detector()
+    own = torch.optim.RMSprop(model.parameters(), lr=1e-3, momentum=0.5)
+    trainer, other = make_trainer(model=model, optimizer=own), make_trainer(optimizer="sgd")
+    run(trainer, 0, 2)
+    before = trainer.state_dict()
+    with pytest.raises(UserError, match="of another model"):
+        trainer.load_state_dict(other.state_dict() | {"machine": {}})
+    assert trainer.optimizer is own
+    assert all(same(trainer.state_dict()[part], before[part]) for part in before)
 
 
 def test_a_state_of_the_other_optimizer_brings_it_along(make_trainer):

@@ -13,6 +13,7 @@ from teachkit.feed.detector import Detector
 from teachkit.learn.train_step import TrainStep
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
+from teachkit.structures import LossWeights
 from tests.learn.tiny import make_batches, same, tiny_detector
 
 STEP_KEYS = ["kind", "step", "epoch", "lr", "box", "cls", "dfl", "total", "weights", "grad_norm", "seconds"]
@@ -108,7 +109,7 @@ def test_the_loop_of_the_contract_runs_beside_a_trainer(make_trainer):
     assert not trainer.optimizer._optimizer_step_pre_hooks
 
 
-# row 26: a control that is moved comes into force with the next step, and is recorded at that step
+# a control that is moved comes into force with the next step, and is recorded at that step
 
 
 @pytest.mark.parametrize("steps_before", [0, 1, 5])
@@ -144,6 +145,24 @@ def test_weights_moved_directly_on_the_criterion_are_recorded_too(make_trainer):
     trainer.step()
     trainer.step()
     assert [(event["step"], event["weights"]["dfl"]) for event in trainer.events("weights")] == [(1, 9.0)]
+
+
+@pytest.mark.parametrize("new", [LossWeights(1, 2, 3), Criterion(LossWeights(1, 2, 3))], ids=["weights", "criterion"])
+def test_weights_given_anew_in_mid_run_are_those_that_the_sliders_show_and_move(make_trainer, new):
+    trainer = make_trainer()
+    trainer.step()
+    if isinstance(new, LossWeights):
+        trainer.criterion.weights = new
+    else:
+        trainer.criterion = new
+    assert trainer.control.weights.as_dict() == {"box": 1, "cls": 2, "dfl": 3}
+    assert trainer.step()["weights"] == {"box": 1, "cls": 2, "dfl": 3}
+    trainer.control.weights.box = 9
+    record = trainer.step()
+    assert record["weights"] == trainer.criterion.weights.as_dict() == trainer.control.weights.as_dict()
+    assert record["weights"] == {"box": 9, "cls": 2, "dfl": 3}
+    assert record["total"] == pytest.approx(9 * record["box"] + 2 * record["cls"] + 3 * record["dfl"], rel=1e-6)
+    assert [event["step"] for event in trainer.events("weights")] == [1, 2]
 
 
 def test_a_slider_moved_by_another_thread_in_the_middle_of_a_step_waits_for_the_next(make_trainer):
@@ -187,6 +206,20 @@ def test_groups_keep_the_ratio_of_their_rates(make_trainer):
         assert other == pytest.approx(3 * one)
 
 
+def test_an_optimizer_set_in_mid_run_brings_its_own_rates(make_trainer):
+    trainer = make_trainer(schedule="constant")
+    trainer.step()
+    trainer.optimizer = torch.optim.RMSprop(
+        [
+            {"params": [weight], "lr": rate}
+            for weight, rate in zip(trainer.model.parameters(), (0.01, 0.03), strict=False)
+        ]
+    )
+    trainer.control.lr = 0.002
+    assert trainer.step()["lr"] == 0.002
+    assert [group["lr"] for group in trainer.optimizer.param_groups] == pytest.approx([0.002, 0.006])
+
+
 def test_a_fresh_optimizer_takes_over_at_the_next_step(make_trainer):
     trainer = make_trainer(schedule="constant")
     trainer.step()
@@ -195,7 +228,7 @@ def test_a_fresh_optimizer_takes_over_at_the_next_step(make_trainer):
     assert [event["step"] for event in trainer.events("optimizer")] == [1]
 
 
-# rows 8 and 9
+# without objects, and with sides beyond the bins
 
 
 @pytest.mark.parametrize("empty", ["one picture", "one batch", "all", "no room for objects"])

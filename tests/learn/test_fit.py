@@ -1,4 +1,4 @@
-"""Epochs: how a run ends, what it records of them, how it waits, and row 5: divergence."""
+"""Epochs: how a run ends, what it records of them, how it waits, and how it diverges."""
 
 import json
 import math
@@ -237,7 +237,7 @@ def test_a_stop_during_validation_leaves_the_epoch_open_until_the_run_goes_on(ma
     assert trainer.step_number == 2
 
 
-# row 29
+# two threads
 
 INTRUSIONS = {
     "fit": lambda trainer, state: trainer.fit(1),
@@ -262,7 +262,7 @@ def test_what_trains_in_another_thread_is_not_trained_or_read_half_way_here(make
     INTRUSIONS[intrusion](trainer, state)
 
 
-# row 5
+# divergence
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 10.0), ("adamw", 100.0), ("sgd", 20.0), ("sgd", 50.0)])

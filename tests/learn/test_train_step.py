@@ -1,4 +1,4 @@
-"""Row 4: a loss or gradient that is no number; row 11: too little memory. The model is left as it was."""
+"""A loss or gradient that is no number, too little memory: the model is left as it was."""
 
 import gc
 import math
@@ -14,7 +14,7 @@ from teachkit.punish.criterion import Criterion
 from teachkit.structures import Losses
 from tests.learn.tiny import make_batches, same, tiny_detector
 
-# row 4
+# not finite
 
 
 def poison_picture(trainer, value):
@@ -96,7 +96,7 @@ def test_skips_that_are_not_in_a_row_are_no_divergence(make_trainer):
     assert len(trainer.events("skipped")) == 6
 
 
-# row 11
+# out of memory
 
 
 class Cramped(Detector):
@@ -185,6 +185,17 @@ def test_a_single_picture_that_does_not_fit_is_a_clear_error(make_trainer):
     trainer = make_trainer(make_batches(1, size=4), model=Cramped(0))
     with pytest.raises(UserError, match="one picture at a time: choose a smaller image size"):
         trainer.step()
+
+
+def test_an_error_on_the_way_leaves_the_accumulation_as_it_was_and_says_nothing(make_trainer):
+    trainer = make_trainer(make_batches(2, size=4), model=Cramped(0))
+    with pytest.raises(UserError, match="one picture at a time"):
+        trainer.step()
+    assert trainer.train_step.accumulation_steps == 1
+    assert not trainer.records
+    trainer.model.room = 2
+    trainer.step()
+    assert [event["parts"] for event in trainer.events("out_of_memory")] == [2]
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(make_trainer):
