@@ -70,7 +70,7 @@ def test_going_back_and_on_again_gives_the_same_numbers_across_every_change(page
         const early = totals();
         answer = { first, marks, then, early };
         """)
-    assert answer["marks"] == ["rate 0.02, box 3", "optimizer sgd", "schedule cosine"]
+    assert answer["marks"] == ["rate 0.02, box 3", "optimizer sgd, rate 0.05", "schedule cosine"]
     assert answer["then"] == [0.02, 3, "adamw"]
     assert answer["early"] == answer["first"][:5]
 

@@ -121,9 +121,10 @@ export class Session {
       before = this.inForce,
       changes = {};
     if (now.optimizer !== before.optimizer) changes.optimizer = now.optimizer;
-    if (now.rate.lr !== null && now.rate.lr !== before.rate.lr) changes.lr = now.rate.lr;
-    if (now.rate.lr === null && (before.rate.lr !== null || now.rate.schedule !== before.rate.schedule))
-      changes.schedule = now.rate.schedule;
+    if (["base", "schedule", "lr"].some((one) => now.rate[one] !== before.rate[one])) {
+      if (now.rate.lr === null && now.rate.schedule !== "constant") changes.schedule = now.rate.schedule;
+      else changes.lr = this.lr();
+    }
     for (const name of LOSSES) if (now.weights[name] !== before.weights[name]) changes[name] = now.weights[name];
     this.inForce = now;
     if (!Object.keys(changes).length) return;
