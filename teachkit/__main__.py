@@ -79,10 +79,13 @@ def build_parser() -> Parser:
 
 def _train(parser: argparse.ArgumentParser) -> None:
     """No default stands here: what was left out is chosen to suit the data set (learn/defaults.py)."""
-    start = parser.add_mutually_exclusive_group(required=True)
-    start.add_argument("--data", metavar="shapes|PATH", help="the built-in scenes, or a VOC, COCO or YOLO folder")
-    start.add_argument(
-        "--resume", metavar="DIR", help="go on with a saved run; only --epochs --until --log --device go with it"
+    parser.add_argument(
+        "--data",
+        metavar="shapes|PATH",
+        help="the built-in scenes, or a VOC, COCO or YOLO folder, or its data.yaml; with --resume, where it lies now",
+    )
+    parser.add_argument(
+        "--resume", metavar="DIR", help="go on with a saved run; only --epochs --until --log --device --data go with it"
     )
     parser.add_argument("--epochs", type=COUNT, metavar="N", help="passes over the training data, in all")
     parser.add_argument(
@@ -106,14 +109,16 @@ def _train(parser: argparse.ArgumentParser) -> None:
 def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="shapes|PATH")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--weights", required=True, metavar="DIR", help="what `train --save` wrote")
+    parser.add_argument("--weights", required=True, metavar="DIR|FILE", help="what `train --save` wrote")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps")
     parser.add_argument("--json", action="store_true", help="print nothing but one JSON object")
 
 
 def _detect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", metavar="IMAGE")
-    parser.add_argument("--weights", required=True, metavar="DIR", help="what `train --save` wrote")
+    parser.add_argument(
+        "images", nargs="+", metavar="IMAGE|FOLDER", help="pictures, folders of them, or patterns such as '*.jpg'"
+    )
+    parser.add_argument("--weights", required=True, metavar="DIR|FILE", help="what `train --save` wrote")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the drawn pictures go")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps")
 
@@ -151,6 +156,9 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # Windows' code page, which a pipe or file gets there, has no → and no ≥
             stream.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
+    if arguments.command == "train" and arguments.data is None and arguments.resume is None:
+        what = "one of the arguments --data --resume is required; see python -m teachkit train --help"
+        return _mistake(arguments.command, what)
     warnings.showwarning = _warn
     try:
         # Loaded only now: a typing mistake is answered at once, not after torch has been loaded.

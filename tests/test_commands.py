@@ -87,7 +87,6 @@ def pixels(file):
     ("words", "named"),
     [
         ("train", "--data"),
-        ("train --data shapes --resume x", "--resume"),
         ("train --data shapes --epochs 0", "--epochs"),
         ("train --data shapes --epochs 1.5", "--epochs"),
         ("train --data shapes --epo 3", "--epo"),
@@ -685,3 +684,64 @@ def test_the_command_line_trains_on_a_gpu(tiny, tmp_path, capsys):
     assert history[-1]["reason"] == "epochs"
     arguments = ["--data", tiny, "--weights", tmp_path / "run", "--json", "--device", "cuda"]
     assert 0 <= json.loads(typed(capsys, "evaluate", *arguments)[1])["map"] <= 1
+
+
+def test_detect_takes_folders_and_patterns(saved, tmp_path, capsys):
+    picture(tmp_path / "in", "a.jpg")
+    picture(tmp_path / "in" / "sub", "a.jpg")
+    assert typed(capsys, "detect", tmp_path / "in", "--weights", saved, "--out", tmp_path / "out")[0] == 0
+    assert sorted(tmp_path.glob("out/**/*.png")) == [tmp_path / "out" / "a.png", tmp_path / "out" / "sub" / "a.png"]
+    told = typed(capsys, "detect", f"{tmp_path}/in/*.jpg", "--weights", saved, "--out", tmp_path / "again")[1]
+    assert told.startswith(str(tmp_path / "again" / "a.png"))
+    for nothing in (tmp_path / "again" / "*.bmp", tmp_path / "none"):
+        (tmp_path / "none").mkdir(exist_ok=True)
+        assert_a_mistake(typed(capsys, "detect", nothing, "--weights", saved, "--out", tmp_path / "x"), "no pictures")
+
+
+@pytest.mark.parametrize(
+    ("given", "mend"),
+    [
+        ("https://example.org/a.jpg", "is an address: download the picture first, then give the file"),
+        ("rtsp://camera", "is an address"),
+        ("film.MP4", "is a video: take pictures out of it first, for example with ffmpeg -i film.MP4"),
+    ],
+)
+def test_detect_says_what_to_do_with_an_address_and_a_video(given, mend, saved, tmp_path, capsys):
+    assert_a_mistake(typed(capsys, "detect", given, "--weights", saved, "--out", tmp_path / "out"), given, mend)
+
+
+def test_the_weights_may_be_the_file_itself(saved, tiny, tmp_path, capsys):
+    for weights in (saved / "best.pt", saved / "last.pt"):
+        ask = ("--weights", weights, "--out", tmp_path / weights.name)
+        assert typed(capsys, "detect", picture(tmp_path / "in"), *ask)[0] == 0
+        assert typed(capsys, "evaluate", "--data", tiny, "--split", "val", "--weights", weights)[0] == 0
+    (tmp_path / "other.pt").write_bytes(b"weights of another tool")
+    result = typed(capsys, "evaluate", "--data", tiny, "--weights", tmp_path / "other.pt")
+    assert_a_mistake(result, "other.pt is damaged")
+
+
+def test_the_data_may_be_its_yaml_and_a_train_split_alone_is_divided(tmp_path, capsys):
+    examples = make_scenes(10, 0, SceneSettings(image_size=64))
+    write_folder({"train": examples}, tmp_path / "data", "yolo")
+    code, _, err = typed(capsys, "train", "--data", tmp_path / "data" / "data.yaml", "--epochs", 1, *SMALL)
+    assert code == 0
+    assert "has no val: a fifth of train, by a hash of the file names, is taken for it" in err
+
+
+def test_a_run_goes_on_where_its_pictures_lie_now_if_they_are_the_same(tiny, tmp_path, capsys):
+    here, there = shutil.copytree(tiny, tmp_path / "here"), shutil.copytree(tiny, tmp_path / "there")
+    train = ("train", "--save", tmp_path / "run", "--data", here, "--epochs", 1, *SMALL)
+    assert typed(capsys, *train)[0] == 0
+    shutil.rmtree(here)
+    resume = ("train", "--resume", tmp_path / "run", "--epochs")
+    assert_a_mistake(typed(capsys, *resume, 2), "here: there is no such folder")
+    assert typed(capsys, *resume, 2, "--data", there)[0] == 0
+    label = next(file for file in (there / "labels" / "train").iterdir() if file.read_text())
+    label.write_text(label.read_text().replace(" 0.", " 0.1", 1))
+    result = typed(capsys, *resume, 3, "--data", there)
+    assert result[0] == 2
+    assert "these are not the pictures and labels that" in result[2]
+
+
+def test_neither_data_nor_resume_is_a_mistake(capsys):
+    assert_a_mistake(typed(capsys, "train", "--epochs", 1), "one of the arguments --data --resume is required")

@@ -1,6 +1,7 @@
 """`detect`: pictures with what a saved run finds in them, drawn in their own size."""
 
 import argparse
+import glob
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from teachkit.feed.detector import Detector
     from teachkit.structures import Detections
 
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """A picture that cannot be read is named, the others are drawn; exit 2 then."""
@@ -20,8 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     from teachkit.learn.checkpoint import load_model
     from teachkit.watch.figures import plots
 
-    sources = [Path(image) for image in arguments.images]
-    targets = _targets(sources, Path(arguments.out))
+    named = [pair for given in arguments.images for pair in _pictures(given)]
+    sources = [source for source, _ in named]
+    targets = _targets(named, Path(arguments.out))
     model, classes, size = load_model(arguments.weights, device=arguments.device)
     Path(arguments.out).mkdir(parents=True, exist_ok=True)
     failed = False
@@ -33,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             failed = True
             continue
         found = _find(model, image, size)
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(plots.annotated(image, found, classes).png())
         names = ", ".join(
             f"{classes[label]} {score:.2f}" for label, score in zip(found.labels, found.scores, strict=True)
@@ -41,13 +46,40 @@ def run(arguments: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _targets(sources: list[Path], out: Path) -> list[Path]:
+def _pictures(given: str) -> list[tuple[Path, Path]]:
+    """The pictures that a file, a folder or a pattern stands for, and what each is called below --out."""
+    from teachkit.feed.formats.tree import Tree
+
+    if "://" in given:
+        raise UserError(f"{given}: is an address: download the picture first, then give the file")
+    path = Path(given)
+    if path.is_dir():
+        tree = Tree(path)
+        found = [(tree.path(name), Path(name)) for name in tree.pictures]
+    elif path.suffix.lower() in VIDEOS:
+        frames = f"ffmpeg -i {given} -vf fps=1 frames/%04d.png"
+        raise UserError(f"{given}: is a video: take pictures out of it first, for example with {frames}")
+    elif path.exists() or not glob.has_magic(given):
+        return [(path, Path(path.name))]
+    else:
+        found = [
+            (Path(one), Path(Path(one).name)) for one in sorted(glob.glob(given, recursive=True)) if Path(one).is_file()
+        ]
+    if not found:
+        raise UserError(f"{given}: there are no pictures {'in it' if path.is_dir() else 'that fit it'}")
+    return found
+
+
+def _targets(named: list[tuple[Path, Path]], out: Path) -> list[Path]:
     """One PNG for each picture. UserError where two pictures, or a picture and its own drawing, would be one file."""
-    targets = [out / f"{source.stem}.png" for source in sources]
-    for number, target in enumerate(targets):
-        if target in targets[:number]:
-            raise UserError(f"{sources[number]}: {target} would be written twice; give pictures of different names")
-        if target.resolve() in {source.resolve() for source in sources}:
+    sources = [source for source, _ in named]
+    targets = [out / name.with_suffix(".png") for _, name in named]
+    pictures, before = {source.resolve() for source in sources}, set()
+    for source, target in zip(sources, targets, strict=True):
+        if target in before:
+            raise UserError(f"{source}: {target} would be written twice; give pictures of different names")
+        before.add(target)
+        if target.resolve() in pictures:
             raise UserError(f"{target}: is one of the pictures themselves; choose another --out")
     return targets
 

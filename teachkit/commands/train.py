@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from teachkit.feed.loader import Loader
     from teachkit.learn.trainer import Trainer
 
-NEW_ON_RESUME = ("epochs", "until", "log", "device")
+NEW_ON_RESUME = ("epochs", "until", "log", "device", "data")
 VALIDATION_BATCH = 16
 PROBLEMS_SHOWN = 10
 PICTURES_DRAWN = 12
@@ -67,7 +67,7 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
     refused = ", ".join(f"--{name.replace('_', '-')}" for name in given if name not in NEW_ON_RESUME)
     if refused:
         raise UserError(
-            f"a run goes on as it began: only --epochs --until --log --device go with --resume, not {refused}"
+            f"a run goes on as it began: only --epochs --until --log --device --data go with --resume, not {refused}"
         )
     if Path(folder).is_dir():
         held.enter_context(alone_in(Path(folder)))  # before reading: what another is about to save is not in it
@@ -79,6 +79,8 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
     if training.classes != saved.classes:
         raise UserError(f"{settings.data}: the classes are {training.classes}, but {folder} learned {saved.classes}")
     trainer = _trainer(settings, training, validation, device, folder, saved.model)
+    if "data" in given and _pictures_sum(trainer.state_dict()) != _pictures_sum(saved.state):
+        raise UserError(f"{settings.data}: these are not the pictures and labels that {folder} was trained on")
     trainer.load_state_dict(saved.state)
     done = trainer.progress.closed_epochs
     if settings.epochs <= done:
@@ -88,6 +90,10 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
     trainer.on_record = records.take
     trainer.record_event("resumed", f"resumed from {saved.file}")
     return trainer, records
+
+
+def _pictures_sum(state: dict[str, Any]) -> str | None:
+    return next((part["pictures"] for part in state.values() if isinstance(part, dict) and "pictures" in part), None)
 
 
 def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,11 @@ class Loader:
     def notes(self) -> list[str]:
         """What was read otherwise than it might seem."""
         return self._pictures.notes
+
+    @cached_property
+    def content_sum(self) -> int:
+        """The same for the same pictures and labels, wherever they lie."""
+        return self._pictures.content_sum()
 
     def shared_with(self, other: "Loader") -> int:
         """How many images both have: by pixels at the same image size, or by names if the images stay in files."""

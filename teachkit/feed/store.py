@@ -1,8 +1,10 @@
 """Where the images of a loader are kept: all on the device, or in their files until a batch needs them."""
 
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -65,6 +67,12 @@ class InFiles:
         images, *rest = map(list, zip(*fitted, strict=True))
         return Taken(torch.stack(images).to(self.device), *rest)
 
+    def content_sum(self) -> int:
+        """Of the sizes of the files, boxes and labels: whole files would take too long to read."""
+        images = self.examples.images
+        sizes = [image.numel() if isinstance(image, Tensor) else _bytes_of(image) for image in images]
+        return _sum(torch.tensor(sizes), *self.examples.boxes, *self.labels)
+
     def fitted(self, indices: Iterable[int]) -> Iterator[Fitted]:
         """One by one, in order. An image that cannot be decoded is left out and named in .problems."""
         return (one for one in self._decoded(indices) if one is not None)
@@ -119,6 +127,10 @@ class Resident:
         self.pixels = pixels.to(files.device)  # one unused row at the end for each broken image
         self.problems, self.notes = files.problems, files.notes
 
+    def content_sum(self) -> int:
+        """Of the pixels, boxes and labels; the same in every process."""
+        return _sum(self.pixels[: len(self.names)].cpu(), *self.boxes, *self.labels)
+
     def fingerprints(self) -> set[int]:
         """A hash of each image's pixels, valid within this process."""
         return {hash(one.numpy().tobytes()) for one in self.pixels[: len(self.names)].cpu()}
@@ -133,6 +145,20 @@ class Resident:
             [self.names[index] for index in indices],
             [self.difficult[index] for index in indices],
         )
+
+
+def _sum(*tensors: Tensor) -> int:
+    total = 0
+    for one in tensors:
+        total = zlib.crc32(one.contiguous().numpy().tobytes(), total)
+    return total
+
+
+def _bytes_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def padded(boxes: list[Tensor], labels: list[Tensor]) -> GroundTruth:

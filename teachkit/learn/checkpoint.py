@@ -157,7 +157,8 @@ def load_model(
 ) -> tuple[Detector, list[str], tuple[int, int]]:
     """The averaged detector in eval mode, its classes and (height, width) of its pictures. which: "best" or "last".
 
-    Falls back to a state where that file is damaged or missing. UserError if there is none.
+    folder: or one of its files, and then no other. Falls back to a state where that file is damaged or missing.
+    UserError if there is none.
     """
 
     def rebuilt(content: Content, file: Path) -> tuple[Detector, list[str], tuple[int, int]]:
@@ -174,4 +175,6 @@ def load_model(
 
     if which not in ("best", "last"):
         raise UserError(f"there are the best weights and the last, not {which!r}")
+    if Path(folder).is_file():
+        return first_whole(Path(folder).parent, (Path(folder).name,), rebuilt)
     return first_whole(Path(folder), (BEST, *TO_RESUME) if which == "best" else TO_RESUME, rebuilt)

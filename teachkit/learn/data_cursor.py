@@ -88,11 +88,12 @@ class DataCursor:
         }
 
     def _pictures(self) -> str | None:
-        """A sum over their names and the size of a batch; None where the data does not tell its names."""
+        """A sum over names, content and the size of a batch; None where the data does not tell its names."""
         names = getattr(self.data, "names", None)
         if names is None:
             return None
-        told = repr([getattr(self.data, "batch_size", None), *names])
+        content = getattr(self.data, "content_sum", None)
+        told = repr([getattr(self.data, "batch_size", None), *names] + ([] if content is None else [content]))
         return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -105,7 +106,8 @@ class DataCursor:
         pictures = self._pictures()
         differs = {
             "another seed of the training data": state["seed"] != getattr(self.data, "seed", None),
-            "other training pictures, or batches of another size": state.get("pictures", pictures) != pictures,
+            "other training pictures, or batches of another size": state.get("pictures", pictures)
+            != pictures,
         }
         for what in (what for what, so in differs.items() if so):
             warnings.warn(f"the state was made with {what}: results will differ", stacklevel=6)
