@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from teachkit.watch.frontend.bundle import WATCH
+from teachkit.watch.frontend.bundle import WATCH, front_end
 from teachkit.watch.widgets.iou import IoUPlayground
 
 pytestmark = pytest.mark.browser
@@ -28,6 +28,23 @@ RENDER = """async ([entry, messages]) => {
     await new Promise(requestAnimationFrame);
     return [asked, { ...el.firstChild.dataset }];
 }"""
+
+
+# text of a module → what it exports by default
+LOAD = """async (text) => {
+    const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    return (await import(address)).default;
+}"""
+
+
+def test_two_files_may_use_one_name_for_different_things(front_ends, tmp_path):
+    files = {
+        "a.js": 'import { b } from "./b.js";\nconst name = "of a";\nexport default [name, b()];\n',
+        "b.js": 'const name = "of b";\nexport function b() {\n  return name;\n}\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert front_ends.evaluate(LOAD, front_end("a.js", tmp_path)) == ["of a", "of b"]
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

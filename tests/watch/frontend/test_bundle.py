@@ -87,8 +87,9 @@ def test_files_that_import_each_other_are_refused(tree):
     ],
 )
 def test_any_other_form_of_import_and_export_is_refused(tree, line):
-    text = refused(tree, {"a.js": f"\n{line}\n", "b.js": "export const one = 1;\nexport default one;\n"})
-    assert text.endswith(f"a.js:2: not understood by the loader: {line}")
+    known = 'import {\n  one,\n} from "./b.js";\n'
+    text = refused(tree, {"a.js": f"{known}{line}\n", "b.js": "export const one = 1;\nexport default one;\n"})
+    assert text.endswith(f"a.js:4: not understood by the loader: {line}")
 
 
 def test_style_sheets_are_joined_by_their_imports(tree):
