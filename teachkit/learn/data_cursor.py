@@ -106,8 +106,7 @@ class DataCursor:
         pictures = self._pictures()
         differs = {
             "another seed of the training data": state["seed"] != getattr(self.data, "seed", None),
-            "other training pictures, or batches of another size": state.get("pictures", pictures)
-            != pictures,
+            "other training pictures, or batches of another size": state.get("pictures", pictures) != pictures,
         }
         for what in (what for what, so in differs.items() if so):
             warnings.warn(f"the state was made with {what}: results will differ", stacklevel=6)

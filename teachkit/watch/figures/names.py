@@ -10,6 +10,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from teachkit.watch.figures.letters import write_plainly
+
 SIZE = 9  # points of a name: on a projector, too, 12 px at the least
 PAD = 1  # points around it
 SCORE = re.compile(r" \d?\.\d.*$")  # what goes first where there is no room
@@ -27,7 +29,8 @@ def write_names(axes: Axes, names: Iterable[tuple[Sequence[float], str, str]], e
             box[0], box[1], name, fontsize=SIZE, color=_ink_on(colour), bbox=frame, verticalalignment="bottom",
             clip_on=True, parse_math=False,  # a class may be called "$5"
         )  # fmt: skip
-        written.append((text, name, tuple(box)))
+        write_plainly(text)
+        written.append((text, text.get_text(), tuple(box)))
     axes.add_artist(_Places(written))
 
 

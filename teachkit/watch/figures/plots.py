@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Tick
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
 from teachkit.structures import Detections, GroundTruth
+from teachkit.watch.figures.letters import write_plainly
 from teachkit.watch.figures.names import write_names
 
 # Okabe and Ito's colours, told apart with any colour vision; each curve also has a dash or a marker of its own.
@@ -35,6 +38,13 @@ class NotebookFigure(Figure):
     def __init__(self, *args: Any, alt: str, layout: Any = "constrained", photo: bool = False, **settings: Any) -> None:
         super().__init__(*args, layout=layout, **settings)
         self.alt, self.photo = alt, photo
+
+    def draw(self, renderer: Any) -> None:
+        ticks = {label for tick in self.findobj(Tick) for label in (tick.label1, tick.label2)}
+        for text in self.findobj(Text):
+            if text not in ticks or not text.get_text().isascii():  # 10⁻³ on a logarithmic axis is a formula of its own
+                write_plainly(text)
+        super().draw(renderer)
 
     def png(self) -> bytes:
         buffer = io.BytesIO()
