@@ -5,6 +5,7 @@
 # make demo    the instructor's cockpit as a page of its own; bench-live and compat measure it
 # make store    runs notebooks and stores their outputs: make store NOTEBOOKS=notebooks/03_punish_box.ipynb
 # make offline  the notebooks' tests with the network cut (Linux)
+# make elsewhere   the same with other instruction sets, threads and seeds, in an hour; a part: ELSEWHERE="--variant avx2-1 notebooks/08*"
 # make read     runs every notebook in JupyterLab and tells what a student would trip over: errors, dead widgets, broken pictures
 # make recordings   makes the recorded runs in teachkit/experiments/runs anew
 # make pictures     takes the README's pictures anew, one of them in a real browser
@@ -21,7 +22,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 	command -v uv >/dev/null && echo uv run --no-project --script)
 MAKE_PY = $(or $(PYTHON),$(error teachkit needs Python 3.8 or later, or uv, to begin with: install one)) make.py
 
-.PHONY: lab test lint units notebooks offline store read recordings pictures train bench demo bench-live compat
+.PHONY: lab test lint units notebooks offline elsewhere store read recordings pictures train bench demo bench-live compat
 .PHONY: site site-test lock licences clean installed-lab installed-demo installed-site installed-test
 
 # On localhost behind a random token, as Jupyter comes.
@@ -42,6 +43,10 @@ installed-lab installed-demo installed-site installed-test:
 # In a network of its own, which reaches nothing but itself.
 offline: installed-test
 	unshare --net --map-root-user sh -c 'ip link set lo up && $(MAKE) notebooks'
+
+# As on other processors, and with other seeds: what is stored must hold in each.
+elsewhere: installed-test
+	$(BIN)/python tests/notebooks/elsewhere.py $(ELSEWHERE)
 
 # Neither times of day nor the state of widgets: a page would show a dead widget instead of its still picture.
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)

@@ -1,8 +1,54 @@
-"""Notebooks under test keep the progress of nobody, and show the same on a slow machine."""
+"""Notebooks under test keep the progress of nobody, show the same on a slow machine, and may print ≈.
+
+A number behind ≈ may differ from the stored one by a quarter, or by one unit of its last digit. A cell that needs
+more says so in its metadata: {"about": {"relative": 0.5}}, {"about": {"absolute": 3}}.
+"""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
+import pytest
+
 os.environ["TEACHKIT_PROGRESS"] = str(Path(tempfile.mkdtemp(prefix="teachkit-")) / "progress.json")
 os.environ["TQDM_DISABLE"] = "1"  # a bar that appears only where something takes long would be a difference
+
+ABOUT = re.compile(r"≈ *([-−]?\d+(?:\.(\d+))?(?:e([-+]?\d+))?)")  # the number, its decimals, its power of ten
+
+
+def pytest_configure(config):
+    if getattr(config.option, "nbval_sanitize_with", None) is None:
+        config.option.nbval_sanitize_with = str(Path(__file__).with_name("sanitize.cfg"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """After nbval has compared the rest."""
+    result = yield
+    if hasattr(item, "test_outputs") and item.options["check"]:
+        tolerance = item.cell.metadata.get("about", {})
+        fresh = ABOUT.findall(words_of(item.test_outputs))
+        wrong = [
+            f"≈ {stored[0]} is stored, and ≈ {now[0]} comes out: more than {allowed(stored, **tolerance):.2g} away"
+            for stored, now in zip(ABOUT.findall(words_of(item.cell.outputs)), fresh, strict=True)
+            if abs(number(now) - number(stored)) > allowed(stored, **tolerance)
+        ]
+        if wrong:
+            item.raise_cell_error("Cell outputs differ", "\n".join(wrong))
+    return result
+
+
+def words_of(outputs):
+    parts = [output.get("text", "") for output in outputs]
+    parts += [text for output in outputs for kind, text in sorted(output.get("data", {}).items()) if kind[:4] == "text"]
+    return "\n".join(parts)
+
+
+def number(found):
+    return float(found[0].replace("−", "-"))
+
+
+def allowed(stored, relative=0.25, absolute=0.0):
+    last_digit = 10.0 ** (int(stored[2] or 0) - len(stored[1]))
+    return max(relative * abs(number(stored)), absolute, last_digit) * (1 + 1e-9)

@@ -1,4 +1,4 @@
-"""What a lesson's cells call: `begin`, checkers that give a Verdict, and predictions before experiments."""
+"""What a lesson's cells call: `begin`, `about`, checkers that give a Verdict, and predictions before experiments."""
 
 import functools
 import tomllib
@@ -102,6 +102,11 @@ class Lesson:
             figure = progress_figure(self.number, progress.counts({}))
         data, metadata = figure._repr_mimebundle_()
         return data | {"text/plain": f"Lesson {self.number}, {self.title}: your progress"}, metadata
+
+
+def about(*values: float, digits: int = 2) -> str:
+    """The values, rounded to so many digits, with the mark of what varies by machine and seed: "≈ 0.83, ≈ 0.79"."""
+    return ", ".join(f"≈ {float(f'{value:.{digits}g}'):g}" for value in values)
 
 
 def begin(number: str) -> Lesson:

@@ -17,6 +17,7 @@ from teachkit.boxes import anchor_points
 from teachkit.errors import UserError
 from teachkit.feed.decode import decode, eval_mode
 from teachkit.feed.device import native_bfloat16, pick_device
+from teachkit.feed.seeds import shifted
 from teachkit.structures import Detections, Predictions
 
 # The share of anchor points expected to be positive at the start: a model that says "nothing here"
@@ -146,7 +147,7 @@ class Detector(nn.Module):
         self.widths, self.neck_width, self.seed = widths, neck, seed
 
         with torch.random.fork_rng(devices=[]):  # torch.nn draws its first weights from the global generator
-            torch.manual_seed(seed)
+            torch.manual_seed(shifted(seed))
             self.backbone = Backbone(widths, strides)
             self.neck = Neck([widths[POSSIBLE_STRIDES.index(stride)] for stride in strides], neck)
             self.predictor = Head(neck, num_classes, bins)

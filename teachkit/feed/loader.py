@@ -21,6 +21,7 @@ from teachkit.feed.formats.layout import same_split
 from teachkit.feed.paste import rarity
 from teachkit.feed.pictures import picture_size
 from teachkit.feed.scenes import COUNTS, SceneSettings, make_scenes
+from teachkit.feed.seeds import shifted
 from teachkit.feed.store import InFiles, Resident, padded
 from teachkit.structures import Batch
 
@@ -156,7 +157,7 @@ class Loader:
 
     def _generator(self, epoch: int, stream: int) -> torch.Generator:
         """Random numbers of an epoch: stream 0 shuffles it, stream place + 1 augments a batch."""
-        mixed = np.random.SeedSequence([self.seed, epoch, stream]).generate_state(1, np.uint64)[0]
+        mixed = np.random.SeedSequence([shifted(self.seed), epoch, stream]).generate_state(1, np.uint64)[0]
         return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
 

@@ -3,7 +3,7 @@
 from teachkit.scoring.counting import best_threshold, count_error, count_errors, counts
 from teachkit.scoring.error_types import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix
 from teachkit.scoring.label_issues import ISSUE_KINDS, LabelIssue, find_label_issues
-from teachkit.scoring.matching import found_by_class, mean_overlap, objects_found
+from teachkit.scoring.matching import f1_score, found_by_class, mean_overlap, objects_found
 from teachkit.scoring.precision import (
     ClassScores,
     PrecisionRecall,
@@ -28,6 +28,7 @@ __all__ = [
     "count_error",
     "count_errors",
     "counts",
+    "f1_score",
     "find_label_issues",
     "found_by_class",
     "mean_overlap",

@@ -1,23 +1,66 @@
 """What holds for every notebook under test."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
+import pytest
 
-CONFTEST = Path(__file__).resolve().parents[2] / "notebooks" / "conftest.py"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SLOW = """from teachkit.feed.formats import progress
 progress.DELAY = 0
 print(list(progress.watched(range(3), "reading")))"""
 
 
+def failed(folder, cells, *words):
+    """Numbers of the cells that fail. cells: (source, stored output, metadata) of each."""
+    for name in ("conftest.py", "sanitize.cfg"):
+        (folder / name).write_bytes((NOTEBOOKS / name).read_bytes())
+    made = [
+        nbformat.v4.new_code_cell(
+            source,
+            execution_count=1,
+            metadata=metadata,
+            outputs=[nbformat.v4.new_output("stream", name="stdout", text=f"{stored}\n")],
+        )
+        for source, stored, metadata in cells
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), folder / "made.ipynb")
+    report = folder / "report.xml"
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", f"--junitxml={report}", *words, folder]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    assert len(cases) == len(cells), run.stdout + run.stderr
+    return [number for number, case in enumerate(cases) if len(case)]
+
+
 def test_a_bar_that_only_a_slow_machine_shows_is_no_difference(tmp_path):
-    shutil.copy(CONFTEST, tmp_path)
-    output = nbformat.v4.new_output("stream", name="stdout", text="[0, 1, 2]\n")
-    cell = nbformat.v4.new_code_cell(SLOW, execution_count=1, outputs=[output])
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "slow.ipynb")
-    words = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", str(tmp_path)]
-    run = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stdout
+    assert failed(tmp_path, [(SLOW, "[0, 1, 2]", {})]) == []
+
+
+CELLS = {  # what a cell prints, what is stored, its metadata, and whether it passes
+    "the same": ("≈ 0.8", "≈ 0.8", {}, True),
+    "a quarter away": ("F1 ≈ 0.60", "F1 ≈ 0.80", {}, True),
+    "more than a quarter away": ("F1 ≈ 0.59", "F1 ≈ 0.80", {}, False),
+    "the second number too far": ("≈ 5 of ≈ 70", "≈ 5 of ≈ 40", {}, False),
+    "one unit of the last digit": ("≈ 1 %", "≈ 2 %", {}, True),
+    "two units of the last digit": ("≈ 1 %", "≈ 3 %", {}, False),
+    "a power of ten": ("≈ 1.2e-05", "≈ 1.3e-05", {}, True),
+    "another power of ten": ("≈ 1.2e-05", "≈ 1.3e-04", {}, False),
+    "another sign": ("≈ -0.50", "≈ 0.50", {}, False),
+    "columns that move": ("found ≈    9 | here", "found ≈ 10     | here", {}, True),
+    "other words": ("lost ≈ 9", "found ≈ 9", {}, False),
+    "a number without the mark": ("≈ 9 of 37", "≈ 9 of 36", {}, False),
+    "more allowed in its metadata": ("≈ 0.4", "≈ 0.8", {"about": {"relative": 0.5}}, True),
+    "so far away all the same": ("≈ 7", "≈ 3", {"about": {"absolute": 3}}, False),
+    "a tag to ignore all": ("≈ 900", "≈ 3", {"tags": ["nbval-ignore-output"]}, True),
+}
+
+
+@pytest.mark.parametrize("words", [[], ["--nbval-sanitize-with", NOTEBOOKS / "sanitize.cfg"]])
+def test_a_number_behind_the_mark_may_vary_within_its_tolerance(tmp_path, words):
+    cells = [(f"print({printed!r})", stored, metadata) for printed, stored, metadata, _ in CELLS.values()]
+    wrong = failed(tmp_path, cells, *words)
+    assert [list(CELLS)[number] for number in wrong] == [name for name, cell in CELLS.items() if not cell[-1]]

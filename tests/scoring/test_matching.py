@@ -8,7 +8,7 @@ import torch
 from torchvision.ops import box_iou
 
 from teachkit.boxes import anchor_points
-from teachkit.scoring import found_by_class, mean_overlap, objects_found
+from teachkit.scoring import f1_score, found_by_class, mean_overlap, objects_found
 from teachkit.scoring.matching import Objects, best_first, match, overlaps
 from teachkit.structures import Detections, GroundTruth, Predictions
 
@@ -119,6 +119,64 @@ def test_objects_found_at_another_overlap():
 def test_objects_found_does_not_stop_at_100_detections():
     crowd = detections([(100.0, 0.0, 110.0, 10.0)] * 100 + SQUARES[:1], [0] * 101)
     assert objects_found([crowd], truth([0])) == (1, 1)
+
+
+def slow_f1(found, ground_truth, score_threshold, iou):
+    """Precision and recall, one detection at a time, and their harmonic mean; all numbers fit float64 exactly."""
+    right = kept = there = 0
+    for image, answers in enumerate(found):
+        boxes, labels = ground_truth.image(image)
+        there += len(boxes)
+        free = set(range(len(boxes)))
+        for place in answers.scores.argsort(descending=True, stable=True).tolist():
+            if answers.scores[place] <= score_threshold:
+                continue
+            kept += 1
+            mine = [one for one in free if labels[one] == answers.labels[place]]
+            ious = {one: float(box_iou(answers.boxes[place][None], boxes[one][None])) for one in mine}
+            best = max(sorted(ious, reverse=True), key=ious.__getitem__, default=None)  # of equals the last, as COCO
+            if best is not None and ious[best] >= iou:
+                free.remove(best)
+                right += 1
+    if not right:
+        return 0.0
+    precision, recall = right / kept, right / there
+    return 2 * precision * recall / (precision + recall)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_f1_is_the_harmonic_mean_of_precision_and_recall(seed):
+    rng = torch.Generator().manual_seed(seed)
+
+    def some(count):
+        corner = torch.randint(0, 4, (count, 2), generator=rng) * 4.0
+        return torch.cat([corner, corner + torch.randint(1, 4, (count, 2), generator=rng) * 4.0], 1)
+
+    counts = torch.randint(0, 9, (3, 2), generator=rng).tolist()
+    labels = [[torch.randint(0, 2, (n,), generator=rng) for n in pair] for pair in counts]
+    found = [
+        Detections(some(n), torch.randint(1, 9, (n,), generator=rng) / 8, names)
+        for (n, _), (names, _) in zip(counts, labels, strict=True)
+    ]
+    ground_truth = GroundTruth.from_lists([some(n) for _, n in counts], [names for _, names in labels])
+    assert f1_score(found, ground_truth, 0.25, 0.5) == pytest.approx(slow_f1(found, ground_truth, 0.25, 0.5))
+    assert f1_score([found], [ground_truth], 0.5, 0.3) == pytest.approx(slow_f1(found, ground_truth, 0.5, 0.3))
+
+
+def test_f1_cannot_be_bought_with_boxes():
+    right = detections(SQUARES, [0, 1, 0])
+    flood = detections(SQUARES + [(100.0, 0.0, 110.0, 10.0)] * 97, [0, 1, 0] + [0] * 97)
+    objects_there = truth([0, 1, 0])
+    assert objects_found([right], objects_there) == objects_found([flood], objects_there) == (3, 3)
+    assert f1_score([right], objects_there) == 1
+    assert f1_score([flood], objects_there) == pytest.approx(2 * 3 / (100 + 3))
+    assert f1_score([flood], objects_there, score_threshold=0.89) == pytest.approx(2 * 2 / (2 + 3))
+
+
+def test_f1_without_objects_or_without_detections():
+    nothing = detections([], [])
+    assert math.isnan(f1_score([nothing], truth([])))
+    assert f1_score([nothing], truth([0])) == 0.0
 
 
 def test_found_by_class_sums_to_objects_found():
