@@ -1,13 +1,15 @@
-// The live page out of its sources: node site/build_live.mjs EXPORTED SITE, where EXPORTED is what `python -m teachkit.page`
-// wrote. It lies in SITE as live.html with live/ beside it, and once more as live-alone.html, which needs no other file.
+// The live pages out of their sources: node site/build_live.mjs EXPORTED SITE, where EXPORTED is what `python -m teachkit.page`
+// wrote. They lie in SITE as live.html and playgrounds.html with live/ beside them, and live-alone.html needs no other file.
 
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { buildKernels, writtenLoops } from "./build_engine.mjs";
 
-const HERE = import.meta.dirname, LIVE = join(HERE, "../teachkit/page/live"), WATCH = join(HERE, "../teachkit/watch");
+const HERE = import.meta.dirname, LIVE = join(HERE, "../teachkit/page/live");
+const PLAYGROUNDS = join(HERE, "../teachkit/page/playgrounds");
 const DATA = ["training.json", "training.bin", "facts.json", "scenes.webp"];
+const PLAYGROUND_DATA = ["playgrounds.json", "playgrounds.bin", "playground_facts.json"];
 const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' blob: data:";
 const ALONE = "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src blob: data:";
 
@@ -16,19 +18,25 @@ async function bundled(entry, format) {
     charset: "utf8", plugins: [writtenLoops] });
   return outputFiles[0].text;
 }
-const page = (policy, style, script) => readFileSync(join(HERE, "live.html"), "utf8")
+const page = (policy, style, script, name = "live.html") => readFileSync(join(HERE, name), "utf8")
   .replace("{policy}", () => policy).replace("{style}", () => style).replace("{script}", () => script);
 
 async function buildLive(exported, site) {
   const folder = join(site, "live");
   mkdirSync(folder, { recursive: true });
-  const [style, worker, script, alone] = await Promise.all([bundled(join(LIVE, "live.css")), bundled(join(LIVE, "worker.js"), "iife"),
-    bundled(join(LIVE, "page.js"), "esm"), bundled(join(LIVE, "alone.js"), "esm"), buildKernels(join(folder, "kernels.wasm"))]);
-  for (const name of DATA) cpSync(join(exported, name), join(folder, name));
+  const [style, worker, script, alone, play, playStyle] = await Promise.all([bundled(join(LIVE, "live.css")), bundled(join(LIVE, "worker.js"), "iife"),
+    bundled(join(LIVE, "page.js"), "esm"), bundled(join(LIVE, "alone.js"), "esm"), bundled(join(PLAYGROUNDS, "page.js"), "esm"),
+    bundled(join(PLAYGROUNDS, "page.css")), buildKernels(join(folder, "kernels.wasm"))]);
+  for (const name of [...DATA, ...PLAYGROUND_DATA]) cpSync(join(exported, name), join(folder, name));
   writeFileSync(join(folder, "live.css"), style);
   writeFileSync(join(folder, "worker.js"), worker);
   writeFileSync(join(folder, "page.js"), script);
   writeFileSync(join(site, "live.html"), page(STRICT, '<link rel="stylesheet" href="live/live.css">', '<script type="module" src="live/page.js"></script>'));
+  writeFileSync(join(folder, "playgrounds.css"), playStyle);
+  writeFileSync(join(folder, "playgrounds.js"), play);
+  // the front ends give their parts a pointer each, as a style
+  writeFileSync(join(site, "playgrounds.html"), page(STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+    '<link rel="stylesheet" href="live/playgrounds.css">', '<script type="module" src="live/playgrounds.js"></script>', "playgrounds.html"));
   const files = Object.fromEntries([...DATA, "kernels.wasm", "worker.js"].map((name) => [name, readFileSync(join(folder, name)).toString("base64")]));
   writeFileSync(join(site, "live-alone.html"), page(ALONE, `<style>${style}</style>`,
     `<script type="application/json" id="files">${JSON.stringify(files)}</script>\n<script type="module">${alone.replaceAll("</script", "<\\/script")}</script>`));

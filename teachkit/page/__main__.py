@@ -1,4 +1,4 @@
-"""Writes what the live page is built from: python -m teachkit.page FOLDER."""
+"""Writes what the live pages are built from: python -m teachkit.page FOLDER."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from teachkit.experiments.small import SIDE, small_scenes
 from teachkit.feed.scenes import CLASSES
 from teachkit.learn.optimizer import DEFAULTS
 from teachkit.learn.schedule import SCHEDULES
+from teachkit.page.playgrounds import playground_facts, playground_program
 from teachkit.page.training import training_program
 from teachkit.structures import LossWeights
 from teachkit.watch.cockpit.frames import OPTIMIZERS, SLIDER_RATES
@@ -58,8 +59,10 @@ def sheet() -> Image.Image:
 def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     training_program().write(folder / "training")
-    text = json.dumps(facts(), separators=(",", ":"), ensure_ascii=False)
-    (folder / "facts.json").write_text(text, encoding="utf-8")
+    playground_program().write(folder / "playgrounds")
+    for name, content in {"facts": facts(), "playground_facts": playground_facts()}.items():
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
     sheet().save(folder / "scenes.webp", quality=QUALITY, method=6)
 
 

@@ -80,7 +80,8 @@ def state(page: Any, name: str) -> None:
 
 
 def test_all_that_is_needed_before_the_first_step_is_small(site):
-    files = [site / "course/pages/live.html", *(site / "course/pages/live").iterdir()]
+    pages = site / "course/pages"
+    files = [pages / "live.html", *(path for path in (pages / "live").iterdir() if "playground" not in path.name)]
     assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in files) <= 400_000
 
 
@@ -163,6 +164,22 @@ def test_the_run_can_be_branched_and_the_earlier_one_stays(opened, address):
     page.get_by_role("button", name="Branch here").click()
     page.wait_for_selector('.tk-cockpit[data-step="20"]')
     assert "Branched at step 20" in page.inner_text(".tk-message")
+
+
+def test_playgrounds_answer_in_the_page_as_the_kernel_would(opened, address):
+    page = opened(address.replace("live.html", "playgrounds.html"), ".tk-confidence[data-drawn]")
+    page.fill('[data-control="typed"]', "30, 30, 90, 90")
+    page.press('[data-control="typed"]', "Enter")
+    page.wait_for_selector('.tk-iou[data-box="30 30 90 90"]')
+    until(
+        page,
+        f"Math.abs(document.querySelector('.tk-iou').dataset.loss - {1 - 60**2 / 80**2 + 2 * 4**2 / (2 * 80**2)}) < 1e-6",
+    )
+    page.fill('[data-control="score-field"]', "2")
+    page.press('[data-control="score-field"]', "Enter")
+    until(page, "document.querySelector('.tk-confidence .tk-message').textContent.includes('score must be a number')")
+    page.locator(".tk-dfl select").select_option("peak")
+    until(page, "document.querySelector('.tk-dfl').dataset.shape === 'peak'")
 
 
 def test_one_file_alone_opens_from_the_disk(opened, site):

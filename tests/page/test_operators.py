@@ -41,6 +41,8 @@ PAIRS = {
     "sub": lambda a, b: torch.sub(a, b, alpha=2),
     "mul": torch.mul,
     "div": torch.div,
+    "xlogy": lambda a, b: torch.special.xlogy(a.clamp(min=0), b.abs()),
+    "logit_backward": lambda a, b: aten.logit_backward(a + 0 * b, (b + 0 * a).clamp(-2, 2).sigmoid()),
     "minimum": torch.minimum,
     "maximum": torch.maximum,
     "pow": lambda a, b: a.abs() ** b,
@@ -95,6 +97,7 @@ SINGLES = {
     "bool_to_float": lambda x: (x > 0).float(),
     "to_double": lambda x: x.double() / 3,
     "clone": lambda x: x.clone(),
+    "logit": lambda x: x.sigmoid().logit(),
     "isnan": torch.isnan,
     "floor": torch.floor,
     "not": lambda x: torch.logical_not(x > 0),
@@ -132,6 +135,7 @@ ROWS = {
     "cumsum_last": lambda x: x.cumsum(-1),
 }
 SHAPES = {
+    "repeat": lambda x: x.repeat(2, 1, 3, 1) + 1,
     "view": lambda x: x.reshape(-1) * 2,
     "view_of_view": lambda x: x.transpose(0, 1).reshape(x.shape[1], -1) + 1,
     "expand": lambda x: x[:, :1].expand(x.shape) + x,

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from teachkit.errors import UserError
-from teachkit.experiments.small import small_scenes, small_trainer, small_validation_batch
+from teachkit.experiments.small import BATCH_SIZE, SIDE, small_scenes, small_trainer, small_validation_batch
+from teachkit.feed.loader import Loader
 from teachkit.page.trace import Program
 from teachkit.page.training import MOST_OBJECTS, NotingAssigner, named, training_program
 from teachkit.scoring import objects_found
@@ -45,9 +46,10 @@ def trainer_of(optimizer: str, seed: int = 0):
     return trainer
 
 
-def batches(trainer, count: int) -> list[Batch]:
-    length = len(trainer.cursor.data)
-    return [trainer.cursor.data.batch(step // length, step % length) for step in range(count)]
+def batches(count: int) -> list[Batch]:
+    """As the trainer of seed 0 is fed."""
+    data = Loader(small_scenes("train"), "train", BATCH_SIZE, SIDE, "cpu", 0)
+    return [data.batch(step // len(data), step % len(data)) for step in range(count)]
 
 
 def memory_of(trainer, optimizer: str) -> dict[str, Tensor]:
@@ -65,7 +67,7 @@ def test_one_step_from_torchs_state_is_torchs_step_while_the_sliders_jump(progra
     trainer, dice = trainer_of(optimizer), np.random.default_rng(0)
     trainer.criterion.assigner = NotingAssigner()
     commands, truths = [], []
-    for batch in batches(trainer, STEPS):
+    for batch in batches(STEPS):
         weights = [usual * 10 ** dice.uniform(-1, 1) for usual in (7.5, 0.5, 1.5)]
         rate = (7e-3 if optimizer == "adamw" else 5e-2) * 10 ** dice.uniform(-1.5, 0.5)
         for name, weight in zip(LOSS_NAMES, weights, strict=True):
@@ -113,7 +115,7 @@ def test_left_to_itself_it_finds_as_many_objects_as_torch_does(program, engine):
             trainer.step()
         by_torch.append(objects_found(trainer.ema.detect(exam.images), exam.ground_truth)[0])
     commands = []
-    for step, batch in enumerate(batches(trainer_of("adamw"), FREE_STEPS)):
+    for step, batch in enumerate(batches(FREE_STEPS)):
         decay = min(0.995, (1 + step) / (10 + step)) if step else 0.0
         commands += setting(fed(batch) | {"decay": torch.tensor(decay)})
         commands += [("run", name) for name in ("gradient", "adamw", "average")]
@@ -150,7 +152,7 @@ def test_averaging_and_shares_are_the_trainers_own(program, engine):
         trainer.step()
         decay = min(0.995, (1 + step) / (10 + step)) if step else 0.0
         commands += [*setting(named("model", trainer.model) | {"decay": torch.tensor(decay)}), ("run", "average")]
-    probe = batches(trainer, 1)[0]
+    probe = batches(1)[0]
     statistics = [name for name in named("model", trainer.model) if "running" in name]
     commands += [*setting(fed(probe)), ("run", "shares"), ("get", "products"), *(("get", name) for name in statistics)]
     averages = named("average", trainer.ema)

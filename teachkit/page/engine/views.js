@@ -106,6 +106,13 @@ function stack(node, [inputs, axis], [out]) {
     inputs.map((one, place) => [one, taken(out, along, place)]),
   );
 }
+// Each axis as two: how often, and how long.
+function repeat(node, [x, times], [out]) {
+  const missing = times.length - x.shape.length;
+  const pairs = times.map((often, axis) => [often, axis < missing ? 1 : x.shape[axis - missing]]);
+  const steps = times.flatMap((_, axis) => [0, axis < missing ? 0 : x.strides[axis - missing]]);
+  return each.copy(node, [x.view(pairs.flat(), steps)], [out.view(pairs.flat(), denseStrides(pairs.flat()))]);
+}
 // The gradient of a part: zeros around it.
 const around =
   (look) =>
@@ -122,6 +129,7 @@ const around =
   };
 export const joined = {
   cat,
+  repeat,
   stack,
   slice_backward: around((out, [gradient, , axis, start, , step]) => {
     const along = from(axis, out.shape.length);

@@ -106,14 +106,14 @@ class DFLPlayground(Playground):
         logits = self.shares.log()
         target = dfl_target(self.distance, BINS)
         loss = float(dfl_loss(logits, self.distance))
-        floor = float(-torch.special.xlogy(target, target).sum())
+        floor = float(-torch.special.xlogy(target, target).sum()) + 0.0  # no −0
         expected = float(expected_bin(logits))
         used = float(self.distance.clamp(0, BINS - 1 - LAST_BIN_MARGIN))
         return {
             "target": target.tolist(),
             "shares": self.shares.tolist(),
             "loss": loss,
-            "floor": floor + 0.0,  # no −0
+            "floor": floor,
             "above": max(0.0, loss - floor),
             "expected": expected,
             "off": expected - self.values["place"],

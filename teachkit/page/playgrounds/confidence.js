@@ -1,0 +1,32 @@
+// The rules of the confidence playground, as teachkit/watch/widgets/confidence.py has them.
+
+export const confidence = {
+  numbers(values, compute, { setup }) {
+    const { weight, background, background_score, score, target, alpha, gamma } = values;
+    const given = compute({ score, target, alpha, gamma, background_score }),
+      points = setup.scores.length;
+    // The graph gives BCE and focal; the weighted loss is BCE times the class's weight.
+    const named = (bce, focal) => ({
+      bce,
+      weighted: typeof bce === "number" ? weight * bce : bce.map((one) => weight * one),
+      focal,
+    });
+    const pair = (name) => named(...given(name));
+    const loss = pair("loss"),
+      crowd = pair("crowd"),
+      curves = given("curves");
+    const share = Object.fromEntries(
+      Object.entries(loss).map(([name, own]) => {
+        const behind = background * crowd[name];
+        return [name, behind + own > 0 ? behind / (behind + own) : 0];
+      }),
+    );
+    return {
+      curves: named([...curves.subarray(0, points)], [...curves.subarray(points)]),
+      loss,
+      slope: pair("slope"),
+      background: share,
+      words: `Confidence ${score.toFixed(2)} where ${target.toFixed(2)} is right: BCE ${loss.bce.toFixed(2)}, focal ${loss.focal.toFixed(2)}.`,
+    };
+  },
+};
