@@ -171,10 +171,10 @@ def test_playgrounds_answer_in_the_page_as_the_kernel_would(opened, address):
     page.fill('[data-control="typed"]', "30, 30, 90, 90")
     page.press('[data-control="typed"]', "Enter")
     page.wait_for_selector('.tk-iou[data-box="30 30 90 90"]')
-    until(
-        page,
-        f"Math.abs(document.querySelector('.tk-iou').dataset.loss - {1 - 60**2 / 80**2 + 2 * 4**2 / (2 * 80**2)}) < 1e-6",
-    )
+    ciou = 60**2 / 80**2 - 2 * 4**2 / (
+        2 * 80**2
+    )  # of the two boxes: no gap of shapes, the centres 4 px apart in x and y
+    until(page, f"Math.abs(document.querySelector('.tk-iou').dataset.loss - {1 - ciou}) < 1e-6")
     page.fill('[data-control="score-field"]', "2")
     page.press('[data-control="score-field"]', "Enter")
     until(page, "document.querySelector('.tk-confidence .tk-message').textContent.includes('score must be a number')")
