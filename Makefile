@@ -10,6 +10,7 @@
 # make recordings   makes the recorded runs in teachkit/experiments/runs anew
 # make pictures     takes the README's pictures anew, one of them in a real browser
 # make site    the lessons as pages to read without a kernel or a network: build/site; site-test looks at them in a browser
+# make install-test  installs anew in a folder of its own, opens the first lesson, and says how long that took
 # make lock     requirements.lock and requirements.txt anew from pyproject.toml: make lock UPGRADE="--upgrade-package torch"
 # make licences the licence of every package that is installed: build/licences.md
 # Each installs into .venv what it needs when that is needed, and only then: make.py does, which works without make, too.
@@ -23,7 +24,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 MAKE_PY = $(or $(PYTHON),$(error teachkit needs Python 3.8 or later, or uv, to begin with: install one)) make.py
 
 .PHONY: lab test lint units notebooks offline elsewhere store read recordings pictures train bench demo bench-live compat
-.PHONY: site site-test lock licences clean installed-lab installed-demo installed-site installed-test
+.PHONY: site site-test install-test lock licences clean installed-lab installed-demo installed-site installed-test
 
 # On localhost behind a random token, as Jupyter comes.
 lab units notebooks train:
@@ -93,6 +94,9 @@ site: installed-site
 
 site-test: installed-test
 	$(BIN)/pytest tests/browser/test_site.py
+
+install-test: installed-test
+	$(BIN)/pytest -m install -s tests/test_make.py
 
 lock:
 	@$(MAKE_PY) lock $(UPGRADE)

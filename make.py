@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent
 VENV, LOCK = ROOT / ".venv", ROOT / "requirements.lock"
@@ -49,7 +48,6 @@ MENDS = {  # what uv and pip say, and what a person can do about it
     r"os error (28|112)\b|No space left": "the disk is full: make room, 3 GB or with CUDA 10",
     r"dns error|[Cc]onnect|error sending request|timed out|NewConnection": "no package can be fetched: join a network",
     r"[Hh]ash mismatch|HASHES": "a package is not the one that requirements.lock names, and was not installed",
-    r"No interpreter found|managed Python|[Dd]ownload.* cpython": "no Python 3.11 to 3.15 is here: install one",
     r"[Pp]ermission denied|os error (13|5)\b": "this folder cannot be written to",
 }
 
@@ -187,7 +185,10 @@ def find_uv():
     if trouble in MENDS.values():
         stop(trouble)
     ours = shutil.which("uv", path=folders)
-    return ours if ours and version_of(ours) else None
+    if ours and version_of(ours):
+        return ours
+    print(f"{trouble or 'uv does not start here'}; so pip installs, which takes longer", file=sys.stderr)
+    return None
 
 
 def version_of(uv):
@@ -200,14 +201,17 @@ def version_of(uv):
 
 
 def make_venv(uv):
-    fits = OLDEST <= sys.version_info[:2] < TOO_NEW
-    if uv:
-        python = sys.executable if fits else ">={}.{},<{}.{}".format(*OLDEST, *TOO_NEW)
-        must([uv, "venv", "--clear", "--no-project", "--python", python, str(VENV)])
-    elif fits:
-        must([sys.executable, "-m", "venv", "--clear", str(VENV)])
-    else:
+    """With the Python that runs this, if torch has wheels for it; else with one that uv finds or brings."""
+    if OLDEST <= sys.version_info[:2] < TOO_NEW:
+        made = [uv, "venv", "--no-project", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+        must([*made, "--clear", str(VENV)])
+    elif not uv:
         stop("pip brings no uv to this machine, and without it Python 3.11 to 3.15 has to start this")
+    else:
+        request = ">={}.{},<{}.{}".format(*OLDEST, *TOO_NEW)
+        trouble = attempt([uv, "venv", "--no-project", "--python", request, "--clear", str(VENV)])
+        if trouble:
+            stop(f"no Python 3.11 to 3.15 is here, and none can be brought ({trouble}): install one")
 
 
 def install_torch(add, wanted, from_index):
@@ -234,6 +238,8 @@ def has_gpu():
 
 def reach(index):
     """Why not, or an empty text. Seconds, where uv would try again for minutes."""
+    from urllib.request import urlopen  # takes its time, and only an installation needs it
+
     try:
         urlopen(index + "/torch/", timeout=4).close()
     except OSError as error:

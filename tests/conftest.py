@@ -40,8 +40,8 @@ def bccd(real_data: Path) -> Path:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Here and not by a `-m` in pyproject.toml, which a `-m` given by hand would replace.
-    if "whole" not in config.option.markexpr:
-        left_out = [item for item in items if "whole" in item.keywords]
+    for mark in {"whole", "install"} - set(config.option.markexpr.split()):
+        left_out = [item for item in items if mark in item.keywords]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     if not torch.cuda.is_available():
