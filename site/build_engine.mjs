@@ -1,7 +1,7 @@
 // The engine as a browser runs it: the loops written out, the kernels compiled. node site/build_engine.mjs FOLDER
 
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import asc from "assemblyscript/asc";
 import { written } from "../teachkit/page/engine/loops.js";
 
@@ -10,7 +10,7 @@ const LOOPS = "loops.generated.js";
 
 export async function buildKernels(path) {
   const { error, stderr } = await asc.main([
-    ...["kernels.ts", "--baseDir", SOURCE, "--outFile", path, "-O3", "--noAssert"],
+    ...["kernels.ts", "--baseDir", SOURCE, "--outFile", resolve(path), "-O3", "--noAssert"],
     ...["--runtime", "stub", "--importMemory", "--initialMemory", "1", "--enable", "simd"],
   ]);
   if (error) throw new Error(`the kernels do not compile: ${stderr}`);

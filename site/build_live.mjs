@@ -25,18 +25,18 @@ async function buildLive(exported, site) {
   const folder = join(site, "live");
   mkdirSync(folder, { recursive: true });
   const [style, worker, script, alone, play, playStyle] = await Promise.all([bundled(join(LIVE, "live.css")), bundled(join(LIVE, "worker.js"), "iife"),
-    bundled(join(LIVE, "page.js"), "esm"), bundled(join(LIVE, "alone.js"), "esm"), bundled(join(PLAYGROUNDS, "page.js"), "esm"),
+    bundled(join(LIVE, "page.js"), "iife"), bundled(join(LIVE, "alone.js"), "esm"), bundled(join(PLAYGROUNDS, "page.js"), "iife"),
     bundled(join(PLAYGROUNDS, "page.css")), buildKernels(join(folder, "kernels.wasm"))]);
   for (const name of [...DATA, ...PLAYGROUND_DATA]) cpSync(join(exported, name), join(folder, name));
   writeFileSync(join(folder, "live.css"), style);
   writeFileSync(join(folder, "worker.js"), worker);
   writeFileSync(join(folder, "page.js"), script);
-  writeFileSync(join(site, "live.html"), page(STRICT, '<link rel="stylesheet" href="live/live.css">', '<script type="module" src="live/page.js"></script>'));
+  writeFileSync(join(site, "live.html"), page(STRICT, '<link rel="stylesheet" href="live/live.css">', '<script defer src="live/page.js"></script>'));
   writeFileSync(join(folder, "playgrounds.css"), playStyle);
   writeFileSync(join(folder, "playgrounds.js"), play);
   // the front ends give their parts a pointer each, as a style
   writeFileSync(join(site, "playgrounds.html"), page(STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
-    '<link rel="stylesheet" href="live/playgrounds.css">', '<script type="module" src="live/playgrounds.js"></script>', "playgrounds.html"));
+    '<link rel="stylesheet" href="live/playgrounds.css">', '<script defer src="live/playgrounds.js"></script>', "playgrounds.html"));
   const files = Object.fromEntries([...DATA, "kernels.wasm", "worker.js"].map((name) => [name, readFileSync(join(folder, name)).toString("base64")]));
   writeFileSync(join(site, "live-alone.html"), page(ALONE, `<style>${style}</style>`,
     `<script type="application/json" id="files">${JSON.stringify(files)}</script>\n<script type="module">${alone.replaceAll("</script", "<\\/script")}</script>`));

@@ -92,7 +92,7 @@ def test_it_trains_by_itself_and_the_levers_show_how(opened, address):
     assert page.locator('[data-control="box-field"]').input_value() == "7.5"
     assert page.locator('[data-preset="Good"]').get_attribute("aria-pressed") == "true"
     assert int(page.locator('[data-chart="raw"] canvas').get_attribute("data-points")) >= 50
-    assert int(page.locator(".tk-pictures canvas").get_attribute("data-boxes")) > 0
+    until(page, "Number(document.querySelector('.tk-pictures canvas').dataset.boxes) > 0")
     assert "steps/s" in page.inner_text(".tk-numbers")
     assert not page.get_by_text("Loading the detector").is_visible()
     page.click('[data-control="start"]')

@@ -9,8 +9,9 @@ import { dfl } from "./dfl.js";
 import { iou } from "./iou.js";
 import { Kernel, computing } from "./kernel.js";
 
+const HERE = document.currentScript.src;
 const WIDGETS = { iou: [iouWidget, iou], dfl: [dflWidget, dfl], confidence: [confidenceWidget, confidence] };
-const fetched = async (name, as) => (await fetch(new URL(name, import.meta.url)))[as]();
+const fetched = async (name, as) => (await fetch(new URL(name, HERE)))[as]();
 
 async function start() {
   const [program, numbers, facts, kernels] = await Promise.all([
@@ -27,5 +28,8 @@ async function start() {
   }
 }
 start().catch((one) => {
-  document.getElementById("iou").textContent = `The page cannot start: ${one.message}`;
+  const onDisk = location.protocol === "file:"; // from where a browser lets nothing be fetched
+  document.getElementById("iou").textContent = onDisk
+    ? "This page needs a server."
+    : `The page cannot start: ${one.message}`;
 });
