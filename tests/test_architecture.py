@@ -1,6 +1,7 @@
 """The shape of the tree: which way imports point, which names are public, and what must not be found anywhere."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -195,3 +196,11 @@ def test_every_test_folder_mirrors_a_part_of_the_package():
     own = {"browser", "notebooks"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name[0] not in "_."}
     assert folders - own <= {path.name for path in (ROOT / "teachkit").iterdir() if path.is_dir()}
+
+
+def test_the_readmes_reading_order_names_files_at_about_their_lengths():
+    rows = re.findall(r"^\| `(teachkit/\S+\.py)` \| (\d+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    assert len(rows) == 6
+    for file, lines in rows:
+        length = len((ROOT / file).read_text(encoding="utf-8").splitlines())
+        assert abs(length - int(lines)) <= 0.15 * length, f"{file} has {length} lines"
