@@ -1,1 +1,1 @@
-"""The third part of the loop: the optimizer, its schedule, a training to watch, to steer, to save and to go on with."""
+"""The third part of the loop, learn: one step, and the training around it, which can be steered, saved and resumed."""

@@ -1,7 +1,8 @@
-"""What a run leaves on the disk: the last two states, the best weights, and all that rebuilds the detector.
+"""The files of a saved run: the last two states, the best weights, and what rebuilds the detector.
 
 last.pt and before_last.pt continue a run; best.pt, a few hundred kilobytes, is what detects. Each is a file of
-torch.save, read without pickle, with the SHA-256 of its content behind it: torch.load does not look for flipped bits.
+torch.save, read without pickle, and ends with the SHA-256 of its content, because torch.load does not notice flipped
+bits.
 """
 
 import hashlib
@@ -48,7 +49,7 @@ class Run:
 
 
 def pack(content: Content) -> bytes:
-    """torch.save's bytes, then their checksum: behind the archive it is in nobody's way, torch.load reads on."""
+    """The bytes of torch.save, then their checksum. torch.load ignores what comes after its archive."""
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **content}, buffer)
     archive = buffer.getvalue()
@@ -70,7 +71,7 @@ def unpack(packed: bytes, file: Path) -> Content:
 
 
 def save_last(folder: Path, packed: bytes) -> None:
-    """What was the last state becomes the one before; at every moment one of them is whole. OSError if it fails."""
+    """The last state becomes the one before. At every moment one of them is whole. OSError if writing fails."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / NEW, packed)
     if (folder / LAST).exists():
@@ -80,13 +81,13 @@ def save_last(folder: Path, packed: bytes) -> None:
 
 
 def save_best(folder: Path, packed: bytes) -> None:
-    """OSError if it fails; the best before it is then still there."""
+    """OSError if writing fails; the earlier best weights are then still there."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / BEST, packed)
 
 
 def put_aside(folder: Path) -> None:
-    """A run that was saved here before goes to `earlier/`, where it replaces the one before that."""
+    """Moves a run that was saved here before to `earlier/`, and removes the run that was there."""
     clean_stale(folder)
     old = [folder / name for name in OF_A_RUN if (folder / name).exists()]
     if old:
@@ -99,9 +100,9 @@ def put_aside(folder: Path) -> None:
 
 
 def first_whole(folder: Path, names: tuple[str, ...], make: Callable[[Content, Path], T]) -> T:
-    """What `make` makes of the first of these files that is there and whole; damaged ones are warned of.
+    """What `make` returns for the first of these files that exists and is whole. A warning names damaged ones.
 
-    UserError if none is.
+    UserError if there is none.
     """
     damage: list[str] = []
     for file in (folder / name for name in names):
@@ -142,7 +143,7 @@ def load_run(folder: str | Path) -> Run:
 
 
 def _state(content: Content, file: Path) -> Content:
-    """UserError if it is of an earlier version."""
+    """The training's state. UserError if an earlier version saved it."""
     if content["format"] == EARLIER_FORMAT:
         raise UserError(
             f"{file} was saved by an earlier version of teachkit and cannot be gone on with: train again; "

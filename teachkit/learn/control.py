@@ -1,4 +1,4 @@
-"""What is asked of a running training: any thread may ask, the trainer applies it between two steps."""
+"""What a running training is asked for. Any thread may ask; the trainer applies it between two steps."""
 
 import math
 import threading
@@ -29,7 +29,7 @@ def check_number(name: str, value: object, largest: float) -> float:
 
 @dataclass(frozen=True)
 class Rate:
-    """Where the learning rate comes from: lr as it stands, or where that is None base · schedule."""
+    """The learning rate that is asked for: lr, or where that is None base · factor of the schedule."""
 
     base: float
     schedule: str
@@ -47,7 +47,7 @@ def _live_weight(name: str) -> property:
 
 
 class LiveWeights:
-    """`control.weights.box = 3` asks for a weight; reading gives what is asked for, else the criterion's own."""
+    """`control.weights.box = 3` asks for a weight. Reading gives the one asked for, else the criterion's."""
 
     __slots__ = ("control",)  # a misspelt name is an AttributeError
 
@@ -64,8 +64,8 @@ class Control:
     """Thread-safe. A refused value raises UserError, and nothing changes.
 
     lr: None as scheduled, else constant from the next step on; schedule: a name of `SCHEDULES`, which sets lr free
-    again; lr and schedule together give the schedule a new base. box, cls, dfl: the loss weights. loss_weights: where
-    these are kept now; the control has no copy of its own, for the criterion may be given others at any time.
+    again; lr and schedule together give the schedule a new base. box, cls, dfl: the loss weights. loss_weights: returns
+    the criterion's, None if it has none. The control keeps no copy, because the criterion may get others at any time.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Control:
             return {} if own is None else own.as_dict() | self._wanted
 
     def take(self) -> Rate:
-        """What the next step is to use; loss weights asked for are set in the criterion. Called by the trainer only."""
+        """The rate of the next step. Sets the loss weights asked for in the criterion. Called by the trainer only."""
         with self._changed:
             own = self._loss_weights()
             for name, value in self._wanted.items() if own is not None else ():
@@ -150,15 +150,15 @@ class Control:
         self._switch(paused=True, stopped=self._stopped)
 
     def resume(self) -> None:
-        """Ends a pause, and takes back a stop that no `fit` has seen yet."""
+        """Ends a pause, and cancels a stop that no `fit` has seen yet."""
         self._switch(paused=False, stopped=False)
 
     def stop(self) -> None:
-        """`fit` ends before the next step, also out of a pause."""
+        """Ends `fit` before its next step, also during a pause."""
         self._switch(paused=self._paused, stopped=True)
 
     def forget_stop(self) -> None:
-        """The run has ended: the next `fit` is not stopped by it. Called by the trainer only."""
+        """After a run has ended: its stop does not concern the next `fit`. Called by the trainer only."""
         self._switch(paused=self._paused, stopped=False)
 
     def _switch(self, paused: bool, stopped: bool) -> None:
@@ -181,7 +181,7 @@ class Control:
             return {"base": rate.base, "schedule": rate.schedule, "lr": rate.lr, "weights": self.wanted_weights()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Weights that differ from the criterion's are asked for again, and come into force with the next step."""
+        """Asks again for weights that differ from the criterion's; they come into force with the next step."""
         with self._changed:
             self._rate = Rate(state["base"], state["schedule"], state["lr"])
             own = self._loss_weights()

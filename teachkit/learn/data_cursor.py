@@ -1,4 +1,4 @@
-"""One batch of the training data after the other, from any epoch and batch index on."""
+"""The position in the training data: gives one batch after the other, from any epoch and batch index on."""
 
 import hashlib
 import warnings
@@ -15,8 +15,8 @@ from teachkit.structures import Batch
 class DataCursor:
     """Endless batches from an iterable with `len`. epoch, batch_index: of the batch to come, batch_index < len(data).
 
-    Data with `load_state_dict` is asked for that batch. Any other, torch's DataLoader for one, is run forward to it
-    with the random numbers that it had at the start of the epoch.
+    Data with `load_state_dict` goes to a position by itself. Any other data, such as torch's DataLoader, is run through
+    from the start of the epoch, with the random numbers of that time.
     """
 
     def __init__(self, data: Any) -> None:
@@ -46,7 +46,7 @@ class DataCursor:
         return batch
 
     def description(self) -> dict[str, Any]:
-        """What the data says of itself: classes, and where it knows it the image_size (height, width), px."""
+        """classes of the data, and its image_size (height, width) in px where it has one."""
         classes = {"classes": list(getattr(self.data, "classes", []))}
         size = getattr(self.data, "image_size", None)
         return classes if size is None else classes | {"image_size": [int(side) for side in size]}
@@ -83,18 +83,18 @@ class DataCursor:
             "batch_index": self.batch_index,
             "batches": len(self.data),
             "seed": seed,
-            "pictures": self._pictures(),
+            "names": self._names_digest(),
             "random": random,
         }
 
-    def _pictures(self) -> str | None:
-        """A sum over names, content and the size of a batch; None where the data does not tell its names."""
+    def _names_digest(self) -> str | None:
+        """SHA-256 of the images' names, their content and the batch size; None if the data has no names."""
         names = getattr(self.data, "names", None)
         if names is None:
             return None
         content = getattr(self.data, "content_sum", None)
-        told = repr([getattr(self.data, "batch_size", None), *names] + ([] if content is None else [content]))
-        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
+        described = repr([getattr(self.data, "batch_size", None), *names] + ([] if content is None else [content]))
+        return hashlib.sha256(described.encode(errors="surrogateescape")).hexdigest()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """UserError if the state is of data with another number of batches."""
@@ -103,12 +103,12 @@ class DataCursor:
                 f"this state is of {state['batches']} batches a pass, the training data has {len(self.data)}: "
                 "take the same data, split and batch size"
             )
-        pictures = self._pictures()
+        names = self._names_digest()
         differs = {
             "another seed of the training data": state["seed"] != getattr(self.data, "seed", None),
-            "other training pictures, or batches of another size": state.get("pictures", pictures) != pictures,
+            "other training pictures, or batches of another size": state["names"] != names,
         }
         for what in (what for what, so in differs.items() if so):
-            warnings.warn(f"the state was made with {what}: results will differ", stacklevel=6)
+            warnings.warn(f"the state was made with {what}: results will differ", stacklevel=5)
         self.epoch, self.batch_index, self._random = state["epoch"], state["batch_index"], state["random"]
         self._batches = None

@@ -1,4 +1,4 @@
-"""What a training uses where nothing is said: fitted to the data set, and all of it in this one place."""
+"""Defaults of a training, chosen to suit the data set."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ WIDER = {"widths": (24, 64, 128), "neck": 64}
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of one training, named as on the command line; saved with the run. None or 0: to suit the data."""
+    """The options of a training, named as on the command line and saved with the run. None or 0: to suit the data."""
 
     data: str
     train_split: str = "train"
@@ -39,24 +39,24 @@ class Settings:
         return asdict(self)
 
     def for_pictures(self, count: int) -> "Settings":
-        """Epochs and batch size for so many training pictures, and a folder named so that it is found from anywhere."""
+        """The same, with epochs and batch size for `count` training images, and the absolute path of the data."""
         data = self.data if self.data == "shapes" else str(Path(self.data).resolve())
         batch_size = self.batch_size or (4 if count < FEW_PICTURES else 8)
         return replace(self, data=data, batch_size=batch_size, epochs=self.epochs or epochs_for(data, count))
 
 
 def epochs_for(data: str, pictures: int) -> int:
-    """Passes that a set of so many pictures deserves."""
+    """Epochs for a set of `pictures` images."""
     if data == "shapes":
         return SHAPES_EPOCHS
     return max(FEWEST_EPOCHS, min(MOST_EPOCHS, round(PICTURES_SHOWN / max(1, pictures))))
 
 
 def augmentation_for(pictures: int, epochs: int) -> dict[str, Any]:
-    """Settings of the augmentation for so many training pictures, beside the usual ones.
+    """Settings of the augmentation for `pictures` training images, on top of the usual ones.
 
-    Few are shown upside down too, and with objects of each other pasted in; in the last sixth of the training they are
-    neither zoomed nor coloured. What is upright loses less by it than the few gain.
+    Small sets also get vertical flips and objects pasted in from other images, and in the last sixth of the training no
+    zoom or colour changes. Objects that always stand upright lose less by the flips than small sets gain.
     """
     if pictures >= FEW_PICTURES:
         return {}
@@ -64,10 +64,10 @@ def augmentation_for(pictures: int, epochs: int) -> dict[str, Any]:
 
 
 def detector_for(image_size: tuple[int, int]) -> dict[str, Any]:
-    """Settings of the detector for pictures of (height, width) px; none for the usual one."""
+    """Settings of the detector for images of (height, width) px; empty for the usual ones."""
     return dict(WIDER) if max(image_size) >= LARGE_SIDE else {}
 
 
 def weight_decay_for(optimizer: str, pictures: int) -> float | None:
-    """For so many training pictures; None for the optimizer's usual one."""
+    """Weight decay for `pictures` training images; None for the optimizer's usual one."""
     return FEW_DECAY.get(optimizer) if pictures < FEW_PICTURES else None

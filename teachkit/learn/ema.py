@@ -1,4 +1,4 @@
-"""A running average of the weights: steadier than those of the last step, and so what is validated and kept."""
+"""A running average of the weights (EMA). It is steadier than the last step's weights: it is validated and kept."""
 
 from itertools import chain
 
@@ -8,10 +8,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 class AveragedWeights(AveragedModel):
-    """A copy of the model in eval mode; `update_parameters(model)` draws its weights and buffers nearer to the model's.
+    """A copy of the model in eval mode; `update_parameters(model)` averages the model's weights and buffers into it.
 
-    decay: at most; min(decay, (1 + t) / (10 + t)) at the t-th time, so that a run of 150 steps is not over before the
-    average has left its start. Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging.
+    The decay at update t is min(decay, (1 + t) / (10 + t)), so that the average leaves its start even in a run of 150
+    steps. Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -26,7 +26,7 @@ class AveragedWeights(AveragedModel):
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """model: the one that the average was made of."""
+        """model: the one given to the constructor."""
         t = int(self.n_averaged)  # counted on the CPU: no wait for a GPU
         decay = min(self.decay, (1 + t) / (10 + t)) if t else 0.0
         get_ema_multi_avg_fn(decay)(*self._real, t)

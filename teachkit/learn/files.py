@@ -1,4 +1,4 @@
-"""Writing a file so that it is either there as a whole or not at all."""
+"""Files that are written as a whole or not at all."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Written beside it, flushed to the disk, then renamed over it: a crash at any moment leaves the old or the new.
+    """Writes a temporary file, flushes it to the disk and renames it: a crash leaves the old content or the new.
 
     OSError if that fails; `path` is then as it was.
     """
@@ -30,7 +30,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Makes a renaming last through a power cut. Windows does so by itself and cannot open folders."""
+    """Makes a rename survive a power cut. Windows does so by itself, and cannot open folders."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -41,7 +41,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def clean_stale(folder: Path) -> None:
-    """Removes what a killed process had begun to write. Not to be called while another one writes here."""
+    """Removes what a killed process had begun to write. Do not call it while another process writes here."""
     for stale in folder.glob(f"*{SUFFIX}"):
         stale.unlink(missing_ok=True)
 

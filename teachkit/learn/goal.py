@@ -33,9 +33,9 @@ class Goal:
         return self.until[0] if self.until is not None else "map50"
 
     def update(self, scores: dict[str, Any]) -> bool:
-        """Takes up the scores of an epoch → whether they are the best so far.
+        """Takes the scores of an epoch → whether they are the best so far.
 
-        While no score is defined every epoch is the best: the last one is kept.
+        As long as no score is defined every epoch counts as the best, so that the last one is kept.
         """
         score = scores.get(self.metric)
         if score is None or math.isnan(score):
@@ -58,7 +58,7 @@ class Goal:
         return {"metric": self.metric, "best": self.best, "stale": self.stale}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The best score of another metric is no score to beat."""
+        """Forgets the best score if it is of another metric."""
         same = state["metric"] == self.metric
         self.best, self.stale = (state["best"], state["stale"]) if same else (None, 0)
 

@@ -1,4 +1,4 @@
-"""What a step refuses: a gradient that is not finite and, in strict mode, an operation that may not repeat itself."""
+"""Checks of a step: gradients must be finite and, in strict mode, operations deterministic."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ def clip_and_check(
 
 @torch.no_grad()
 def put_back(buffers: list[Tensor], before: list[Tensor]) -> None:
-    """Running statistics as they were: a forward pass in training mode moves them."""
+    """Restores running statistics, which a forward pass in training mode has moved."""
     for buffer, value in zip(buffers, before, strict=True):
         buffer.copy_(value)
 
@@ -62,9 +62,9 @@ def skipped(batch: Batch, error: NotFiniteError) -> Event:
 
 @contextmanager
 def only_deterministic(strict: bool) -> Iterator[None]:
-    """Strict: an operation whose result may differ from run to run is a UserError that names it.
+    """If strict, an operation whose result may differ from run to run raises a UserError that names it.
 
-    torch's own setting is restored. Nothing if not strict.
+    torch's own setting is restored at the end.
     """
     if not strict:
         yield

@@ -1,4 +1,4 @@
-"""What may not break into a step: Ctrl-C and the notebook's stop button, and a second thread."""
+"""Protects a step from Ctrl-C, the notebook's stop button and a second thread."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ from teachkit.errors import UserError
 class HeldInterrupt:
     """`with HeldInterrupt(call) as held:` — a first SIGINT sets `held.received` and calls `call`, a second one raises.
 
-    Only the main thread gets signals: in any other this does nothing. What was set before is set again at the end.
+    Only the main thread gets signals: in another thread this does nothing. The earlier handler is restored at the end.
     """
 
     def __init__(self, call: Callable[[], None] = lambda: None) -> None:
@@ -40,9 +40,9 @@ class HeldInterrupt:
 
 
 class OneAtATime:
-    """`with one_at_a_time:` — UserError where another thread is within for a second more. May be nested in one thread.
+    """`with one_at_a_time:` — UserError if another thread stays inside for `patience` more seconds. It may be nested.
 
-    A cell that trains what a cockpit trains already would make two loops fight over one model.
+    Without it a cell and a cockpit could train one model at the same time.
     """
 
     def __init__(self, patience: float = 1.0) -> None:

@@ -1,7 +1,4 @@
-"""What a run says of itself: records, events among them, and the log, one JSON object a line.
-
-A log is readable while it is being written.
-"""
+"""Events of a run, and the log: one record a line, as JSON, readable while it is being written."""
 
 import json
 import math
@@ -20,7 +17,7 @@ NEEDED = {"step": ("step",), "epoch": ("epoch",), "event": ("what",), "look": ("
 
 @dataclass(frozen=True)
 class Event:
-    """What happened in a part of a run. what: a word for programs; message: a sentence for people; details: plain."""
+    """What happened in a run. what: a word for programs; message: a sentence for people; details: plain values."""
 
     what: str
     message: str
@@ -39,9 +36,9 @@ def as_json(value: Any) -> Any:
 
 
 class LogWriter:
-    """Appends records to a file, each at once and as a whole line. A full disk is told, and made up for later.
+    """Appends records to a file, each at once and as a whole line. append: False empties the file first.
 
-    append: False begins the file anew.
+    If the disk is full a warning says so, and the lines are written later.
     """
 
     def __init__(self, path: str | Path, append: bool = False) -> None:
@@ -61,7 +58,7 @@ class LogWriter:
             self._file.truncate(self._size)
 
     def _end_of_last_line(self) -> int:
-        """What comes after it was cut off by a crash."""
+        """In bytes. What comes after it was cut off by a crash."""
         self._file.seek(0)
         return self._file.read().rfind(b"\n") + 1
 
@@ -121,7 +118,7 @@ def _is_record(record: Any) -> bool:
 
 
 def cut_log(path: str | Path, step: int, epoch: int) -> None:
-    """Keeps what was written before a state. step, epoch: the first that the state has not seen."""
+    """Removes the records that came after a state. step, epoch: the first ones that the state does not include."""
     kept: list[Record] = []
     for record in read_log(path):
         number, first_unseen = (record["epoch"], epoch) if record["kind"] == "epoch" else (record.get("step", -1), step)

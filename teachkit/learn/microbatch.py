@@ -1,4 +1,4 @@
-"""When the memory is too small for a batch: its microbatches' gradients add up to one step."""
+"""For batches too large for the memory: the gradients of their microbatches add up to one step."""
 
 import gc
 import traceback
@@ -22,7 +22,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def give_memory_back(error: BaseException) -> None:
-    """Drops what the frames of the traceback still hold, and hands what torch keeps in reserve back to the device."""
+    """Frees what the frames of the traceback still hold, and empties torch's cache of GPU memory."""
     traceback.clear_frames(error.__traceback__)
     error.__traceback__ = None
     gc.collect()
@@ -31,7 +31,7 @@ def give_memory_back(error: BaseException) -> None:
 
 
 def halved(batch: Batch, accumulation_steps: int) -> Event:
-    """accumulation_steps: from now on."""
+    """The event of a batch being split into `accumulation_steps` microbatches from now on."""
     size = -(-len(batch) // accumulation_steps)
     return Event(
         "out_of_memory",

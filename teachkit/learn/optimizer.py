@@ -1,4 +1,4 @@
-"""Who changes the weights: AdamW or SGD by name, or any optimizer of torch.optim."""
+"""Optimizers by name, AdamW and SGD, and the learning rates of their parameter groups."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def make_optimizer(
 
 
 def can_fuse(model: nn.Module) -> bool:
-    """Whether torch can update all weights in one go, on the CPU in less than half the time."""
+    """Whether torch can update all weights in one kernel, which takes less than half the time on a CPU."""
     return all(one.is_floating_point() and one.device.type in ("cpu", "cuda", "mps") for one in model.parameters())
 
 

@@ -1,4 +1,4 @@
-"""Time since the process began, the memory in use, and what of it a backward pass will need."""
+"""Time since the process began, memory in use, and memory that a backward pass needs."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ def process_seconds() -> float:
 
 
 def usage(device: torch.device) -> dict[str, Any]:
-    """rss_mb of this process; on a CUDA GPU also gpu_mb, the most in use so far, and gpu_percent, as NVML tells it."""
+    """rss_mb of this process; on a CUDA GPU also gpu_mb, the largest so far, and gpu_percent, measured by NVML."""
     found: dict[str, Any] = {"rss_mb": round(_process.memory_info().rss / MEGABYTE, 1)}
     if device.type == "cuda":
         found["gpu_mb"] = round(torch.cuda.max_memory_allocated(device) / MEGABYTE, 1)
@@ -31,9 +31,9 @@ def usage(device: torch.device) -> dict[str, Any]:
 
 
 def kept_for_backward(model: nn.Module, images: Tensor) -> int:
-    """Bytes that a forward pass puts aside for the backward pass: outputs of layers, weights left out. images: a batch.
+    """Bytes that a forward pass keeps for the backward pass: outputs of layers, without weights. images: a batch.
 
-    Each piece of memory counts once, however many layers ask for it. The model is left in training mode.
+    Memory that several layers keep counts once. The model is left in training mode.
     """
     weights = {one.data_ptr() for one in model.state_dict().values()}
     sizes: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Keeps a run in a folder. A disk that is full, or a folder that is gone, stops no training."""
+"""Saves a run in a folder. A full disk or a missing folder does not stop the training."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,15 +14,15 @@ from teachkit.learn.log import Event
 
 
 class Checkpointer:
-    """folder: made at once, so that a place where nothing can be written is known before the training. UserError then.
+    """Saves states and the best weights. settings: plain values that are saved with them.
 
-    settings: plain values that are kept with each state. What an earlier run left in the folder is put aside before the
-    first state of a new one.
+    The folder is made at once: UserError if nothing can be written there. An earlier run in it is put aside before the
+    first state of this one is saved. continues: whether this run is the one saved there already.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any] | None = None) -> None:
         self.folder, self.settings = folder, settings or {}
-        self.continues = False  # the run that is saved here already
+        self.continues = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             clean_stale(folder)
@@ -31,15 +31,15 @@ class Checkpointer:
             raise UserError(f"{folder}: cannot be used to save in ({reason}): choose another folder") from None
 
     def put_aside(self) -> None:
-        """What an earlier run left here; what comes next is of this one. OSError if it fails."""
+        """Moves an earlier run out of the way, once. OSError if that fails."""
         if not self.continues:
             put_aside(self.folder)
             self.continues = True
 
     def save(self, state: Content, detector: Content, best: dict[str, float] | None) -> list[Event]:
-        """Writes the state and, if `best` holds their scores, the averaged weights. An event if that fails.
+        """Saves the state and, with the scores `best`, the averaged weights → an event if writing fails.
 
-        detector: what rebuilds it, as model, classes and image_size.
+        detector: model, classes and image_size, from which it can be rebuilt.
         """
         kept = {"rebuilds": detector, "settings": self.settings}
         steps: list[tuple[Callable[[Path, bytes], None], Content]] = [(save_last, {"state": state, **kept})]
@@ -58,9 +58,9 @@ class Checkpointer:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """UserError if another process is within. The system's own lock: it ends with its process, however that ends.
+    """UserError if another process is inside. The operating system releases the lock when its process ends.
 
-    Two runs in one folder would put each other aside, and each would call the other's weights its own.
+    Two runs in one folder would overwrite each other's states.
     """
     lock = FileLock(folder / ".lock")
     try:

@@ -1,4 +1,4 @@
-"""When a loss jumps above what is normal for it, and by how much.
+"""Spikes: when a loss jumps above its normal level, and by how much.
 
 Losses are compared as logarithms, so that "three times as large" is the same step at any height, and against the
 median and the median absolute deviation, which a few wild steps do not move. Huber 1981, Robust Statistics.
@@ -18,7 +18,7 @@ LEAST_SPREAD = 0.02  # of a logarithm: on a curve without noise every wiggle wou
 
 
 class Spikes:
-    """What is normal for one loss, and when its newest steps are above it. Values are logarithms of the loss."""
+    """The normal level of one loss, and whether its newest steps are above it. Values are logarithms of the loss."""
 
     def __init__(self) -> None:
         self.values: deque[float] = deque(maxlen=WINDOW + NEWEST)
@@ -26,7 +26,7 @@ class Spikes:
         self.quiet_until = 0
 
     def begins(self, step: int, value: float) -> float | None:
-        """The ratio to normal where a spike begins, else None; nothing more until that spike is over."""
+        """The ratio to the normal level where a spike begins, else None, also until that spike is over."""
         self.values.append(value)
         if len(self.values) < ENOUGH + NEWEST:
             return None
@@ -64,7 +64,7 @@ def _spread(values: list[float], middle: float) -> float:
 
 
 def _rise(past: list[float], newest: list[float], middle: float) -> float:
-    """How far the last step, four or eight are above normal; 0 if that may be chance, or has been so before."""
+    """How far the last one, four or eight steps are above normal; 0 if that may be chance, or happened before."""
     means = {count: statistics.fmean(newest[-count:]) for count in DEVIATIONS}
     if max(means.values()) - middle <= math.log(SPIKE_RATIO):
         return 0.0

@@ -1,4 +1,4 @@
-"""Exact states: each part of a run has its own, and all of them loaded again go on bit for bit."""
+"""The state of a run: each part has its own, and a run that loads them all continues bit for bit."""
 
 import warnings
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # wh
 
 
 class Part(Protocol):
-    """What owns a piece of a run's state. The state is a copy, of tensors and plain values only."""
+    """A part of a run that owns state. state_dict: a copy that no later step changes, tensors and plain values only."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -25,7 +25,7 @@ def capture(parts: dict[str, Part]) -> dict[str, Any]:
 
 
 def restore(parts: dict[str, Part], state: dict[str, Any]) -> None:
-    """Loads each part. UserError if the state is of another model, optimizer or data: all are then as they were."""
+    """Loads each part. UserError if the state does not fit one of them; all parts are then as they were."""
     before = capture(parts)
     try:
         _load(parts, state)
@@ -43,7 +43,7 @@ def _load(parts: dict[str, Part], state: dict[str, Any]) -> None:
 
 
 def cloned(tree: Any) -> Any:
-    """The same nest of dicts, lists and tuples, its tensors copied."""
+    """A copy of nested dicts, lists and tuples, tensors included."""
     if isinstance(tree, Tensor):
         return tree.detach().clone()
     if isinstance(tree, dict):
@@ -54,9 +54,9 @@ def cloned(tree: Any) -> Any:
 
 
 class Machine:
-    """On what the last digits of a result depend. threads: None chooses, and takes over those of a loaded state.
+    """What the last digits of a result depend on: threads, device, version of torch, and its random generators.
 
-    With it go torch's random numbers, of dropout for one. The loader needs none, its numbers follow from the place.
+    threads: None chooses, and a loaded state then changes them.
     """
 
     def __init__(self, model: nn.Module, threads: int | None = None) -> None:
@@ -76,7 +76,7 @@ class Machine:
         return {"threads": self.threads, "device": f"{device.type} ({name})", "torch": str(torch.__version__)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """A warning names each thing that makes results differ."""
+        """A warning names each difference that may change results."""
         if self._chosen:
             self.threads = state["threads"]
         words = {"threads": "{} threads, now {}", "device": "the device {}, now {}", "torch": "torch {}, now {}"}
@@ -90,7 +90,7 @@ class Machine:
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """torch's global generators."""
+    """Of torch's global generators, which dropout uses. The loader has random numbers of its own."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)

@@ -1,4 +1,4 @@
-"""How many threads the processor's arithmetic uses, chosen on purpose, in one process."""
+"""How many threads torch uses on the CPU, and the check that a single process trains."""
 
 import os
 
@@ -11,9 +11,9 @@ MOST = 8  # a small detector on small pictures gains nothing from more
 
 
 def choose_threads(cores: int | None = None) -> int:
-    """One core is left to the neighbours: threads that wait for each other at every layer wait for the busiest core.
+    """One less than the cores, at most 8: threads wait for each other at every layer, and so for the busiest core.
 
-    cores: physical cores that this process may use. OMP_NUM_THREADS, where set, goes first.
+    cores: physical cores that this process may use. OMP_NUM_THREADS takes precedence.
     """
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked) > 0:
@@ -34,10 +34,7 @@ def use_threads(count: int) -> None:
 
 
 def refuse_ranks() -> None:
-    """UserError in each of several processes that torchrun starts on one model.
-
-    Trained apart, they would write over each other's states and never meet.
-    """
+    """UserError if torchrun has started several processes, which would overwrite each other's states."""
     ranks = os.environ.get("WORLD_SIZE") or "1"
     if ranks != "1":
         rank = os.environ.get("RANK", "?")

@@ -1,4 +1,4 @@
-"""One training step: feed, punish, learn. A step that goes wrong leaves the model as it was."""
+"""One training step: feed, punish, learn. A step that fails leaves the model as it was."""
 
 import math
 from collections.abc import Callable
@@ -34,9 +34,9 @@ class StepResult:
 class TrainStep:
     """Learns from one batch at a time. ema: decay of the averaged weights; clip: largest norm of the gradient.
 
-    max_skips: steps in a row without a finite gradient before the run counts as diverged. base_rates: of the
-    optimizer's groups as it was handed over; rate, weights: learning rate and loss weights in force at the last step;
-    accumulation_steps: microbatches that a batch is split into.
+    max_skips: steps in a row without a finite gradient before the run counts as diverged. base_rates: learning rates of
+    the optimizer's groups when it was handed over; rate, weights: learning rate and loss weights of the last step;
+    accumulation_steps: into how many microbatches a batch is split; skips: in a row.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TrainStep:
         self._image_size: tuple[int, ...] = (0, 0)
 
     def loss_weights(self) -> LossWeights | None:
-        """The criterion's own, as they are now: the only place where they are kept. None if it has none."""
+        """The criterion's, as they are now; they are kept nowhere else. None if it has none."""
         return getattr(self.criterion, "weights", None)
 
     # the loop
@@ -82,7 +82,7 @@ class TrainStep:
         self.optimizer.step()
 
     def _feed_punish_learn_in_microbatches(self, batch: Batch, count: int) -> None:
-        """The same where a batch does not fit: gradients add up, each weighted by its share of the images."""
+        """The same for a batch too large for the memory: gradients add up, weighted by their share of the images."""
         gathered = Gathered()
         self.optimizer.zero_grad()
         for share, microbatch in split(batch, count):
@@ -93,7 +93,7 @@ class TrainStep:
         self.optimizer.step()
 
     def _update(self, batch: Batch, accumulation_steps: int) -> dict[str, float]:
-        """Changes the weights → the step's values. NotFiniteError, before anything has changed, if one is no number."""
+        """Changes the weights → the step's values. NotFiniteError before that, if one of them is not finite."""
         values: dict[str, float] = {}
 
         def check(optimizer: Optimizer, *_: Any) -> None:  # torch calls it between backward and step
@@ -117,10 +117,10 @@ class TrainStep:
     # around it
 
     def run(self, batch: Batch) -> StepResult:
-        """Updates the weights once, or skips the step where no gradient is finite.
+        """Updates the weights once, or skips the step if its losses or gradient are not finite.
 
-        A batch too large for the memory is split into microbatches, twice as many until it fits. UserError if one image
-        is too large. An error leaves model, optimizer and averages as they were.
+        A batch too large for the memory is split into microbatches, twice as many until it fits. UserError if a single
+        image is too large. An error in the forward or backward pass leaves the model as it was.
         """
         self._image_size = tuple(batch.images.shape[-2:])
         if not self.model.training:
@@ -148,12 +148,12 @@ class TrainStep:
                 self.accumulation_steps = accumulation_steps
                 return StepResult(error.values, False, events + self._skip(batch, error))
             except Exception as error:
+                put_back(self._buffers, statistics)
                 if not is_out_of_memory(error):
                     raise
                 self.losses = None
                 self.optimizer.zero_grad()
                 give_memory_back(error)
-            put_back(self._buffers, statistics)
             if accumulation_steps >= len(batch):
                 raise UserError(TOO_SMALL)
             accumulation_steps *= 2
@@ -168,7 +168,7 @@ class TrainStep:
         return [skipped(batch, error), Event("diverged", message + "Go back to before it and lower the learning rate.")]
 
     def _changed_weights(self) -> list[Event]:
-        """Whether this step's loss weights are other than the last one's, however they were set."""
+        """An event if this step used other loss weights than the last one, however they were set."""
         assert self.losses is not None
         before, self.weights = self.weights, self.losses.weights.as_dict()
         if before is None or self.weights == before:
@@ -180,7 +180,7 @@ class TrainStep:
     # learning rate and optimizer
 
     def use_rate(self, rate: Rate, factor: float) -> list[Event]:
-        """Sets the learning rate of the step to come. factor: of the schedule at this step."""
+        """Sets the learning rate of the next step → an event if another rate was asked for. factor: of the schedule."""
         lr = rate.base * factor if rate.lr is None else rate.lr
         set_rate(self.optimizer, lr, self.base_rates)
         before, self.rate = self.rate, rate
@@ -192,7 +192,7 @@ class TrainStep:
         return [Event("lr", f"from here on the learning rate {how}", {"lr": lr, **details})]
 
     def use_optimizer(self, optimizer: Optimizer) -> None:
-        """From the next step on. Its rates as they are now become the base rates."""
+        """Uses it from the next step on. Its learning rates become the base rates."""
         self.optimizer, self.base_rates = optimizer, rates(optimizer)
         self._handed_over = optimizer
 
@@ -222,7 +222,7 @@ class TrainStep:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """An optimizer of another kind is made anew, unless it is the one that was handed over."""
+        """Makes a new optimizer if the state is of another kind, unless the one handed over is of that kind."""
         name, own = state["optimizer"]["name"], self._handed_over
         if name != name_of(self.optimizer):
             self.optimizer = own if name == name_of(own) else make_optimizer(name, self.model)

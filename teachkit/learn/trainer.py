@@ -1,4 +1,4 @@
-"""The training: its parts wired together, epoch after epoch, and the record of what happens."""
+"""The training: wires its parts together, goes from epoch to epoch and emits what happens."""
 
 import math
 import time
@@ -34,7 +34,7 @@ GRAVE = ("skipped", "diverged", "out_of_memory", "unsaved")  # events of which a
 
 
 class Trainer:
-    """Trains a model on batches; every step is a record for `on_record`.
+    """Trains a model on batches. `on_record` gets a record of every step, epoch and event.
 
     training_data, validation_data: iterables of Batch with len; optimizer: "adamw" (None), "sgd" or one of torch.optim;
     lr, weight_decay: of an optimizer by name; schedule: a name of SCHEDULES, for `epochs` epochs or as many as `fit` is
@@ -135,7 +135,7 @@ class Trainer:
 
     @property
     def diverged(self) -> str | None:
-        """Why, in a sentence."""
+        """Why the run has diverged, in a sentence, or None."""
         return self.progress.diverged
 
     # one step
@@ -172,7 +172,7 @@ class Trainer:
         )
 
     def _apply_controls(self) -> bool:
-        """What was asked for comes into force → whether the schedule is at its low end."""
+        """Puts into force what was asked for → whether the schedule is at its low end."""
         rate = self.control.take()
         past, total = self.progress.scheduled
         factor = SCHEDULES[rate.schedule](past, total, usual_warmup(total) if self.warmup is None else self.warmup)
@@ -180,13 +180,13 @@ class Trainer:
         return rate.lr is None and self.progress.is_settling(factor)
 
     def _observe(self, values: dict[str, float], settling: bool) -> None:
-        """Names what the losses do."""
+        """Emits what stands out in the losses: spikes, plateaus, divergence."""
         self.progress.clipped += int(values.get("clipped", 0))
         weights, objects = self.train_step.weights or {}, values["objects"] > 0
         self._record(self.trend.update(self.step_number, values, weights, objects, settling))
 
     def _record(self, events: list[Event]) -> None:
-        """Emits what a part has returned, and tells the parts that it concerns."""
+        """Emits events that a part has returned, and passes them on to the parts that they concern."""
         for event in events:
             if event.what in ("lr", "weights"):
                 self.trend.expect_change()
@@ -197,14 +197,14 @@ class Trainer:
                 warnings.warn(event.message, stacklevel=2)
 
     def _emit(self, kind: str, **values: Any) -> Record:
-        """Hands on a record, with the seconds since the process began."""
+        """Gives `on_record` a record, with the seconds since the process began."""
         record = {"kind": kind, **values, "seconds": round(process_seconds(), 3)}
         if self.on_record is not None:
             self.on_record(record)
         return record
 
     def record_event(self, what: str, message: str, **details: Any) -> None:
-        """An event at the step to come. what: a word for programs; message: a sentence for people."""
+        """Emits an event at the next step. what: a word for programs; message: a sentence for people."""
         self._record([Event(what, message, details)])
 
     # many steps
@@ -212,9 +212,9 @@ class Trainer:
     def fit(self, epochs: int | None = None, *, total_epochs: int | None = None) -> Record:
         """Trains → the end record, whose reason is "until", "epochs", "early_stop", "interrupted" or "diverged".
 
-        epochs: how many more; total_epochs: train until the run has so many in all; without either, to the end that was
-        planned before. Ctrl-C and control.stop() end it after the step at hand, saved and ready to go on; a second
-        Ctrl-C breaks off.
+        epochs: train for so many more; total_epochs: train until the run has so many in all; without either, train to
+        the end that was planned before. Ctrl-C and control.stop() end it after the current step, saved and ready to
+        continue; a second Ctrl-C interrupts at once.
         """
         with self.alone:
             self.progress.plan(epochs, total_epochs, self.epoch, len(self.cursor.data))
@@ -232,7 +232,7 @@ class Trainer:
             return self._emit("end", reason=reason)
 
     def _train(self) -> str:
-        """Steps, closes epochs and waits, until there is a reason to stop → the reason."""
+        """Trains, closes epochs and waits in pauses until there is a reason to stop → the reason."""
         while self.progress.diverged is None:
             if self.progress.closed_epochs < self.epoch and (reason := self._close_epoch()) is not None:
                 return reason
@@ -253,7 +253,7 @@ class Trainer:
     def _close_epoch(self) -> str | None:
         """Validates, records and saves the epoch that has ended → "until", "early_stop" or "diverged", else None.
 
-        If the run is to stop during the validation the epoch stays open, and is closed when the run goes on.
+        If the run is stopped during the validation the epoch stays open, and is closed when the run continues.
         """
         scores: dict[str, Any] = dict.fromkeys(METRICS, math.nan)
         if self.validation_data is not None:
@@ -295,7 +295,7 @@ class Trainer:
         return {name: getattr(scores, name) for name in METRICS} | means
 
     def change_optimizer(self, name: str, lr: float | None = None) -> None:
-        """A fresh optimizer for the same weights, from the next step on, at its usual rate if none is given."""
+        """Uses a new optimizer from the next step on, at its usual rate if none is given."""
         self.optimizer = make_optimizer(name, self.model, lr)
         base = self.train_step.base_rates[0]
         self.control.set(lr=base, schedule=self.control.schedule)
@@ -304,7 +304,7 @@ class Trainer:
     # state
 
     def run_signature(self) -> dict[str, Any]:
-        """What two trainers must have in common for one to be the other's twin."""
+        """What two trainers must have in common to train in the same way."""
         control = self.control.state_dict()
         return {
             "optimizer": name_of(self.optimizer),
@@ -316,7 +316,7 @@ class Trainer:
         }
 
     def _start_settings(self) -> dict[str, Any]:
-        """Of the start record: what was asked for, and what it came down to."""
+        """For the start record."""
         return {
             **self.run_signature(),
             "epochs": (self.progress.last_step or 0) // len(self.cursor.data),
@@ -332,7 +332,7 @@ class Trainer:
             self._record(self.checkpointer.save(self.state_dict(), detector, best))
 
     def _parts(self) -> dict[str, Part]:
-        """By their names in a state. The step comes before the control, for it puts its loss weights back."""
+        """By their names in a state. The step is loaded before the control, which compares its loss weights with it."""
         return {
             "cursor": self.cursor,
             "train_step": self.train_step,
@@ -344,12 +344,15 @@ class Trainer:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of all that the run consists of, tensors and plain values."""
+        """A copy of the run's whole state, tensors and plain values."""
         with self.alone:
             return capture(self._parts())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there, bit for bit on the same machine; a warning names what differs. UserError if it cannot."""
+        """Continues from a state, bit for bit on the same machine. A warning names what differs.
+
+        UserError if the state does not fit; the trainer is then as it was.
+        """
         with self.alone, HeldInterrupt() as held:
             restore(self._parts(), state)
             if self.checkpointer is not None:

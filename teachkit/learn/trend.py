@@ -1,6 +1,6 @@
 """Watches the raw losses of a run and names what it sees: spikes, plateaus, divergence.
 
-The weighted total is not looked at: it jumps when a weight is moved, and nothing has been learned or lost by that.
+It ignores the weighted total, which jumps whenever a weight is moved although nothing has been learned or lost.
 """
 
 import math
@@ -25,9 +25,9 @@ FLOOR, AWAKE_STEPS = {"box": 0.1, "cls": 0.1, "dfl": 0.2}, 8
 
 
 def is_flat(values: list[float]) -> bool | None:
-    """Whether a loss falls by less than 2 % in 100 steps, as told by the last 200; None where that cannot be told yet.
+    """Whether a loss falls by less than 2 % in 100 steps, by its last 200; None if they do not show it yet.
 
-    values: logarithms. Where the two halves of these steps are too noisy, the last 400 or 800 are asked.
+    values: logarithms. Where the two halves of these steps are too noisy, the last 400 or 800 are used.
     """
     for half in HALVES:
         if len(values) < 2 * half:
@@ -43,7 +43,7 @@ def is_flat(values: list[float]) -> bool | None:
 
 
 class Trend:
-    """Looks at the raw losses of each step. A loss that weighs nothing is free to drift, and is left out."""
+    """Watches the raw losses of each step. A loss of weight 0 is not trained, and is left out."""
 
     def __init__(self) -> None:
         self._spikes = {name: Spikes() for name in LOSS_NAMES}
@@ -77,7 +77,7 @@ class Trend:
         return [event for event in found if event is not None]
 
     def expect_change(self) -> None:
-        """A control was moved: what follows is no part of the stretch before it."""
+        """After a control was moved: plateaus are looked for from here on only."""
         for past in self._past.values():
             past.clear()
         self._plateau = False

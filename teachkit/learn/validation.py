@@ -1,4 +1,4 @@
-"""How good the detector is on pictures that it does not train on."""
+"""Scores and losses of a detector on data that it does not train on."""
 
 import math
 import warnings
@@ -31,8 +31,8 @@ def evaluate(
 ) -> "tuple[Scores, dict[str, float]] | None":
     """Scores, and box, cls, dfl and total as means over the images (none without a criterion); the mode is restored.
 
-    None if `stopped` came true between two batches. NotFiniteError if the model's answers are not numbers any more.
-    A batch with NaN in it is left out, one too large for the memory is split into microbatches; a warning names both.
+    None if `stopped` came true between two batches. NotFiniteError if the model's predictions are not finite. A batch
+    with NaN in it is left out, and one too large for the memory is split into microbatches; a warning names both.
     """
     from teachkit.scoring import score  # not before the first epoch has ended
 
@@ -70,7 +70,7 @@ def detect_and_measure(model: nn.Module, criterion: Callable[..., Losses] | None
 
 
 def in_microbatches(batch: Batch, count: int, measure: Callable[[Batch], Measured]) -> tuple[list[Measured], int]:
-    """What `measure` gives for each of `count` microbatches, or of more where the memory is too small; and how many."""
+    """The results of `measure` for `count` microbatches, or more if the memory is too small, and their number."""
     while True:
         try:
             return [measure(microbatch) for _, microbatch in split(batch, count)], count

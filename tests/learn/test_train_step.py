@@ -200,8 +200,10 @@ def test_an_error_on_the_way_leaves_the_accumulation_as_it_was_and_says_nothing(
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(make_trainer):
     trainer = make_trainer(model=Cramped(0, ValueError))
+    before = trainer.state_dict()["train_step"]
     with pytest.raises(ValueError, match="CUDA"):
         trainer.step()
+    assert same(trainer.state_dict()["train_step"], before)
     assert not is_out_of_memory(RuntimeError("shapes do not match"))
     assert is_out_of_memory(
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9e12 bytes")
