@@ -282,3 +282,20 @@ def test_an_operator_in_the_page_gives_what_torch_gives(outcomes, name):
 def scale(truth: Tensor) -> float:
     finite = truth[truth.isfinite()].float().abs()
     return min(1e3, float(finite.amax())) if finite.numel() else 1.0
+
+
+def test_a_constant_that_is_changed_in_place_is_made_anew_in_each_run(engine):
+    program = Program()
+    program.trace("add", lambda: {"out": torch.ones(4, 5)[1:3].add_(X[0, 1:3]) + torch.arange(5)}, {"x": X})
+    (result,) = engine(program, [("run", "add"), ("run", "add"), ("get", "out")])
+    torch.testing.assert_close(result, 1 + X[0, 1:3] + torch.arange(5))
+
+
+def test_what_is_put_in_between_two_runs_is_what_the_second_one_reads(engine):
+    program, x = Program(), numbers(3, 3)
+    program.trace("double", lambda: {"out": 2 * x.t()}, {"x": x})
+    first, second = engine(
+        program, [("run", "double"), ("get", "out"), ("set", "x", x + 1), ("run", "double"), ("get", "out")]
+    )
+    torch.testing.assert_close(first, 2 * x.t())
+    torch.testing.assert_close(second, 2 * (x + 1).t())
