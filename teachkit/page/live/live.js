@@ -80,6 +80,7 @@ export async function open(worker, parts, el, { location, history }) {
       queueMicrotask(() => hidden(el, ["export", ...hide]));
     }
     if (data.message?.kind !== "frame") return;
+    requestAnimationFrame(() => worker.postMessage({ kind: "drawn" }));
     const next = written(data.message.controls, given.facts);
     if (next === address) return;
     const first = address === null;

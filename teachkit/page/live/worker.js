@@ -11,6 +11,7 @@ let session = null,
   error = "",
   sent = null,
   nextFrame = 0,
+  drawn = true,
   drawAgain = null;
 
 const post = (kind, content, buffers = []) =>
@@ -52,6 +53,7 @@ function draw() {
   clearTimeout(drawAgain);
   drawAgain = null;
   nextFrame = performance.now() + FRAME_EVERY;
+  drawn = false;
   const { timeline, ghosts } = session,
     whole = sent?.timeline !== timeline || sent.version !== timeline.version;
   const frame = {
@@ -80,7 +82,7 @@ port1.onmessage = () => {
     fail(one);
   }
   if (!working && session.step) session.look();
-  if (!working || performance.now() >= nextFrame) draw();
+  if (!working || (drawn && performance.now() >= nextFrame)) draw();
   if (working) port2.postMessage(null);
 };
 function work(steps) {
@@ -112,6 +114,10 @@ const answers = {
 };
 
 function answer(message) {
+  if (message.kind === "drawn") {
+    drawn = true; // a page that draws slowly, or lies in the background, is sent no more than it can show
+    return;
+  }
   asked = Math.max(asked, message.ask ?? 0);
   try {
     if (message.kind !== "peek") refused = "";
