@@ -10,6 +10,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, NoReturn
@@ -152,6 +153,7 @@ def _progress(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # Windows' code page, which a pipe or file gets there, has no → and no ≥
             stream.reconfigure(errors="replace")
@@ -177,8 +179,24 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         return _mistake(arguments.command, f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         return 130
+
+
+def _open_closed_streams() -> None:
+    """What a shell's `2>&-` closes. Else the next file that is opened would take its number, and get our words."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 — until the process ends
+
+
+def _say(line: str) -> None:
+    """On stderr, if anybody is there to read it."""
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr)
 
 
 def _load_torch() -> None:
@@ -200,7 +218,7 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _mistake(command: str, message: str) -> int:
-    print(one_line(f"python -m teachkit {command}: {' '.join(message.split())}"), file=sys.stderr)
+    _say(one_line(f"python -m teachkit {command}: {' '.join(message.split())}"))
     return 2
 
 

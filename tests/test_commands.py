@@ -22,11 +22,11 @@ from teachkit.feed import scenes
 from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
+from teachkit.files import write_whole
 from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
-from teachkit.learn.files import write_whole
 from teachkit.learn.log import LogWriter, read_log
-from teachkit.learn.saving import alone_in
+from teachkit.learn.run_folder import FolderLock
 from teachkit.structures import Detections
 from tests.feed.folders import FORMS, json_lines, write, xml
 
@@ -215,8 +215,10 @@ def test_a_folder_in_which_another_training_saves_is_left_to_it(option, tiny, tm
     assert typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", folder, *SMALL)[0] == 0
     before = {file: file.read_bytes() for file in folder.iterdir()}
     words = ["--data", tiny, "--epochs", 1, "--save", folder, *SMALL] if option == "--save" else ["--resume", folder]
-    with alone_in(folder):
+    lock = FolderLock(folder)
+    with lock.at_work():
         assert_a_mistake(typed(capsys, "train", *words), f"{folder}: another training saves here")
+    lock.release()
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
 
@@ -386,7 +388,7 @@ def test_a_run_that_was_interrupted_goes_on_bit_for_bit(step, tiny, tmp_path, mo
         assert [record["step"] for record in history if record.get("what") == "resumed"] == [step + 1]
 
 
-@pytest.mark.parametrize("option", ["--data x", "--lr 0.1", "--save x", "--seed 3", "--batch-size 2", "--box 1"])
+@pytest.mark.parametrize("option", ["--lr 0.1", "--save x", "--seed 3", "--batch-size 2", "--box 1"])
 def test_a_run_that_goes_on_takes_no_other_options(option, saved, capsys):
     assert_a_mistake(typed(capsys, "train", "--resume", saved, *option.split()), option.split()[0])
 
@@ -411,7 +413,7 @@ def test_a_run_begun_where_another_was_saved_keeps_the_other_one_whole(saved, ti
     with monkeypatch.context() as patch:
         patch.setattr("teachkit.learn.trainer.Trainer.fit", killed)
         assert typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", folder, *SMALL)[0] == 130
-    assert {file.name: file.read_bytes() for file in (folder / "earlier").iterdir()} == before
+    assert {file.name: file.read_bytes() for file in (folder / "earlier").glob("[!.]*")} == before
     assert_a_mistake(typed(capsys, "train", "--resume", folder), "earlier")
     assert typed(capsys, "train", "--resume", folder / "earlier", "--epochs", 3)[0] == 0
     steps = [record["step"] for record in read_log(folder / "earlier" / "log.jsonl") if record["kind"] == "step"]
@@ -448,7 +450,7 @@ def test_pictures_that_find_no_room_do_not_undo_the_training(tiny, tmp_path, mon
             raise OSError(28, "No space left on device")
         return write_whole(file, content)
 
-    monkeypatch.setattr("teachkit.learn.files.write_whole", full)
+    monkeypatch.setattr("teachkit.commands.train.write_whole", full)
     code, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", tmp_path / "run", *SMALL)
     assert code == 0
     assert "curves.png could not be written (No space left on device)" in err

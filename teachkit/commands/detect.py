@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teachkit.errors import UserError, one_line
+from teachkit.files import SOFTWARE, is_picture, refuse_foreign, write_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from teachkit.structures import Detections
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+DRAWING = "a drawing"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,7 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     sources = [source for source, _ in named]
     targets = _targets(named, Path(arguments.out))
     model, classes, size = load_model(arguments.weights, device=arguments.device)
-    Path(arguments.out).mkdir(parents=True, exist_ok=True)
     failed = False
     for source, target in zip(sources, targets, strict=True):
         try:
@@ -37,8 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             failed = True
             continue
         found = _find(model, image, size)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(plots.annotated(image, found, classes).png())
+        write_output(target, plots.annotated(image, found, classes).png(Software=SOFTWARE), is_picture, DRAWING)
         names = ", ".join(
             f"{classes[label]} {score:.2f}" for label, score in zip(found.labels, found.scores, strict=True)
         )
@@ -81,6 +81,7 @@ def _targets(named: list[tuple[Path, Path]], out: Path) -> list[Path]:
         before.add(target)
         if target.resolve() in pictures:
             raise UserError(f"{target}: is one of the pictures themselves; choose another --out")
+        refuse_foreign(target, is_picture, DRAWING)  # all of them before the first is drawn
     return targets
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.exercises import progress
-from teachkit.learn.files import write_whole
+from teachkit.files import piece, write_output
 
 KIND = "teachkit progress"
 
@@ -38,9 +39,13 @@ def _export(file: Path, name: str) -> int:
         raise UserError("whose progress is it? Give --name")
     solved = {lesson: list(pair) for lesson, pair in progress.counts().items()}
     content = {"kind": KIND, "name": name.strip(), "solved": solved, "done": progress.read()}
-    write_whole(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
+    write_output(file, json.dumps(content, indent=1, ensure_ascii=False).encode(), _is_export, "a progress")
     print(f"{file}: hand this file in")
     return 0
+
+
+def _is_export(file: Path) -> bool:
+    return f'"kind": "{KIND}"'.encode() in piece(file, 0, 1024)
 
 
 def _collect(sources: list[str], table: str | None) -> int:
@@ -55,8 +60,11 @@ def _collect(sources: list[str], table: str | None) -> int:
     header = ["name", *progress.LESSONS, "solved", "tries"]
     rows.sort(key=lambda row: str(row[0]).casefold())
     if table is not None:
-        with open(table, "w", newline="", encoding="utf-8") as sheet:
-            csv.writer(sheet).writerows([header, *([_harmless(row[0]), *row[1:]] for row in rows)])
+        sheet = io.StringIO(newline="")
+        csv.writer(sheet).writerows([header, *([_harmless(row[0]), *row[1:]] for row in rows)])
+        first_line = sheet.getvalue().partition("\n")[0].encode()
+        is_table = lambda path: piece(path, 0, 1024).partition(b"\n")[0] == first_line  # noqa: E731
+        write_output(Path(table), sheet.getvalue().encode(), is_table, "a table")
         print(f"{table}: {len(rows)} students")
     else:
         width = max([len(str(row[0])) for row in rows] + [len("name")])

@@ -1,13 +1,16 @@
 """Where the records of a training go: into its logs, onto the screen, and into a list for the curves."""
 
 import math
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from teachkit.learn.log import LogWriter, Record, cut_log, read_log
+from teachkit.learn.log import LogWriter, Record, cut_log, kept_of, read_log, refuse_other_log
 from teachkit.structures import LOSS_NAMES
 
 
@@ -15,14 +18,21 @@ class Records:
     """files: logs to write; steps: per epoch; epochs: in all.
 
     resumed: the first step and epoch that the state has not seen; later records in the files are dropped.
-    history: all records, those from before the resume included.
+    history: all records, those from before the resume included. missing: steps before that which no file has.
+    left: why a run has ended that was killed before it said so; there is nothing else to record of it.
     """
 
     def __init__(self, files: Sequence[Path], steps: int, epochs: int, resumed: tuple[int, int] | None = None) -> None:
         self.epochs = epochs
+        self.left: str | None = None
         self.history, known = _before(files, *resumed) if resumed else ([], None)
+        self.missing = _missing(self.history, resumed[0]) if resumed else []
         # what holds the records so far is only gone on with: killed here, we would leave none
-        self._logs = [LogWriter(file, append=file == known) for file in files]
+        self._logs: list[LogWriter] = []
+        with ExitStack() as opened:  # all of them, or none
+            for file in files:
+                self._logs.append(opened.enter_context(LogWriter(file, append=file == known)))
+            opened.pop_all()
         for log in self._logs:
             for record in self.history if log.path != known else ():
                 log.write(record)
@@ -50,6 +60,10 @@ class Records:
     def _say(self, line: str) -> None:
         tqdm.write(line, file=sys.stderr)  # past the bar, not through it
 
+    def sync(self) -> None:
+        for log in self._logs:
+            log.sync()
+
     def close(self) -> None:
         self._bar.close()
         for log in self._logs:
@@ -57,13 +71,73 @@ class Records:
 
 
 def _before(files: Sequence[Path], step: int, epoch: int) -> tuple[list[Record], Path | None]:
-    """The records of the run so far, and the first of its logs that is there, from which they are."""
+    """The records of the run so far, and the log they are from: the one that has the most of its steps."""
+    there = []
     for file in files:
-        if file.exists():
-            cut_log(file, step, epoch)
-            return read_log(file), file
-    return [], None
+        refuse_other_log(file)
+        if file.is_file():
+            there.append((len(_missing(kept_of(read_log(file), step, epoch), step)), file))
+    if not there:
+        return [], None
+    _, known = min(there, key=lambda pair: pair[0])
+    cut_log(known, step, epoch)
+    return read_log(known), known
+
+
+def _missing(history: Sequence[Record], steps: int) -> list[int]:
+    seen = {record["step"] for record in history if record["kind"] == "step"}
+    return [step for step in range(steps) if step not in seen]
 
 
 def _score(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{value:.3f}"
+
+
+class Unbreakable:
+    """A stream that no training dies of. Once it cannot be written to, what is said to it is lost.
+
+    loss: a sentence on that, for whoever takes it.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream, self._name, self._lost = stream, name, False
+        self.loss: str | None = None
+
+    def write(self, text: str) -> int:
+        with self._losing():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._losing():
+            self._stream.flush()
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # ValueError: it is closed
+            if not self._lost:
+                self._lost, reason = True, getattr(error, "strerror", None) or error
+                self.loss = f"{self._name} cannot be written to ({reason}): what is said there is lost from here on"
+            with suppress(OSError, ValueError):  # what waits in it must not make the process fail at its end
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def unbreakable_streams() -> Iterator[list[Unbreakable]]:
+    """stdout and stderr, which a gone reader, a closed terminal or a full disk cannot break meanwhile."""
+    before = sys.stdout, sys.stderr
+    streams = [Unbreakable(sys.stdout, "stdout"), Unbreakable(sys.stderr, "stderr")]
+    sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+    try:
+        yield streams
+    finally:
+        for stream in streams:
+            stream.flush()
+        sys.stdout, sys.stderr = before

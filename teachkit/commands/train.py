@@ -3,18 +3,21 @@
 import argparse
 import sys
 import warnings
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from teachkit.errors import UserError, one_line
+from teachkit.files import SOFTWARE, piece, write_whole
 from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 
 if TYPE_CHECKING:
-    from teachkit.commands.records import Records
+    from teachkit.commands.records import Records, Unbreakable
     from teachkit.feed.detector import Detector
     from teachkit.feed.loader import Loader
+    from teachkit.learn.log import Record
+    from teachkit.learn.saving import Checkpointer
     from teachkit.learn.trainer import Trainer
 
 NEW_ON_RESUME = ("epochs", "until", "log", "device", "data")
@@ -25,43 +28,75 @@ EXIT_CODES = {"until": 0, "epochs": 0, "early_stop": 0, "diverged": 3, "interrup
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from teachkit.commands.records import unbreakable_streams
+    from teachkit.learn.interrupts import endings_as_interrupts
+
     given = {name: value for name, value in vars(arguments).items() if value is not None and name != "command"}
     log, device = given.pop("log", None), given.pop("device", "auto")
-    with ExitStack() as held:
-        trainer, records = (_resume if "resume" in given else _begin)(given, log, device, held)
+    with endings_as_interrupts(), unbreakable_streams() as streams:
+        trainer, records = (_resume if "resume" in given else _begin)(given, log, device)
+        trainer.on_record = _with_losses(trainer, records, streams)
         try:
-            reason = trainer.fit(total_epochs=records.epochs)["reason"]
+            reason = records.left or trainer.fit(total_epochs=records.epochs)["reason"]
+            if records.left:
+                trainer.end(records.left)
         finally:
             records.close()
         if trainer.checkpointer is not None:
-            _draw(trainer, records.history, trainer.checkpointer.folder)
+            _draw(trainer, records.history, trainer.checkpointer)
+            _refuse_unsaved(trainer.checkpointer, reason)
     missed = trainer.goal.until is not None and reason in ("epochs", "early_stop")
     return 1 if missed else EXIT_CODES[reason]
 
 
-def _begin(given: dict[str, Any], log: str | None, device: str, held: ExitStack) -> "tuple[Trainer, Records]":
+def _with_losses(trainer: "Trainer", records: "Records", streams: "list[Unbreakable]") -> "Callable[[Record], None]":
+    """Takes a record, and tells the log of a terminal or a reader that is gone."""
+
+    def take(record: "Record") -> None:
+        records.take(record)
+        for stream in streams:
+            if (loss := stream.loss) is not None:
+                stream.loss = None
+                trainer.record_event("unheard", loss)
+
+    return take
+
+
+def _refuse_unsaved(saver: "Checkpointer", reason: str) -> None:
+    """UserError if the end of a training that has not diverged is not on the disk."""
+    if saver.unsaved is None or reason == "diverged":
+        return
+    if saver.saved_step is None:
+        raise UserError(f"{saver.folder}: nothing of this training is saved ({saver.unsaved})")
+    latest = f"only its state before step {saver.saved_step} is"
+    raise UserError(f"{saver.folder}: the end of this training is not saved, {latest} ({saver.unsaved}; then --resume)")
+
+
+def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
-    from teachkit.learn.saving import alone_in
+    from teachkit.learn.log import refuse_other_log
 
     folder = given.pop("save", None)
     settings = Settings(**given)
     training, validation = _data(settings, device)
     settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
     training.batch_size = settings.batch_size
-    if folder is not None:
-        held.enter_context(alone_in(Path(folder)))
+    if log is not None:
+        refuse_other_log(Path(log))  # before anything is put aside
     trainer = _trainer(settings, training, validation, device, folder)
     if trainer.checkpointer is not None:
         trainer.checkpointer.put_aside()  # now, for its log is written from the first step on
     records = Records(_log_files(log, folder), len(training), settings.epochs)
-    trainer.on_record = records.take
+    if trainer.checkpointer is not None:
+        trainer.checkpointer.before_save = records.sync
     return trainer, records
 
 
-def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack) -> "tuple[Trainer, Records]":
+def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
-    from teachkit.learn.checkpoint import load_run
-    from teachkit.learn.saving import alone_in
+    from teachkit.learn.checkpoint import TO_RESUME, damage_of, load_run
+    from teachkit.learn.log import refuse_other_log
+    from teachkit.learn.run_folder import BEST, FolderLock
 
     folder = given.pop("resume")
     refused = ", ".join(f"--{name.replace('_', '-')}" for name in given if name not in NEW_ON_RESUME)
@@ -69,8 +104,8 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
         raise UserError(
             f"a run goes on as it began: only --epochs --until --log --device --data go with --resume, not {refused}"
         )
-    if Path(folder).is_dir():
-        held.enter_context(alone_in(Path(folder)))  # before reading: what another is about to save is not in it
+    # Before reading, for what another is about to save is not in it; the trainer takes it over.
+    lock = FolderLock(Path(folder)) if any(Path(folder, name).exists() for name in TO_RESUME) else None  # noqa: F841
     saved = load_run(folder)
     if "data" not in saved.settings:
         raise UserError(f"{folder}: this training was not begun by `train`: go on with it where its Trainer was made")
@@ -82,18 +117,45 @@ def _resume(given: dict[str, Any], log: str | None, device: str, held: ExitStack
     if "data" in given and _pictures_sum(trainer.state_dict()) != _pictures_sum(saved.state):
         raise UserError(f"{settings.data}: these are not the pictures and labels that {folder} was trained on")
     trainer.load_state_dict(saved.state)
-    done = trainer.progress.closed_epochs
-    if settings.epochs <= done:
+    done, files = trainer.progress.closed_epochs, _log_files(log, folder)
+    for file in files:
+        refuse_other_log(file)
+    left = _left_to_do(trainer, Path(folder))
+    if settings.epochs <= done and not left:
         raise UserError(f"{folder}: all its {done} epochs are done; --epochs counts them too, ask for more")
-    files = _log_files(log, folder)
     records = Records(files, len(training), settings.epochs, (trainer.step_number, done))
+    if left and not {"epochs", "until"} & set(given):
+        records.left = trainer.progress.reached
     trainer.on_record = records.take
+    assert trainer.checkpointer is not None
+    trainer.checkpointer.before_save, trainer.checkpointer.saved_step = records.sync, trainer.step_number
     trainer.record_event("resumed", f"resumed from {saved.file}")
+    if records.missing:
+        lacks = f"{len(records.missing)} of {trainer.step_number} steps, the first {records.missing[0]}"
+        trainer.record_event("log_gap", f"{files[0]}: lacks {lacks}: they are in the weights, not in the curves")
+    if (damage := damage_of(Path(folder, BEST))) is not None:
+        trainer.record_event("damaged", f"{damage}: until an epoch scores better, the last state stands in for it")
     return trainer, records
 
 
 def _pictures_sum(state: dict[str, Any]) -> str | None:
     return next((part["pictures"] for part in state.values() if isinstance(part, dict) and "pictures" in part), None)
+
+
+def _left_to_do(trainer: "Trainer", folder: Path) -> bool:
+    """Whether a run that has come to its end was killed before it said so, or before its pictures were drawn."""
+    from teachkit.learn.log import read_log
+    from teachkit.learn.run_folder import CURVES, DETECTIONS, LOG
+
+    if not (folder / LOG).is_file():
+        return False
+    caption = f"Comment\0{_caption(trainer)}".encode()
+    drawn = all(caption in piece(folder / name, 0, 1024) for name in (CURVES, DETECTIONS))
+    return not drawn or [record["kind"] for record in read_log(folder / LOG)][-1:] != ["end"]
+
+
+def _caption(trainer: "Trainer") -> str:
+    return f"state before step {trainer.step_number}."
 
 
 def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
@@ -189,11 +251,13 @@ def _log_files(log: str | None, folder: str | None) -> list[Path]:
     return list({file.resolve(): file for file in files}.values())
 
 
-def _draw(trainer: "Trainer", history: list[dict[str, Any]], folder: Path) -> None:
+def _draw(trainer: "Trainer", history: "list[Record]", saver: "Checkpointer") -> None:
     """The curves, and what the averaged weights find in the first pictures of the validation split."""
+    from teachkit.learn.run_folder import CURVES, DETECTIONS, LOG
     from teachkit.watch.figures import plots  # brings matplotlib: not before there is something to draw
 
-    _write(folder / "curves.png", plots.curves(history).png())
+    metadata = {"Software": SOFTWARE, "Comment": _caption(trainer)}
+    _write(saver, CURVES, plots.curves(history).png(**metadata))
     data = trainer.validation_data
     batch = data.batch(0, 0)
     images = batch.images[:PICTURES_DRAWN]
@@ -201,18 +265,20 @@ def _draw(trainer: "Trainer", history: list[dict[str, Any]], folder: Path) -> No
         found = cast("Detector", trainer.ema).detect(images)
     except UserError as error:  # a run that diverged may have nothing left to find anything with
         print(error, file=sys.stderr)
-        print(f"{folder}: weights, log.jsonl, curves.png")
+        print(f"{saver.folder}: weights, {LOG}, {CURVES}")
         return
     grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
-    _write(folder / "detections.png", grid.png())
-    print(f"{folder}: weights, log.jsonl, curves.png, detections.png")
+    _write(saver, DETECTIONS, grid.png(**metadata))
+    print(f"{saver.folder}: weights, {LOG}, {CURVES}, {DETECTIONS}")
 
 
-def _write(file: Path, content: bytes) -> None:
+def _write(saver: "Checkpointer", name: str, content: bytes) -> None:
     """A picture that finds no room does not undo the training."""
-    from teachkit.learn.files import write_whole
+    from teachkit.learn.run_folder import claim
 
+    file = saver.folder / name
     try:
+        claim(saver.folder)  # somebody may have put a file there in the meantime
         write_whole(file, content)
     except OSError as error:
         print(f"warning: {file} could not be written ({error.strerror}); the training is not harmed", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from teachkit.errors import UserError
-from teachkit.learn.files import write_whole
+from teachkit.files import clean_stale, refuse_foreign, write_whole
 
 # number → title, and the module in this folder that holds the lesson's checkers
 LESSONS = {
@@ -72,7 +72,10 @@ def record(lesson: str, name: str, right: bool) -> None:
     """Records one more try. A solved exercise stays solved. Safe for several notebooks at once."""
     path = place()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    lock = path.with_name(f"{path.name}.lock")
+    refuse_foreign(lock, lambda _: False, "a lock")  # to take a lock may empty its file
+    with FileLock(lock):
+        clean_stale(path.parent)
         done = read(path)
         entry = done.setdefault(lesson, {}).setdefault(name, {"tries": 0, "solved": None})
         entry["tries"] += 1

@@ -10,9 +10,10 @@ import zipfile
 import zlib
 from http.client import HTTPException
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 from teachkit.errors import UserError
+from teachkit.files import clean_stale, temporary_beside, temporary_folder
 
 MANIFESTS = Path(__file__).parent
 TIMEOUT = 30  # seconds without a byte
@@ -71,9 +72,9 @@ def _missing(folder: Path, wanted: dict[str, str]) -> dict[str, str]:
     missing = {}
     for path, digest in wanted.items():
         file = folder / path
-        if not file.exists():
+        if not os.path.lexists(file):
             missing[path] = digest
-        elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        elif not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
             raise UserError(f"{file}: differs from the published file; move it away, then run this again")
     return missing
 
@@ -83,8 +84,10 @@ def _take(url: str, folder: Path, wanted: dict[str, str]) -> dict[str, str]:
     from torch.hub import download_url_to_file  # seconds to load, and `data_folder` needs no torch
 
     before = socket.getdefaulttimeout()
-    with TemporaryDirectory() as scratch:
-        archive = Path(scratch) / "archive.zip"
+    for parent in {(folder / path).parent for path in wanted}:
+        clean_stale(parent)
+    with temporary_folder(Path(gettempdir())) as scratch:
+        archive = scratch / "archive.zip"
         try:
             socket.setdefaulttimeout(TIMEOUT)  # torch.hub sets none and would wait forever
             download_url_to_file(url, str(archive))
@@ -120,6 +123,6 @@ def _content(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 def _write(file: Path, content: bytes) -> None:
     """Writes all or nothing, so that a broken-off download can be continued."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.part")
+    part = temporary_beside(file)
     part.write_bytes(content)
     os.replace(part, file)

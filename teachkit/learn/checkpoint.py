@@ -18,14 +18,21 @@ import torch
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
-from teachkit.learn.files import clean_stale, flush_folder, write_whole
+from teachkit.files import clean_stale, flush_folder, write_whole
+from teachkit.learn.run_folder import (
+    BEFORE_LAST,
+    BEST,
+    CHECKSUM,
+    EARLIER,
+    LAST,
+    NEW,
+    OF_A_RUN,
+    TRAILER,
+    FolderLock,
+    claim,
+)
 
-LAST, NEW, BEFORE_LAST, BEST = "last.pt", "new_last.pt", "before_last.pt", "best.pt"
-EARLIER = "earlier"
 TO_RESUME = (LAST, NEW, BEFORE_LAST)
-OF_A_RUN = (*TO_RESUME, BEST, "log.jsonl", "curves.png", "detections.png")
-MARK = b"sha256:"
-TRAILER = len(MARK) + 64
 FORMAT, EARLIER_FORMAT = 2, 1  # of the earlier one, the best weights are still read
 
 Content = dict[str, Any]
@@ -53,13 +60,13 @@ def pack(content: Content) -> bytes:
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **content}, buffer)
     archive = buffer.getvalue()
-    return archive + MARK + hashlib.sha256(archive).hexdigest().encode()
+    return archive + CHECKSUM + hashlib.sha256(archive).hexdigest().encode()
 
 
 def unpack(packed: bytes, file: Path) -> Content:
     """DamagedError, naming the file, if a bit differs or anything but tensors and plain values is inside."""
     archive, trailer = packed[:-TRAILER], packed[-TRAILER:]
-    if trailer != MARK + hashlib.sha256(archive).hexdigest().encode():
+    if trailer != CHECKSUM + hashlib.sha256(archive).hexdigest().encode():
         raise DamagedError(f"{file} is damaged: its checksum does not fit")
     try:
         content = torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
@@ -87,16 +94,38 @@ def save_best(folder: Path, packed: bytes) -> None:
 
 
 def put_aside(folder: Path) -> None:
-    """Moves a run that was saved here before to `earlier/`, and removes the run that was there."""
-    clean_stale(folder)
+    """Moves a run that was saved here before to `earlier/`, and removes the run that was there.
+
+    UserError if that folder is in use, or holds files of others under these names.
+    """
+    claim(folder)
     old = [folder / name for name in OF_A_RUN if (folder / name).exists()]
-    if old:
-        (folder / EARLIER).mkdir(exist_ok=True)
+    if not old:
+        return
+    earlier = folder / EARLIER
+    earlier.mkdir(exist_ok=True)
+    lock = FolderLock(earlier)
+    try:
+        claim(earlier)
+        clean_stale(earlier)
         if old[0].name == LAST:  # it goes first: without it a process that was killed has been here before
             for name in OF_A_RUN:
-                (folder / EARLIER / name).unlink(missing_ok=True)
+                (earlier / name).unlink(missing_ok=True)
         for file in old:
-            os.replace(file, folder / EARLIER / file.name)
+            os.replace(file, earlier / file.name)
+    finally:
+        lock.release()
+
+
+def damage_of(file: Path) -> str | None:
+    """Why it cannot be read, in a sentence; None if it is whole or not there."""
+    try:
+        unpack(file.read_bytes(), file)
+    except FileNotFoundError:
+        return None
+    except (DamagedError, OSError) as error:
+        return str(error)
+    return None
 
 
 def first_whole(folder: Path, names: tuple[str, ...], make: Callable[[Content, Path], T]) -> T:

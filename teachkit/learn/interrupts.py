@@ -1,42 +1,74 @@
-"""Protects a step from Ctrl-C, the notebook's stop button and a second thread."""
+"""What may not break into a step: Ctrl-C, the notebook's stop button, an ending from outside, and a second thread."""
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from teachkit.errors import UserError
 
+# From outside: `kill`, a machine that is shut down, and, where there is one, a terminal that is closed.
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 class HeldInterrupt:
     """`with HeldInterrupt(call) as held:` — a first SIGINT sets `held.received` and calls `call`, a second one raises.
 
-    Only the main thread gets signals: in another thread this does nothing. The earlier handler is restored at the end.
+    SIGTERM and SIGHUP, where they would end the process, do that at the end; until then they are as a first SIGINT.
+    Only the main thread gets signals: in any other this does nothing. What was set before is set again at the end.
     """
 
     def __init__(self, call: Callable[[], None] = lambda: None) -> None:
         self.received = False
         self._call = call
-        self._before: Any = None
-        self._active = False
+        self._before: dict[int, Any] = {}
+        self._ending: int | None = None
 
     def __enter__(self) -> "HeldInterrupt":
-        self._active = threading.current_thread() is threading.main_thread()
-        if self._active:
-            self._before = signal.signal(signal.SIGINT, self._receive)
+        if threading.current_thread() is threading.main_thread():
+            held = [signal.SIGINT, *(one for one in ENDINGS if signal.getsignal(one) is signal.SIG_DFL)]
+            self._before = {one: signal.signal(one, self._receive) for one in held}
         return self
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
+        """A closed terminal sends SIGHUP more than once: only a second Ctrl-C is meant to break off."""
+        if number in self._before and number != signal.SIGINT:
+            self._ending = number
+        if not self.received:
+            self.received = True
+            self._call()
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = True
-        self._call()
 
     def __exit__(self, *error: object) -> None:
-        if self._active:
+        for number, before in self._before.items():
             # None: a handler that was not set from Python, and cannot be set again from here
-            signal.signal(signal.SIGINT, signal.SIG_DFL if self._before is None else self._before)
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+        if self._ending is not None:
+            signal.raise_signal(self._ending)
+
+
+@contextmanager
+def endings_as_interrupts() -> Iterator[None]:
+    """SIGTERM and SIGHUP do what SIGINT does at that moment. One that is ignored, as `nohup` has it, stays ignored."""
+
+    def as_interrupt(number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):  # ignored, as a shell has it for what it starts with &
+            raise KeyboardInterrupt
+        handler(number, frame)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    endings = [one for one in ENDINGS if in_main and signal.getsignal(one) is signal.SIG_DFL]
+    for one in endings:
+        signal.signal(one, as_interrupt)
+    try:
+        yield
+    finally:
+        for one in endings:
+            signal.signal(one, signal.SIG_DFL)
 
 
 class OneAtATime:

@@ -1,18 +1,23 @@
 """Events of a run, and the log: one record a line, as JSON, readable while it is being written."""
 
+import errno
 import json
 import math
+import os
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from teachkit.errors import UserError
-from teachkit.learn.files import why_not_written, write_whole
+from teachkit.files import flush_folder, is_foreign, piece, why_not_written, write_whole
 
 Record = dict[str, Any]
 NEEDED = {"step": ("step",), "epoch": ("epoch",), "event": ("what",), "look": ("step", "found")}
+FIRST = {"start": ("settings",), **NEEDED}  # the records that a log may begin with, and what they hold
+LONGEST_FIRST = 2**20  # bytes of the first line
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,15 @@ def as_json(value: Any) -> Any:
 class LogWriter:
     """Appends records to a file, each at once and as a whole line. append: False empties the file first.
 
-    If the disk is full a warning says so, and the lines are written later.
+    If the disk is full a warning says so, and the lines are written later. UserError if the file is not a log of a
+    training, or cannot be written.
     """
 
     def __init__(self, path: str | Path, append: bool = False) -> None:
         self.path = Path(path)
         self._waiting = b""
         self._told = False
+        refuse_other_log(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # always at the end, also after a truncation
@@ -70,9 +77,7 @@ class LogWriter:
         except OSError as error:
             with suppress(OSError):
                 self._file.truncate(self._size)  # of a line that found room in part, nothing stays
-            if not self._told:
-                self._told = True
-                warnings.warn(why_not_written(error, self.path, len(self._waiting)), stacklevel=2)
+            self._tell(error)
 
     def _write_waiting(self) -> None:
         done = 0
@@ -80,6 +85,21 @@ class LogWriter:
             done += self._file.write(self._waiting[done:])
         self._waiting, self._told = b"", False
         self._size += done
+
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            why = why_not_written(error, self.path, len(self._waiting))
+            warnings.warn(f"{why}; the training goes on", stacklevel=3)
+
+    def sync(self) -> None:
+        """Makes what is written last through a power cut: a state that counts on it may be saved after that."""
+        try:
+            os.fsync(self._file.fileno())
+            flush_folder(self.path.parent)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a pipe or a device keeps nothing
+                self._tell(error)
 
     def close(self) -> None:
         self._file.close()
@@ -89,6 +109,23 @@ class LogWriter:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def is_log(path: Path) -> bool:
+    """Whether its first line is a record of a training."""
+    line, end, _ = piece(path, 0, LONGEST_FIRST).partition(b"\n")
+    try:
+        record = json.loads(line) if end else None
+    except (ValueError, RecursionError):
+        return False
+    return record is not None and _is_record(record) and all(name in record for name in FIRST.get(record["kind"], "?"))
+
+
+def refuse_other_log(path: Path) -> None:
+    """UserError if a file is there that is no log of a training. A pipe or a device holds nothing to lose."""
+    real = Path(os.path.realpath(path))
+    if real.is_dir() or (real.is_file() and is_foreign(real, is_log)):
+        raise UserError(f"{path}: is there already and is no log of a training: name another file, or move it away")
 
 
 def read_log(path: str | Path) -> list[Record]:
@@ -117,15 +154,21 @@ def _is_record(record: Any) -> bool:
     )
 
 
-def cut_log(path: str | Path, step: int, epoch: int) -> None:
-    """Removes the records that came after a state. step, epoch: the first ones that the state does not include."""
+def kept_of(records: Sequence[Record], step: int, epoch: int) -> list[Record]:
+    """Those that were written before a state. step, epoch: the first that the state has not seen."""
     kept: list[Record] = []
-    for record in read_log(path):
+    for record in records:
         number, first_unseen = (record["epoch"], epoch) if record["kind"] == "epoch" else (record.get("step", -1), step)
         if number >= first_unseen:
             break
         kept.append(record)
     while kept and kept[-1]["kind"] == "end":
         kept.pop()
+    return kept
+
+
+def cut_log(path: str | Path, step: int, epoch: int) -> None:
+    """Keeps what was written before a state, see `kept_of`."""
+    kept = kept_of(read_log(path), step, epoch)
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
     write_whole(Path(path), text.encode())

@@ -13,8 +13,8 @@ class Progress:
     """step: number of the step to come; first_step, last_step: where the schedule begins, and the one after its end.
 
     last_step is None while no end is known. closed_epochs: validated and saved; clipped: target sides beyond the bins
-    in the epoch so far; train_seconds: validation left out; started: the start record is written; diverged: why, in a
-    sentence.
+    in the epoch so far; train_seconds: validation left out; started: the start record is written; reached: "until" or
+    "early_stop" if the run ends with the step before; diverged: why, in a sentence.
     """
 
     step: int = 0
@@ -24,6 +24,7 @@ class Progress:
     clipped: int = 0
     train_seconds: float = 0.0
     started: bool = False
+    reached: str | None = None
     diverged: str | None = None
 
     def plan(self, epochs: int | None, total_epochs: int | None, epoch: int, length: int) -> None:
@@ -61,3 +62,4 @@ class Progress:
         self.step, self.first_step, self.last_step = state["step"], state["first_step"], state["last_step"]
         self.closed_epochs, self.clipped = state["closed_epochs"], state["clipped"]
         self.train_seconds, self.started, self.diverged = state["train_seconds"], state["started"], state["diverged"]
+        self.reached = state.get("reached")

@@ -4,6 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ class Trainer:
             if result.updated:
                 self._observe(result.values, settling)
         finally:
-            self.progress.step = step + 1
+            self.progress.step, self.progress.reached = step + 1, None
             self.progress.train_seconds += time.perf_counter() - began
         return self._emit(
             "step",
@@ -216,7 +217,7 @@ class Trainer:
         the end that was planned before. Ctrl-C and control.stop() end it after the current step, saved and ready to
         continue; a second Ctrl-C interrupts at once.
         """
-        with self.alone:
+        with self.alone, self._folder_at_work():
             self.progress.plan(epochs, total_epochs, self.epoch, len(self.cursor.data))
             self.progress.diverged, self.train_step.skips = None, 0
             if not self.progress.started:
@@ -227,9 +228,16 @@ class Trainer:
                     reason = self._train()
                     if reason == "interrupted":
                         self._save()
+                    return self.end(reason)
             finally:
                 self.control.forget_stop()
-            return self._emit("end", reason=reason)
+
+    def end(self, reason: str) -> Record:
+        """The record that closes a run. Needed by itself where a run was killed after its last state was saved."""
+        return self._emit("end", reason=reason)
+
+    def _folder_at_work(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.checkpointer is None else self.checkpointer.lock.at_work()
 
     def _train(self) -> str:
         """Trains, closes epochs and waits in pauses until there is a reason to stop → the reason."""
@@ -277,8 +285,9 @@ class Trainer:
         )
         self.progress.closed_epochs += 1
         self.progress.clipped = 0
+        self.progress.reached = self.goal.reason_to_stop(scores)
         self._save(scores if best else None)
-        return self.goal.reason_to_stop(scores)
+        return self.progress.reached
 
     def validate(self, stopped: Callable[[], bool] = lambda: False) -> dict[str, float]:
         """map50, map, map75 and the losses val_box, val_cls, val_dfl, val_total of the averaged weights.

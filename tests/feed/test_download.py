@@ -3,6 +3,8 @@
 import hashlib
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -16,6 +18,7 @@ import pytest
 from teachkit.errors import UserError
 from teachkit.feed import download
 from teachkit.feed.formats import check
+from teachkit.files import MACHINE
 from tests.feed.folders import voc
 
 
@@ -81,9 +84,13 @@ def test_a_set_that_is_there_is_not_downloaded_again(tmp_path: Path, pets: dict[
 
 def test_what_a_broken_off_run_left_out_is_fetched(tmp_path: Path, pets: dict[str, bytes]) -> None:
     folder = download.get("pets", tmp_path / "data")
-    (folder / "Annotations" / "b.xml").rename(folder / "Annotations" / "b.xml.part")
+    number = subprocess.Popen([sys.executable, "-c", ""])
+    number.wait()
+    stray = folder / "Annotations" / f".teachkit-{MACHINE}-{number.pid}-{'0' * 16}.part"  # of a process that is gone
+    (folder / "Annotations" / "b.xml").rename(stray)
+    (folder / "Annotations" / "c.xml.part").write_text("mine")
     download.get("pets", tmp_path / "data")
-    assert files_of(folder) == pets
+    assert files_of(folder) == pets | {"Annotations/c.xml.part": b"mine"}
 
 
 @pytest.mark.parametrize("change", [b"", b"<annotation/>"])

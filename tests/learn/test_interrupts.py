@@ -2,13 +2,18 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from teachkit.learn.checkpoint import load_run
-from teachkit.learn.interrupts import HeldInterrupt
+from teachkit.learn.interrupts import ENDINGS, HeldInterrupt, endings_as_interrupts
 from tests.learn.tiny import make_batches, same
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def press():
@@ -54,7 +59,7 @@ def press_at(trainer, moment, monkeypatch):
     elif moment == "validation":
         trainer.ema.forward = once(trainer.ema.forward, 1)
     elif moment == "saving":
-        monkeypatch.setattr("teachkit.learn.files.os.fsync", once(os.fsync, 1))
+        monkeypatch.setattr("teachkit.files.os.fsync", once(os.fsync, 1))
     else:
         trainer.cursor.data = Pressing(trainer.cursor.data, pressed)
 
@@ -169,3 +174,61 @@ def test_whatever_handled_the_signal_before_handles_it_again(before):
         assert signal.getsignal(signal.SIGINT) is before
     finally:
         signal.signal(signal.SIGINT, ours)
+
+
+# endings from outside
+
+PROGRAM = """
+import os, signal, sys
+from teachkit.learn.trainer import Trainer
+from teachkit.punish.criterion import Criterion
+from tests.learn.tiny import make_batches, tiny_detector
+number, records = int(sys.argv[2]), []
+def take(record):
+    records.append(record)
+    if record.get("step") == 1 and record["kind"] == "step":
+        os.kill(os.getpid(), number), os.kill(os.getpid(), number)  # a closed terminal sends it twice
+    if record["kind"] == "end":
+        print(record["reason"], flush=True)
+Trainer(tiny_detector(), Criterion(), make_batches(4), save_dir=sys.argv[1], threads=1, on_record=take).fit(5)
+print("went on")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_to_end_saves_first_and_ends_by_that_signal(tmp_path, number):
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), str(int(number))]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "interrupted\n", "")
+    assert load_run(tmp_path).state["progress"]["step"] == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+@pytest.mark.parametrize("number", ENDINGS)
+def test_within_the_command_an_ending_is_as_ctrl_c_and_none_breaks_off(make_trainer, number):
+    trainer = make_trainer()
+    trainer.optimizer.register_step_post_hook(lambda *_: [signal.raise_signal(number) for _ in range(3)])
+    with endings_as_interrupts():
+        assert trainer.fit(1)["reason"] == "interrupted"
+        assert trainer.step_number == 1
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a shell's background
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_what_nohup_ignores_stays_ignored(make_trainer):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        trainer = make_trainer(make_batches(2))
+        trainer.optimizer.register_step_post_hook(lambda *_: signal.raise_signal(signal.SIGHUP))
+        with endings_as_interrupts():
+            assert trainer.fit(1)["reason"] == "epochs"
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -95,7 +95,7 @@ def test_a_line_that_is_no_record_is_named_with_its_number(tmp_path, line):
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_training(tmp_path):
-    with pytest.raises(UserError, match="choose another place for the log"):
+    with pytest.raises(UserError, match="no log of a training: name another file"):
         LogWriter(tmp_path)
 
 
@@ -181,7 +181,58 @@ def test_cutting_is_all_or_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("teachkit.learn.files.os.replace", fail)
+    monkeypatch.setattr("teachkit.files.os.replace", fail)
     with pytest.raises(OSError, match="No space"):
         cut_log(Path(tmp_path / "log"), 1, 0)
     assert (tmp_path / "log").read_bytes() == before
+
+
+OTHERS = [
+    b"0 0.5 0.5 0.1 0.1\n",
+    b'{"kind": "video", "step": 3}\n',
+    b'{"loss": 0.3}\n',
+    b'{"kind": "start"',
+    b"PK\x03\x04" + bytes(range(256)),
+    b"[" * 100_000 + b"\n",
+    b"\n",
+]
+
+
+@pytest.mark.parametrize("append", [True, False])
+@pytest.mark.parametrize("content", OTHERS)
+def test_a_file_that_is_no_log_is_never_written_to(tmp_path, content, append):
+    (tmp_path / "file").write_bytes(content)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for name in ("file", "link"):
+        with pytest.raises(UserError, match=f"{name}: is there already and is no log of a training"):
+            LogWriter(tmp_path / name, append)
+    assert (tmp_path / "file").read_bytes() == content
+
+
+def test_an_empty_file_may_become_a_log(tmp_path):
+    (tmp_path / "log").touch()
+    with LogWriter(tmp_path / "log") as log:
+        log.write(RECORDS[0])
+    assert read_log(tmp_path / "log") == RECORDS[:1]
+
+
+def test_a_log_is_flushed_to_the_disk_when_a_state_will_count_on_it(tmp_path, monkeypatch):
+    flushed = []
+    with LogWriter(tmp_path / "log") as log:
+        log.write(RECORDS[0])
+        monkeypatch.setattr("teachkit.learn.log.os.fsync", flushed.append)
+        log.sync()
+        assert flushed[0] == log._file.fileno()
+    with LogWriter("/dev/null") as log:
+        monkeypatch.undo()
+        log.sync()
+
+
+def test_a_log_that_cannot_be_flushed_is_told(tmp_path, monkeypatch):
+    def fail(_):
+        raise OSError(5, os.strerror(5))
+
+    with LogWriter(tmp_path / "log") as log:
+        monkeypatch.setattr("teachkit.learn.log.os.fsync", fail)
+        with pytest.warns(UserWarning, match="Input/output error"):
+            log.sync()

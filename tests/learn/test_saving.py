@@ -1,15 +1,19 @@
 """A disk that is full, or a folder that cannot be written, costs a message and nothing else."""
 
 import errno
+import gc
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from teachkit.errors import UserError
+from teachkit.learn import checkpoint
 from teachkit.learn.checkpoint import load_model, load_run
-from teachkit.learn.saving import Checkpointer, alone_in
+from teachkit.learn.run_folder import BEST, EARLIER, LAST, LOCK, MARKER, OF_A_RUN
+from teachkit.learn.saving import Checkpointer
 from tests.learn.tiny import make_batches, same
 
 
@@ -26,7 +30,7 @@ def test_a_full_disk_is_told_in_megabytes_and_training_goes_on(make_trainer, tmp
     trainer = make_trainer(make_batches(2), save_dir=tmp_path)
     trainer.fit(1)
     sound = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    monkeypatch.setattr(f"teachkit.learn.files.os.{where}", fails_with(number))
+    monkeypatch.setattr(f"teachkit.files.os.{where}", fails_with(number))
     assert trainer.fit(2)["reason"] == "epochs"
     assert trainer.step_number == 6
     messages = [event["message"] for event in trainer.events("unsaved")]
@@ -53,12 +57,12 @@ def test_a_limit_of_the_operating_system_itself_is_survived(make_trainer, tmp_pa
     (event,) = trainer.events("unsaved")
     assert event["message"].startswith("disk full")
     assert load_run(tmp_path).state["progress"]["step"] == 2
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_other_failures_of_a_folder_are_told_as_they_are(make_trainer, tmp_path, monkeypatch):
     trainer = make_trainer(make_batches(2), save_dir=tmp_path)
-    monkeypatch.setattr("teachkit.learn.files.os.fsync", fails_with(errno.EIO))
+    monkeypatch.setattr("teachkit.files.os.fsync", fails_with(errno.EIO))
     assert trainer.fit(1)["reason"] == "epochs"
     (event,) = trainer.events("unsaved")
     assert "Input/output error" in event["message"]
@@ -86,7 +90,7 @@ def test_a_place_that_cannot_be_a_folder_is_refused_before_the_training(tmp_path
 
 def test_without_a_listener_an_unsaved_state_is_a_warning(make_trainer, tmp_path, monkeypatch):
     trainer = make_trainer(make_batches(1), save_dir=tmp_path, on_record=None)
-    monkeypatch.setattr("teachkit.learn.files.os.fsync", fails_with(errno.ENOSPC))
+    monkeypatch.setattr("teachkit.files.os.fsync", fails_with(errno.ENOSPC))
     with pytest.warns(UserWarning, match="disk full"):
         trainer.fit(1)
 
@@ -95,7 +99,7 @@ def test_without_a_listener_an_unsaved_state_is_a_warning(make_trainer, tmp_path
 def test_what_is_saved_has_the_rights_of_any_other_file(make_trainer, tmp_path):
     (tmp_path / "any").touch()
     make_trainer(make_batches(1), save_dir=tmp_path / "run").fit(1)
-    assert {file.stat().st_mode for file in (tmp_path / "run").iterdir()} == {(tmp_path / "any").stat().st_mode}
+    assert {file.stat().st_mode for file in (tmp_path / "run").glob("[!.]*")} == {(tmp_path / "any").stat().st_mode}
 
 
 def test_the_best_weights_are_those_of_the_best_epoch(make_trainer, tmp_path):
@@ -117,24 +121,161 @@ class Sized(list):
     image_size = (32, 32)
 
 
-def test_a_folder_is_one_process_s_until_it_ends_even_by_force(tmp_path):
-    program = "import sys, pathlib, time\nfrom teachkit.learn.saving import alone_in\n"
-    program += "with alone_in(pathlib.Path(sys.argv[1])):\n    print('within', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "run")], stdout=subprocess.PIPE) as other:
+# whose a folder is
+
+OTHER = """
+import sys, time
+from pathlib import Path
+from teachkit.learn.saving import Checkpointer
+saver = Checkpointer(Path(sys.argv[1]))
+print("within", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_folder_is_one_process_s_until_it_ends_even_by_force(make_trainer, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", OTHER, str(tmp_path / "run")], stdout=subprocess.PIPE) as other:
         try:
             assert other.stdout.readline().strip() == b"within"
-            with pytest.raises(UserError, match="run: another training saves here"), alone_in(tmp_path / "run"):
-                pass
-            with alone_in(tmp_path / "another"):
-                pass
+            with pytest.raises(UserError, match="run: another training saves here"):
+                make_trainer(save_dir=tmp_path / "run")
+            make_trainer(save_dir=tmp_path / "another")
         finally:
             other.kill()
-    with alone_in(tmp_path / "run"), pytest.raises(UserError, match="another"), alone_in(tmp_path / "run"):
-        pass
+    make_trainer(make_batches(1), save_dir=tmp_path / "run").fit(1)
 
 
-def test_a_disk_that_knows_no_locks_is_saved_to_without(tmp_path, monkeypatch):
+def test_a_cell_that_makes_a_trainer_may_be_run_again_and_the_older_trainer_saves_no_more(make_trainer, tmp_path):
+    first = make_trainer(make_batches(1), save_dir=tmp_path)
+    first.fit(1)
+    second = make_trainer(make_batches(1), save_dir=tmp_path)
+    second.fit(2)
+    with pytest.raises(UserError, match="a newer Trainer saves here now"):
+        first.fit(1)
+    assert load_run(tmp_path).state["progress"]["step"] == 2
+    second.fit(1)
+
+
+def test_from_a_trainer_at_work_nothing_takes_its_folder_over(make_trainer, tmp_path):
+    trainer, refused = make_trainer(make_batches(1), save_dir=tmp_path), []
+
+    def make_another(record):
+        if record["kind"] == "step":
+            with pytest.raises(UserError, match="another training saves here") as caught:
+                make_trainer(save_dir=tmp_path)
+            refused.append(caught.value)
+
+    trainer.on_record = make_another
+    trainer.fit(1)
+    assert len(refused) == 1
+    make_trainer(save_dir=tmp_path)
+
+
+def test_a_trainer_that_is_gone_or_let_go_locks_no_other_process_out(make_trainer, tmp_path):
+    program = "import sys; from pathlib import Path; from teachkit.learn.run_folder import FolderLock\n"
+    program += "FolderLock(Path(sys.argv[1]))"
+
+    def another_process_may():
+        return subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, check=False)
+
+    trainer = make_trainer(save_dir=tmp_path)
+    assert b"another training saves here" in another_process_may().stderr
+    trainer.checkpointer.lock.release()
+    assert another_process_may().returncode == 0
+    trainer = make_trainer(save_dir=tmp_path)
+    del trainer
+    gc.collect()
+    assert another_process_may().returncode == 0
+
+
+def test_a_folder_that_was_emptied_is_marked_and_locked_again(make_trainer, tmp_path):
+    trainer = make_trainer(make_batches(1), save_dir=tmp_path)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    trainer.fit(1)
+    assert {MARKER, LOCK} <= {file.name for file in tmp_path.iterdir()}
+
+
+def test_a_disk_that_knows_no_locks_is_saved_to_without(make_trainer, tmp_path, monkeypatch):
     for error in (NotImplementedError, OSError):
         monkeypatch.setattr("filelock.FileLock.acquire", lambda *_, error=error, **__: (_ for _ in ()).throw(error()))
-        with alone_in(tmp_path):
-            pass
+        make_trainer(make_batches(1), save_dir=tmp_path / error.__name__).fit(1)
+
+
+# files of others
+
+
+@pytest.mark.parametrize("name", [*OF_A_RUN, MARKER, LOCK, EARLIER])
+@pytest.mark.parametrize("kind", ["file", "link", "pipe", "folder"])
+def test_a_folder_where_others_have_a_name_that_is_needed_is_refused_by_it(make_trainer, tmp_path, name, kind):
+    (tmp_path / "elsewhere").write_text("mine")
+    place = tmp_path / "run" / name
+    place.parent.mkdir()
+    match kind:
+        case "file":
+            place.write_text("mine")
+        case "link":
+            place.symlink_to(tmp_path / "elsewhere")
+        case "pipe":
+            os.mkfifo(place)
+        case _ if name == EARLIER:
+            (place / LAST).mkdir(parents=True)
+        case _:
+            place.mkdir()
+    if kind == "folder" and name == EARLIER:  # there it is met when a run is put aside
+        fresh = make_trainer(make_batches(1), save_dir=tmp_path / "run")
+        fresh.fit(1)
+        again = make_trainer(make_batches(1), save_dir=tmp_path / "run")
+        again.fit(1)
+        assert f"{place / LAST}: is not of a training" in again.events("unsaved")[0]["message"]
+    else:
+        with pytest.raises(UserError, match=re.escape(f"{place}: is ")):
+            make_trainer(save_dir=tmp_path / "run")
+        assert [file.name for file in place.parent.iterdir()] == [name]
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_a_file_of_others_that_came_into_our_folder_is_kept_under_another_name(make_trainer, tmp_path):
+    trainer = make_trainer(make_batches(1), save_dir=tmp_path)
+    for number in (1, 2):
+        for name in (LAST, BEST):
+            (tmp_path / name).write_text(f"mine {number}")
+        with pytest.warns(UserWarning, match=r"(last|best)\.pt: is damaged, or not of teachkit: kept as") as told:
+            trainer.fit(1)
+        assert len(told) == 2
+        assert (tmp_path / f"last.set-aside-{number}.pt").read_text() == f"mine {number}"
+        assert (tmp_path / f"best.set-aside-{number}.pt").read_text() == f"mine {number}"
+    assert load_run(tmp_path).state["progress"]["step"] == 2
+
+
+def test_a_saved_run_whose_mark_was_lost_in_copying_is_known_by_its_files(make_trainer, tmp_path):
+    make_trainer(make_batches(1), save_dir=tmp_path).fit(1)
+    (tmp_path / MARKER).unlink()
+    make_trainer(make_batches(1), save_dir=tmp_path).fit(1)
+    assert load_run(tmp_path / EARLIER).state["progress"]["step"] == 1
+
+
+# an end that is not saved
+
+
+def test_what_a_state_counts_on_is_on_the_disk_before_it(make_trainer, tmp_path, monkeypatch):
+    order = []
+    trainer = make_trainer(make_batches(1), save_dir=tmp_path)
+    trainer.checkpointer.before_save = lambda: order.append("log")
+    save = checkpoint.save_last
+    monkeypatch.setattr("teachkit.learn.saving.save_last", lambda *given: (order.append("state"), save(*given)))
+    trainer.fit(1)
+    trainer.control.stop()
+    trainer.fit(1)
+    assert order == ["log", "state"] * 2
+
+
+def test_a_saver_knows_whether_the_latest_state_is_there(make_trainer, tmp_path, monkeypatch):
+    trainer = make_trainer(make_batches(1), save_dir=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("teachkit.files.os.fsync", fails_with(errno.ENOSPC))
+        trainer.fit(1)
+        assert "disk full" in trainer.checkpointer.unsaved
+        assert trainer.checkpointer.saved_step is None
+    trainer.fit(1)
+    assert (trainer.checkpointer.unsaved, trainer.checkpointer.saved_step) == (None, 2)

@@ -121,6 +121,7 @@ def test_another_process_goes_on_bit_for_bit(make_trainer, tmp_path):
         cut.step()
     cut.control.stop()
     cut.fit()
+    cut.checkpointer.lock.release()
     program = """
 import json, sys
 from teachkit.learn.checkpoint import load_run, pack, unpack

@@ -1,6 +1,7 @@
 """Examples to a folder in VOC, COCO or YOLO form, for other tools to read."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch import Tensor
 from teachkit.errors import UserError
 from teachkit.feed.examples import Examples
 from teachkit.feed.formats.progress import watched
+from teachkit.files import clean_stale, temporary_folder
 
 PICTURES = {"voc": "JPEGImages", "coco": "images/{split}", "yolo": "images/{split}"}
 
@@ -32,15 +34,27 @@ class _Split:
 def write_folder(examples_by_split: Mapping[str, Examples], path: str | Path, form: str) -> None:
     """Writes every split, pictures as PNG. Boxes read back differ by less than 1e-6 of the picture's side.
 
-    UserError for a form other than voc, coco, yolo, a folder that is not empty, or names that cannot be written.
+    What a killed process wrote stays out of sight, and is removed by the next call. UserError for a form other than
+    voc, coco, yolo, a folder that is not empty, or names that cannot be written.
     """
     folder = Path(path)
     if form not in WRITERS:
         raise UserError(f"there is no format {form!r}; choose from {', '.join(WRITERS)}")
+    if folder.is_dir():
+        clean_stale(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is there already; name a new or an empty folder")
     classes = _common_classes(examples_by_split)
     names = _unique_names(examples_by_split)
+    with temporary_folder(folder) as scratch:
+        _write_all(examples_by_split, names, classes, scratch, form)
+        for made in sorted(scratch.iterdir()):
+            os.rename(made, folder / made.name)
+
+
+def _write_all(
+    examples_by_split: Mapping[str, Examples], names: dict[str, list[str]], classes: list[str], folder: Path, form: str
+) -> None:
     for split, examples in examples_by_split.items():
         sizes = _write_pictures(examples, folder / PICTURES[form].format(split=split), names[split], split)
         WRITERS[form](folder, _Split(split, examples, names[split], sizes))

@@ -46,9 +46,10 @@ class NotebookFigure(Figure):
                 write_plainly(text)
         super().draw(renderer)
 
-    def png(self) -> bytes:
+    def png(self, **metadata: str) -> bytes:
+        """metadata: text to be kept in the file, as Software and Comment."""
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png")
+        self.savefig(buffer, format="png", metadata=metadata or None)
         return buffer.getvalue()
 
     def jpeg(self) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from teachkit.errors import UserError
-from teachkit.learn.files import write_whole
+from teachkit.files import piece, refuse_foreign, write_output
 from teachkit.learn.log import as_json
 from teachkit.watch.figures.images import png
 from teachkit.watch.frontend.bundle import front_end
@@ -18,6 +18,8 @@ DIGITS = 6  # of the numbers, where all of theirs would make the file too large
 DETECTIONS_SHOWN = 200  # steps with detections
 # Nothing may be fetched from anywhere, whatever is written into the page.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+
+GENERATOR = '<meta name="generator" content="teachkit replay">'
 
 
 @runtime_checkable
@@ -31,19 +33,20 @@ def export(run: Any, path: str | Path) -> Path:
     """Writes the replay of a run → its path.
 
     run: a Cockpit, its session, a folder that `train --save` wrote, a log, the name of a recorded run, or a list of
-    records. UserError if there is no such run, or if its replay would be larger than 5 MB.
+    records. UserError if there is no such run, if its replay would be larger than 5 MB, or if another's file is there.
     """
+    path = Path(path)
+    refuse_foreign(path, _is_replay, "a replay")  # before the work
     recording = run.recording() if isinstance(run, Recorded) else open_run(run)
     if recording.pictures is None:
         find_pictures(recording)
     page = page_of(recording)
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, page)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}): choose another place") from None
+    write_output(path, page, _is_replay, "a replay")
     return path
+
+
+def _is_replay(path: Path) -> bool:
+    return GENERATOR.encode() in piece(path, 0, 1024)
 
 
 def page_of(run: Recording) -> bytes:
@@ -90,6 +93,7 @@ def _page(recording: Recording, digits: int | None) -> bytes:
 <html lang="en">
 <head>
 <meta charset="utf-8">
+{GENERATOR}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>{html.escape(recording.name)} · replay</title>

@@ -1,0 +1,159 @@
+"""Whatever others keep in a folder, after each command every byte of it is as it was."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from teachkit.__main__ import main
+from teachkit.feed import scenes
+from teachkit.feed.formats import write_folder
+from teachkit.feed.scenes import SceneSettings, make_scenes
+from teachkit.files import MACHINE, clean_stale, is_picture, write_output
+from teachkit.learn.run_folder import LOCK, MARKER, OF_A_RUN
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1", "--epochs", "1"]
+OURS = [*OF_A_RUN, MARKER, LOCK, ".lock", "earlier", "photo.png", "run.html", "hand-in.json", "class.csv", "set"]
+OURS += ["data.yaml", "classes.txt", "images", "Annotations", "progress.json.lock"]
+NAMES = st.sampled_from(OURS) | st.sampled_from(["film.mkv.part", "last.pt.1234-ab12.part", ".teachkit-notes.part"])
+NAMES |= st.text("abc.-_ é", min_size=1, max_size=12).filter(lambda name: name.strip(". ") != "")
+CONTENTS = st.binary(min_size=1, max_size=60) | st.sampled_from(
+    [b'{"kind": "video"}\n', b"\x89PNG\r\n\x1a\n", b"0 .5 .5 1 1\n"]
+)
+KINDS = st.sampled_from(["file", "file", "read-only", "link", "dangling link", "folder"])
+FOREIGN = st.dictionaries(NAMES, st.tuples(KINDS, CONTENTS), min_size=1, max_size=6)
+
+
+@pytest.fixture(scope="module")
+def given_to(tmp_path_factory):
+    """Data, a saved run and a picture, none of them in the folder that is looked at."""
+    home = tmp_path_factory.mktemp("given")
+    look = SceneSettings(image_size=64, objects=(1, 2), size=(1 / 4, 1 / 2))
+    write_folder({split: make_scenes(8, 0, look, split=split) for split in ("train", "val")}, home / "data", "yolo")
+    assert main(["train", "--data", str(home / "data"), "--save", str(home / "run"), *SMALL]) == 0
+    Image.new("RGB", (64, 64)).save(home / "photo.jpg")
+    return home
+
+
+def lay_out(folder, foreign, elsewhere):
+    for name, (kind, content) in foreign.items():
+        place = folder / name
+        match kind:
+            case "folder":
+                (place / "deep").mkdir(parents=True)
+                (place / "best.pt").write_bytes(content)
+                (place / "deep" / "log.jsonl").write_bytes(content)
+            case "link":
+                place.symlink_to(elsewhere)
+            case "dangling link":
+                place.symlink_to(folder / "nothing here")
+            case _:
+                place.write_bytes(content)
+                place.chmod(0o444 if kind == "read-only" else 0o644)
+
+
+def seen(folder, names):
+    """Kind, rights and bytes of these names and of all below them."""
+    found = {}
+    for top in names:
+        for path in [folder / top, *(folder / top).rglob("*")]:
+            look = path.lstat()
+            held = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+            found[str(path)] = stat.S_IFMT(look.st_mode), held, None if held is None else look.st_mode
+    return found
+
+
+COMMANDS = {
+    "train --save": ["train", "--data", "{given}/data", "--save", "{folder}", *SMALL],
+    "train --log": ["train", "--data", "{given}/data", "--log", "{first}", *SMALL],
+    "train --resume": ["train", "--resume", "{folder}", "--epochs", "2"],
+    "train --resume --log": ["train", "--resume", "{copy}", "--epochs", "2", "--log", "{first}"],
+    "detect": ["detect", "{given}/photo.jpg", "--weights", "{given}/run", "--out", "{folder}"],
+    "replay": ["replay", "{given}/run", "{folder}/run.html"],
+    "replay over it": ["replay", "{given}/run", "{first}"],
+    "data export": ["data", "export", "shapes", "{folder}", "--format", "yolo"],
+    "data export below": ["data", "export", "shapes", "{folder}/set", "--format", "voc"],
+    "progress export": ["progress", "export", "{folder}/hand-in.json", "--name", "Zoë"],
+    "progress export over it": ["progress", "export", "{first}", "--name", "Zoë"],
+    "progress collect": ["progress", "collect", "{given}", "--csv", "{folder}/class.csv"],
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and rights as on Unix")
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, tmp_path_factory, monkeypatch):
+    for split in scenes.COUNTS:
+        monkeypatch.setitem(scenes.COUNTS, split, 1)
+
+    @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(FOREIGN)
+    def hold(foreign):
+        folder = tmp_path_factory.mktemp("folder")
+        (elsewhere := tmp_path_factory.mktemp("elsewhere") / "target").write_bytes(b"the target of a link")
+        lay_out(folder, foreign, elsewhere)
+        before = seen(folder, foreign)
+        copy = tmp_path_factory.mktemp("copies") / "run"
+        if "{copy}" in words:
+            subprocess.run(["cp", "-r", given_to / "run", copy], check=True)
+        places = {"given": given_to, "folder": folder, "first": folder / min(foreign), "copy": copy}
+        for _ in range(2):
+            main([word.format(**places) for word in words])
+            assert seen(folder, foreign) == before
+            assert elsewhere.read_bytes() == b"the target of a link"
+
+    hold()
+
+
+def test_a_second_run_goes_over_what_the_first_one_wrote_and_over_nothing_else(given_to, tmp_path):
+    for name in ("detect", "replay", "progress export", "progress collect", "train --save", "train --log"):
+        places = {"given": given_to, "folder": tmp_path, "first": tmp_path / "my.jsonl"}
+        command = [word.format(**places) for word in COMMANDS[name]]
+        (tmp_path / "hand-in.json").unlink(missing_ok=True)
+        assert [main(command), main(command)] == [0, 0], name
+    (tmp_path / "photo.png").write_bytes(b"painted by hand")
+    assert main([word.format(**places) for word in COMMANDS["detect"]]) == 2
+    assert (tmp_path / "photo.png").read_bytes() == b"painted by hand"
+
+
+def gone():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_only_what_a_dead_process_of_this_machine_left_is_cleaned(tmp_path):
+    other = f"{int(MACHINE, 16) ^ 1:08x}"
+    stale = [f".teachkit-{MACHINE}-{gone()}-{'0' * 16}.part", f".teachkit-{MACHINE}-{gone()}-{'1' * 16}.part"]
+    kept = [f".teachkit-{MACHINE}-{os.getpid()}-{'0' * 16}.part", f".teachkit-{other}-{gone()}-{'0' * 16}.part"]
+    kept += [f"teachkit-{MACHINE}-1-{'0' * 16}.part", ".teachkit-.part", "a.part", f"{stale[0]}t"]
+    (tmp_path / stale[0] / "deep").mkdir(parents=True)
+    for name in [stale[1], *kept]:
+        (tmp_path / name).write_text("begun")
+    clean_stale(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_process_that_only_has_the_number_of_the_dead_one_keeps_nothing_alive(tmp_path):
+    file = tmp_path / f".teachkit-{MACHINE}-{os.getpid()}-{'0' * 16}.part"
+    file.write_text("begun before we were born")
+    os.utime(file, (10**9, 10**9))
+    clean_stale(tmp_path)
+    assert not file.exists()
+
+
+def test_an_output_that_finds_no_room_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("teachkit.files.os.fsync", full)
+    with pytest.raises(ValueError, match=r"one\.png: cannot be written \(No space left on device\): make room"):
+        write_output(tmp_path / "one.png", b"content", is_picture, "a drawing")
+    assert list(tmp_path.iterdir()) == []
