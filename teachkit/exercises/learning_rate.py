@@ -10,8 +10,7 @@ from teachkit.learn.schedule import cosine
 NAMES = ("good", "too low", "too high", "diverged", "weights moved")
 UNSEEN = {"A": "too high", "B": "weights moved", "C": "good", "D": "diverged", "E": "too low"}
 WHY = {
-    ("B", "too high"): "at step 80 the total jumps and the three raw losses go on as if nothing had been: look at "
-    "those",
+    ("B", "too high"): "at step 80 the total jumps and the three raw losses go on as before: look at those",
     ("B", "diverged"): "a run that diverges takes its raw losses along; here only the total has jumped, and it falls "
     "on",
     ("B", "good"): "the raw losses are good ones, but the total is ten times as large from step 80 on: who did that?",

@@ -105,7 +105,7 @@ def check_saved(answers: Any = None) -> Verdict:
     """answers: letter of a thing → True if a run cannot go on bit for bit without its being saved."""
     if answers is None:
         return missing("True or False beside each of the eight")
-    return check_claims(answers, KEPT, "with these five a run goes on as if nothing had been; the rest is comfort.")
+    return check_claims(answers, KEPT, "with these five a run goes on exactly where it stopped; the rest is comfort.")
 
 
 @exercise("09", "average precision")

@@ -16,6 +16,7 @@ function slid([x1, y1, x2, y2], slide, at) {
 
 function sentence(name, { loss, slopes, move }, flat) {
   const least = (values) => Math.max(...values.map(Math.abs)) < flat;
+  if (loss < flat) return `The box lies on the truth: the ${name} loss is 0, and nothing is left to do.`;
   if (least(slopes)) return `The ${name} loss has no slope at all here: no step, however long, would move this box.`;
   if (least(move))
     return `The ${name} loss asks for another size; to where the box lies, it is blind: moving has slope 0.`;

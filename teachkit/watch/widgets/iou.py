@@ -138,6 +138,8 @@ class IoUPlayground(Playground):
     def sentence(self, chosen: dict[str, Any]) -> str:
         """What the slopes of the chosen loss mean, in a sentence."""
         name = MEASURES[self.values["measure"]][0]
+        if chosen["loss"] < FLAT:
+            return f"The box lies on the truth: the {name} loss is 0, and nothing is left to do."
         if max(map(abs, chosen["slopes"])) < FLAT:
             return f"The {name} loss has no slope at all here: no step, however long, would move this box."
         if max(map(abs, chosen["move"])) < FLAT:

@@ -141,3 +141,9 @@ def test_the_static_image_shows_something_and_closing_leaves_nothing():
     assert np.asarray(Image.open(io.BytesIO(playground.static_image())).convert("RGB")).reshape(-1, 3).std(0).max() > 20
     playground.close()
     assert len(ipywidgets.widgets.widget._instances) == there
+
+
+@pytest.mark.parametrize("measure", ["iou", "giou", "diou", "ciou"])
+def test_on_the_truth_nothing_is_said_to_be_left_to_do(measure):
+    playground = IoUPlayground(truth=(20, 20, 60, 60), predicted=(20, 20, 60, 60), measure=measure)
+    assert "nothing is left to do" in playground.numbers()["said"]
