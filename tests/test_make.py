@@ -258,9 +258,17 @@ def test_a_folder_that_was_moved_and_a_python_that_is_gone_are_mended(machine):
 
 
 def test_two_at_once_wait_for_each_other(machine):
-    both = [machine.start("install", "lab"), machine.start("install", "test")]
-    said = [process.communicate(timeout=120) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    machine.packages.stalled = "jupyterlab"
+    with machine.start("install", "lab") as first:
+        assert machine.packages.reached.wait(60)
+        asked = len(machine.packages.asked)
+        with machine.start("install", "test") as second:
+            time.sleep(3)
+            assert second.poll() is None
+            assert len(machine.packages.asked) == asked, "the second one installs beside the first"
+            machine.packages.goes_on.set()
+            said = [process.communicate(timeout=120) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], said
     assert machine.installed() >= {"jupyterlab-4.6.6", "pytest-9.0.0"}
 
 

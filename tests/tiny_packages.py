@@ -42,10 +42,14 @@ def hash_of(path):
 
 
 class Index:
-    """Serves a folder's wheels as PEP 503 has it, on loopback. `asked`: the paths; a name in `stalled` never comes."""
+    """Serves a folder's wheels as PEP 503 has it, on loopback. `asked`: the paths.
+
+    A wheel with `stalled` in its path does not come before `goes_on`; that it was asked for sets `reached`.
+    """
 
     def __init__(self, folder):
-        self.folder, self.asked, self.stalled, self.reached = Path(folder), [], None, Event()
+        self.folder, self.asked, self.stalled = Path(folder), [], None
+        self.reached, self.goes_on = Event(), Event()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Answer, directory=str(folder)))
         self.server.index, self.server.daemon_threads = self, True
@@ -73,7 +77,7 @@ class Answer(SimpleHTTPRequestHandler):
         index.asked.append(self.path)
         if index.stalled and self.path.endswith(".whl") and index.stalled in self.path:
             index.reached.set()
-            Event().wait(60)
+            index.goes_on.wait(60)
         with suppress(ConnectionError):  # whoever asked was killed
             super().do_GET()
 
