@@ -3,6 +3,7 @@ file and encoding. Each kind of layout in all forms that can have it.
 """
 
 import json
+import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -456,3 +457,84 @@ def test_boxes_drawn_on_the_picture_as_it_lies_in_its_file_are_turned_along(tmp_
             assert bright.sum() == (y2 - y1) * (x2 - x1) == 160
             assert bool(found.notes) == lying
         torch.testing.assert_close(found.image(0)[0] > 0, found.image(0)[1] > 0)
+
+
+FOREIGN = {
+    "annotations.xml": ("<annotations><version>1.1</version><image id='0'/></annotations>", "CVAT for images"),
+    "a.json": ('{"version": "5", "shapes": [], "imagePath": "a.png"}', "labelme"),
+    "via.json": ('{"a.png1": {"regions": [{"shape_attributes": {"name": "rect"}}]}}', "VIA"),
+    "project.json": ('[{"annotations": [{"result": [{"from_name": "label"}]}]}]', "Label Studio"),
+    "createml.json": ('[{"image": "a.png", "annotations": [{"coordinates": {"x": 1}}]}]', "CreateML"),
+    "coco.json": ('{"images": [], "categories": []}', "no annotations"),
+    "labels.csv": ("filename,class,xmin,ymin,xmax,ymax\n", "table of boxes"),
+    "train.tfrecord": ("", "TensorFlow"),
+    "export.zip": ("PK", "unpack it"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_form_that_is_not_read_is_called_by_its_name_with_the_mend(tmp_path, name):
+    text, expected = FOREIGN[name]
+    picture(tmp_path / "a.png")
+    write(tmp_path / "task" / name, text)
+    with pytest.raises(UserError, match=f"holds no .*{name}.*{expected}"):
+        examine(tmp_path)
+
+
+def test_a_data_set_is_pointed_at_however_deep_it_lies(tmp_path):
+    yolo(tmp_path / "download" / "dataset" / "v1")
+    with pytest.raises(UserError, match=r"did you mean .*v1\?"):
+        examine(tmp_path / "download")
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads every file")
+def test_an_annotation_file_that_may_not_be_read_is_named(tmp_path):
+    coco(tmp_path)
+    for file in tmp_path.rglob("*.json"):
+        file.chmod(0)
+    with pytest.raises(UserError, match=r"\.json cannot be read \(Permission denied\)"):
+        examine(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["data.yaml", "dataset.yml"])
+def test_a_yaml_that_names_only_the_classes_is_read(tmp_path, name):
+    lay(tmp_path, "yolo", "images/{split}", "labels/{split}", ("train", "val"))
+    (tmp_path / "classes.txt").unlink()
+    write(tmp_path / name, "names:\n  0: Katze\n  1: Hund\n")
+    report = examine(tmp_path)
+    assert report.classes == ["Katze", "Hund"]
+    assert list(report.splits) == ["train", "val"]
+    assert not report.problems
+
+
+def test_a_yaml_may_call_its_split_validation(tmp_path):
+    lay(tmp_path, "yolo", "images/{split}", "labels/{split}", ("train", "validation"))
+    write(tmp_path / "data.yaml", "train: images/train\nvalidation: images/validation\nnames: [cat, dog]\n")
+    assert stems(tmp_path, "val") == TEST
+
+
+def test_lines_may_end_as_on_an_old_mac(tmp_path):
+    yolo(tmp_path)
+    for file in [*tmp_path.rglob("*.txt"), tmp_path / "data.yaml"]:
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r"))
+    report = examine(tmp_path)
+    assert report.classes == ["cat", "dog"]
+    assert sum(objects for _, objects in report.splits.values()) == sum(map(len, OBJECTS.values()))
+
+
+@pytest.mark.parametrize("names", ["ネコ\nイヌ\n", "ねこ\nいぬ\n", "自転車\n信号\n"])
+def test_japanese_names_in_shift_jis_are_refused_and_never_garbled(tmp_path, names):
+    lay(tmp_path, "yolo", "images/{split}", "labels/{split}", ("train", "val"))
+    (tmp_path / "classes.txt").write_bytes(names.encode("shift_jis"))
+    assert ["save it as UTF-8" in str(problem) for problem in examine(tmp_path).problems] == [True]
+
+
+@pytest.mark.parametrize("word", ["1", "true", "True"])
+def test_a_training_split_whose_objects_are_all_difficult_is_refused(tmp_path, word):
+    voc(tmp_path)
+    for file in tmp_path.rglob("*.xml"):
+        write(file, file.read_text().replace("<object>", f"<object><difficult>{word}</difficult>"))
+    with pytest.raises(
+        UserError, match="no object of the split 'train' can be used: 3 objects are marked as difficult"
+    ):
+        read_folder(tmp_path)

@@ -10,7 +10,7 @@ from teachkit.feed.formats.text import TextError, decoded, read_bytes
 from teachkit.feed.formats.tree import Tree
 
 CLASS_FILES = ("classes.txt", "obj.names", "_darknet.labels", "classes.names", "names.txt", "class_names.txt",
-               "predefined_classes.txt")  # fmt: skip
+               "class.names", "coco.names", "voc.names", "predefined_classes.txt")  # fmt: skip
 LONGEST = 200  # letters of a name
 
 

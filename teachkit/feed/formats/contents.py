@@ -1,6 +1,7 @@
 """Which form a folder is in, and what its splits are."""
 
 import hashlib
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -18,10 +19,29 @@ from teachkit.feed.formats.layout import (
     unused_split_word,
     words,
 )
+from teachkit.feed.formats.text import decoded
 from teachkit.feed.formats.tree import Tree
 
 YOLO_FILES = (".yaml", ".yml", ".data")
 FOLDERS_TOLD = 5
+PLACES_TRIED = 20
+HEAD = 2**16  # bytes of a file that tell its kind
+ANOTHER = "export it again as VOC, COCO or YOLO, with the pictures"
+FOREIGN = (  # suffix, what stands near the beginning, and the mend
+    (r"\.xml$", r"<annotations[\s>].*<(version|meta|image|track)\b", f"is *CVAT for images*: {ANOTHER}"),
+    (r"\.json$", r'"shapes".*"imagePath"|"imagePath".*"shapes"', "is labelme's: make COCO of it, as labelme2coco does"),
+    (r"\.json$", r'"shape_attributes"', f"is VIA's own form: {ANOTHER}"),
+    (r"\.json$", r'"(from_name|to_name|rectanglelabels)"', f"is Label Studio's own form: {ANOTHER}"),
+    (r"\.json$", r'"coordinates"', f"is CreateML's form: {ANOTHER}"),
+    (
+        r"\.json$",
+        r'"images".*"categories"|"categories".*"images"',
+        "names pictures and no annotations: export it again",
+    ),
+    (r"\.csv$", r"(?i)xmin|x_?1|bbox|x_min|left", f"is a table of boxes: {ANOTHER}"),
+    (r"\.(tfrecords?|record)$", "", f"is TensorFlow's form: {ANOTHER}"),
+    (r"\.(zip|tar|tgz|gz|7z|rar)$", "", "is packed: unpack it, and name the folder in it"),
+)
 
 
 def contents_of(path: Path, divide: bool = False) -> Contents:
@@ -34,12 +54,7 @@ def contents_of(path: Path, divide: bool = False) -> Contents:
     tree = Tree(folder)
     contents = _recognised(tree, given)
     if contents is None:
-        below = (sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith("."))
-        inside = None if given else next((sub for sub in below if _is_data_set(sub)), None)
-        mend = (
-            f"did you mean {inside}?" if inside else "see `python -m teachkit data export shapes OUT` for how they look"
-        )
-        raise UserError(f"{path}: holds no VOC, COCO or YOLO labels with pictures; {mend}")
+        raise UserError(f"{path}: holds no VOC, COCO or YOLO labels with pictures; {_mend(tree, given)}")
     contents.problems[""] = tree.problems + contents.problems[""]
     contents.notes += _unused_splits(contents)
     if list(contents.splits) == [""]:
@@ -75,6 +90,29 @@ def _recognised(tree: Tree, given: str = "") -> Contents | None:
     if given:
         return coco.read(tree, given)
     return coco.read(tree) or voc.read(tree) or yolo.read(tree)
+
+
+def _mend(tree: Tree, given: str) -> str:
+    """What to do with a folder that is in no form known here: where the data set lies, or what the tool can export."""
+    places = [] if given else sorted(filter(None, tree.folders), key=lambda name: (name.count("/"), name))
+    inside = next((place for name in places[:PLACES_TRIED] if _is_data_set(place := tree.path(name))), None)
+    if inside:
+        return f"did you mean {inside}?"
+    for name in tree.names:
+        for suffix, signs, mend in FOREIGN:
+            if re.search(suffix, name, re.IGNORECASE) and (unread := _unread(tree.path(name), signs)) is not None:
+                return f"{tree.path(name)} {unread or mend}"
+    return "see `python -m teachkit data export shapes OUT` for how they look"
+
+
+def _unread(file: Path, signs: str) -> str | None:
+    """Why a file cannot be read, "" where its head has all the signs in this order, None where it has not."""
+    try:
+        with file.open("rb") as opened:
+            head = decoded(opened.read(HEAD))[0] if signs else ""
+    except OSError as error:
+        return f"cannot be read ({error.strerror}); mend its rights"
+    return "" if re.search(signs, head, re.DOTALL) else None
 
 
 def _is_data_set(folder: Path) -> bool:

@@ -49,9 +49,10 @@ def read_folder(path: str | Path, split: str = "train", strict: bool = False, di
         raise UserError(str(problems[0]))
     if not examples.images:
         raise UserError(f"{path}: the split {split!r} has no pictures")
-    if problems and same_split(split) in TRAINING_SPLITS and not remarks.objects:
-        reasons = "; ".join(map(str, problems[:REASONS_SHOWN]))
-        raise UserError(f"{path}: no object of the split {split!r} can be used, {len(problems)} problems: {reasons}")
+    if (problems or remarks.difficult) and same_split(split) in TRAINING_SPLITS and not remarks.objects:
+        reasons = "; ".join([*map(str, problems[:REASONS_SHOWN]), *remarks.notes()])
+        many = f", {len(problems)} problems" if problems else ""
+        raise UserError(f"{path}: no object of the split {split!r} can be used{many}: {reasons}")
     examples.notes = [*contents.notes, *remarks.notes()]
     return examples
 

@@ -10,6 +10,7 @@ from teachkit.errors import UserError
 MOST_BYTES = 2**24  # of a label file, a list, or names: what is larger is no such file
 BOMS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 HIGH = re.compile(rb"[\x80-\xff]+")
+JAPANESE = re.compile(rb"[\x81-\x83\x86-\x89\x8b\x8d\x8f\x90\x98\x9b\x9d]")  # Shift JIS begins so, no letter of 1252
 COMMON_HANZI = range(0xB0, 0xD8)  # first bytes of the 3,755 that GB 2312 calls level 1
 
 
@@ -42,8 +43,13 @@ def decoded(content: bytes) -> tuple[str, str]:
     """Text and its encoding: utf-8, utf-16, …, gbk or cp1252; "" where it is none of them."""
     for encoding in _likely(content):
         with suppress(UnicodeDecodeError):
-            return content.decode(encoding).removeprefix("\ufeff"), encoding
+            return _in_lines(content.decode(encoding).removeprefix("\ufeff")), encoding
     return content.decode("utf-8-sig", errors="replace"), ""
+
+
+def _in_lines(text: str) -> str:
+    """Lines that end as Windows or an old Mac ended them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _likely(content: bytes) -> list[str]:
@@ -69,8 +75,11 @@ def _looks_chinese(content: bytes) -> bool:
 
 
 def _looks_western(content: bytes) -> bool:
-    """Accented letters stand among plain ones: three in a row, as in every Cyrillic word, are of another code page."""
-    return all(len(run) <= 2 for run in HIGH.findall(content))
+    """Accented letters stand among plain ones: three in a row, as in every Cyrillic word, are of another code page.
+
+    So are the signs before the letters, where Japanese ones begin.
+    """
+    return all(len(run) <= 2 and not JAPANESE.search(run) for run in HIGH.findall(content))
 
 
 def number(text: object) -> float | None:

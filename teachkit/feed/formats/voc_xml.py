@@ -118,7 +118,7 @@ class _Objects(ContentHandler):
             if value is None:
                 return self.refuse(line, f"{side} is {text!r:.80}, not a number" if text else f"object has no <{side}>")
             box.append(value)
-        difficult = self.found.get("difficult", (1, ""))[1] == "1"
+        difficult = self.found.get("difficult", (1, ""))[1].lower() in ("1", "true")
         self.entry.rows.append(Row(self.box_line, name, (box[0], box[1], box[2], box[3]), difficult=difficult))
         return None
 

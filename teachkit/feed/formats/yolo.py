@@ -30,13 +30,13 @@ def read(tree: Tree, given: str = "") -> Contents | None:
     settings = read_yaml(tree, given if not given.endswith(".data") else "", contents.problems[""])
     if not (settings and settings.sources):
         darknet = read_darknet(tree, given if given.endswith(".data") else "")
-        settings = darknet if settings is None or darknet is None else _with_sources(settings, darknet)
+        settings = _with_sources(settings, darknet) if settings and darknet else settings or darknet
     pictures = pictures_of(settings, contents) if settings else {}
     names = class_files(tree)
     listed = {source for sources in (settings.sources.values() if settings else ()) for source in sources}
     labels = [name for name in tree.names if name.lower().endswith(".txt") and name not in names and name not in listed]
     pairs = Pairs(tree, tree.pictures, labels)
-    if settings is None and not any(near(name) for name in pairs.label_of):
+    if not (settings and settings.sources) and not any(near(name) for name in pairs.label_of):
         return None
     contents.listed = bool(pictures)
     read_one = partial(read_labels, keypoints=settings.keypoints if settings else 0)

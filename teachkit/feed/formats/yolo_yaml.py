@@ -16,7 +16,7 @@ from teachkit.feed.formats.tree import Tree
 from teachkit.feed.formats.yolo_sources import Settings
 
 LIKELY = ("data.yaml", "data.yml", "dataset.yaml")
-SPLIT_KEYS = ("train", "val", "valid", "test")
+SPLIT_KEYS = ("train", "val", "valid", "validation", "test")
 DESCRIBES = re.compile(r"^(\{.*)?[\"']?(names|train|val|valid|nc)[\"']?\s*:", re.MULTILINE)
 MOST_BYTES = 2**20  # some seconds of reading; 10,000 names take a third of it
 MOST_KEYPOINTS = 1000
