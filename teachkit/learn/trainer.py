@@ -245,18 +245,15 @@ class Trainer:
             if self.progress.closed_epochs < self.epoch and (reason := self._close_epoch()) is not None:
                 return reason
             if self.control.paused and not self.control.stopped:
-                self._wait_while_paused()
+                self.record_event("paused", "paused")
+                self.control.wait_while_paused()
+                self.record_event("continued", "continued")
             if self.control.stopped:
                 return "interrupted"
             if self.progress.is_over:
                 return "epochs"
             self._step()
         return "diverged"
-
-    def _wait_while_paused(self) -> None:
-        self.record_event("paused", "paused")
-        self.control.wait_while_paused()
-        self.record_event("continued", "continued")
 
     def _close_epoch(self) -> str | None:
         """Validates, records and saves the epoch that has ended → "until", "early_stop" or "diverged", else None.
@@ -314,25 +311,20 @@ class Trainer:
 
     def run_signature(self) -> dict[str, Any]:
         """What two trainers must have in common to train in the same way."""
-        control = self.control.state_dict()
+        control, parameters = self.control.state_dict(), self.model.parameters()
         return {
             "optimizer": name_of(self.optimizer),
             "lr": control["base"],
-            "schedule": control["schedule"],
-            "weights": control["weights"],
+            **{name: control[name] for name in ("schedule", "weights")},
             "batches": len(self.cursor.data),
-            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "parameters": sum(parameter.numel() for parameter in parameters),
         }
 
     def _start_settings(self) -> dict[str, Any]:
         """For the start record."""
-        return {
-            **self.run_signature(),
-            "epochs": (self.progress.last_step or 0) // len(self.cursor.data),
-            "device": str(self.device),
-            "threads": self.machine.threads,
-            **{key: value for key, value in self.settings.items() if value is not None},
-        }
+        epochs = (self.progress.last_step or 0) // len(self.cursor.data)
+        found = {"epochs": epochs, "device": str(self.device), "threads": self.machine.threads}
+        return self.run_signature() | found | {key: value for key, value in self.settings.items() if value is not None}
 
     def _save(self, best: dict[str, float] | None = None) -> None:
         """The state, and the averaged weights if their scores are the best so far."""
@@ -342,15 +334,8 @@ class Trainer:
 
     def _parts(self) -> dict[str, Part]:
         """By their names in a state. The step is loaded before the control, which compares its loss weights with it."""
-        return {
-            "cursor": self.cursor,
-            "train_step": self.train_step,
-            "control": self.control,
-            "trend": self.trend,
-            "goal": self.goal,
-            "progress": self.progress,
-            "machine": self.machine,
-        }
+        first: dict[str, Part] = {"cursor": self.cursor, "train_step": self.train_step, "control": self.control}
+        return {**first, "trend": self.trend, "goal": self.goal, "progress": self.progress, "machine": self.machine}
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of the run's whole state, tensors and plain values."""
