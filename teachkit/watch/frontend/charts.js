@@ -3,7 +3,7 @@
 import { logTicks, niceTicks } from "./axes.js";
 import { Canvas } from "./canvas.js";
 import { COLOURS } from "./colours.js";
-import { drawCurve, drawLine, drawMarker, hatch } from "./drawing.js";
+import { drawCurve, drawLine, drawMarker, hatch, rowsInSight } from "./drawing.js";
 import { element, figure, note } from "./elements.js";
 import { formatted } from "./numbers.js";
 import { complete, limits, smoothed, stacked } from "./series.js";
@@ -68,7 +68,8 @@ export class Chart {
     const [top, bottom] = [size * (worded ? 2.6 : 1), height - size * 1.6];
     const [low, high] = limits(data, ghosts, this.names, this.settings);
     const log = scale === "log";
-    const share = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low));
+    const span = log ? Math.log(high / low) : high - low;
+    const share = (value) => (log ? Math.log(value / low) : value - low) / span;
     const x = (step) => left + ((right - left) * step) / last;
     const y = (value) => bottom - (bottom - top) * Math.min(1.02, Math.max(-0.02, share(value)));
     return { x, y, left, right, top, bottom, low, high, last, size, log, worded, edge: width };
@@ -138,11 +139,12 @@ export class Chart {
   drawAreas(pen, data, { x, y }) {
     if (!data.step.length) return;
     const layers = stacked(data, this.names);
+    const rows = rowsInSight(data.step, Object.values(layers).at(-1).top, x);
     for (const [name, one] of Object.entries(this.settings.series)) {
       const { floor, top } = layers[name];
       pen.beginPath();
-      data.step.forEach((step, index) => pen.lineTo(x(step), y(top[index])));
-      for (let index = data.step.length - 1; index >= 0; index -= 1) pen.lineTo(x(data.step[index]), y(floor[index]));
+      for (const index of rows) pen.lineTo(x(data.step[index]), y(top[index]));
+      for (const index of [...rows].reverse()) pen.lineTo(x(data.step[index]), y(floor[index]));
       pen.closePath();
       pen.globalAlpha = 0.3;
       pen.fillStyle = one.colour;

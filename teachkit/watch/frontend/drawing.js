@@ -9,17 +9,53 @@ export function drawLine(pen, x1, y1, x2, y2) {
   pen.stroke();
 }
 
+const COLUMN = 3; // px: points that share a column are drawn as their extremes, so that a long run costs no more
+
 // The pen is lifted over what is missing: a NaN leaves a gap.
 export function drawCurve(pen, steps, values, x, y, log) {
-  let up = true;
+  let up = true; // the pen
+  let empty = true; // the column
+  let column, lowX, low, highX, high;
+  const finish = () => {
+    if (empty) return;
+    const [first, second] = lowX <= highX ? [lowX, highX] : [highX, lowX];
+    if (up) pen.moveTo(first, lowX <= highX ? low : high);
+    else pen.lineTo(first, lowX <= highX ? low : high);
+    if (low !== high) pen.lineTo(second, lowX <= highX ? high : low);
+    up = false;
+    empty = true;
+  };
   pen.beginPath();
   values.forEach((value, place) => {
-    const missing = value == null || (log && value <= 0);
-    if (!missing && up) pen.moveTo(x(steps[place]), y(value));
-    else if (!missing) pen.lineTo(x(steps[place]), y(value));
-    up = missing;
+    if (value == null || (log && value <= 0)) {
+      finish();
+      up = true;
+      return;
+    }
+    const across = x(steps[place]);
+    const height = y(value);
+    const at = Math.floor(across / COLUMN);
+    if (at !== column) finish();
+    if (empty) {
+      [column, lowX, low, highX, high, empty] = [at, across, height, across, height, false];
+    } else if (height < low) [lowX, low] = [across, height];
+    else if (height > high) [highX, high] = [across, height];
   });
+  finish();
   pen.stroke();
+}
+
+// Of the rows that share a column of pixels the one where `heights` is largest: their places.
+export function rowsInSight(steps, heights, x) {
+  const rows = [];
+  let column = null;
+  steps.forEach((step, place) => {
+    const at = Math.floor(x(step) / COLUMN);
+    if (at !== column) rows.push(place);
+    else if (heights[place] > heights[rows.at(-1)]) rows[rows.length - 1] = place;
+    column = at;
+  });
+  return rows;
 }
 
 export function drawMarker(pen, marker, x, y, size) {
