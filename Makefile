@@ -69,11 +69,9 @@ pictures: installed-test
 bench: installed-test
 	$(BIN)/python -m benchmarks
 
-# A random token, as Jupyter has; voila prints the address.
-demo: installed-demo
-	$(BIN)/voila --token --Voila.ip=127.0.0.1 \
-		--Voila.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection \
-		--TagRemovePreprocessor.remove_cell_tags=script notebooks/live_demo.ipynb
+# Opens the browser, on localhost behind a random token in the address.
+demo: installed-lab
+	@$(BIN)/python -m teachkit demo
 
 bench-live: installed-test
 	$(BIN)/python benchmarks/bench_live.py

@@ -176,6 +176,59 @@ def searches() -> None:
     write_log("searches", lines)
 
 
+def five_acts() -> None:
+    """For the live demo: its acts as they are played, with what was found every few steps, and the grey futures."""
+    from teachkit.learn.log import as_json
+    from teachkit.watch.cockpit.acts import ACTS
+    from teachkit.watch.cockpit.presets import PRESETS
+    from teachkit.watch.cockpit.session import Session
+    from teachkit.watch.cockpit.start_up import build_session
+    from teachkit.watch.replay.replay import content_of
+
+    def play(session: Session, key: str, steps: int) -> None:
+        """What the key asks for, then so many steps, or until the run stops itself."""
+        does = {
+            "reset": lambda ask: session.reset(),
+            "preset": lambda ask: session.trainer.control.set(**session.preset_settings(PRESETS[ask["name"]])),
+            "set": lambda ask: session.trainer.control.set(**ask["values"]),
+            "fork": lambda ask: session.branch(session.fork_step()),
+        }
+        for ask in ACTS[key].asks:
+            does.get(ask["kind"], lambda ask: None)(ask)
+        end = session.step + steps
+        while session.step < end:
+            session.run(5)
+            if session.trouble:
+                break
+
+    session = build_session(optimizer="adamw", seed=0, device="cpu", threads=1)
+    lines: list[dict] = []
+
+    def keep(key: str, first: int) -> None:
+        """first: the step at which the playing of the act begins."""
+        content = content_of(session.recording(ACTS[key].name))
+        shared = {name: content.pop(name) for name in ("pictures", "truth", "classes", "image_size")}
+        lines[:] = lines or [shared]
+        lines.append({"key": key, "question": ACTS[key].question, "first": first} | as_json(content))
+
+    play(session, "0", 60)
+    play(session, "g", 120)
+    keep("0", 0)
+    first = session.step
+    play(session, "1", 60)
+    play(session, "g", 25)
+    keep("1", first - 20)
+    play(session, "2", 120)
+    keep("2", session.step - 120)
+    first = session.step
+    play(session, "3", 60)
+    keep("3", first - 20)
+    for key in "456":
+        play(session, key, 150)
+        keep(key, 0)
+    write_log("five_acts", lines)
+
+
 RECIPES: dict[str, Callable[[], None]] = {
     "rates": rates,
     "unseen": unseen,
@@ -183,6 +236,7 @@ RECIPES: dict[str, Callable[[], None]] = {
     "batches": batches,
     "searches": searches,
     "overfit": overfit,
+    "five_acts": five_acts,
     "plenty": plenty,
     "shapes": shapes,
     "bccd": bccd,

@@ -74,6 +74,7 @@ def build_parser() -> Parser:
     _progress(
         commands.add_parser("progress", help="the exercises you have solved; hand in, collect", allow_abbrev=False)
     )
+    _demo(commands.add_parser("demo", help="the cockpit as a page, for a hall", allow_abbrev=False))
     commands.add_parser("doctor", help="what this machine has, what is missing, how to mend it")
     return parser
 
@@ -127,6 +128,11 @@ def _detect(parser: argparse.ArgumentParser) -> None:
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN_DIR_OR_LOG", help="what `train --save` or `--log` wrote")
     parser.add_argument("out", metavar="OUT.html")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=number(int, 0, "a port", 65535), default=0, metavar="N", help="else a free one")
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="print the address, open nothing")
 
 
 def _data(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,13 @@
-"""The live demo as Voila shows it on a projector: whatever happens, all of the cockpit stays in sight."""
+"""The live demo, opened as its command opens it: the recorded acts at once, then the live cockpit, whatever happens."""
 
-import shutil
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -18,61 +24,203 @@ LOOK = """(widget, parts) => {
         && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
         && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1).map(b => [a.name, b.name]));
     const out = boxes.filter(a => a.top < 0 || a.left < 0 || a.right > innerWidth || a.bottom > innerHeight);
-    const heights = [...widget.querySelectorAll('canvas.tk-canvas')].map(one => one.clientHeight);
+    const heights = [...widget.querySelectorAll('canvas.tk-canvas')].filter(one => one.checkVisibility())
+        .map(one => one.clientHeight);
     return [boxes.length, out.map(a => a.name), over, Math.min(...heights),
         widget.querySelector('.tk-pictures canvas').clientHeight];
 }"""
+# Every text that can be seen → the smallest of their letters, px; what is drawn on a canvas is 0.86 of its size or more
+SMALLEST = """widget => Math.min(...[...widget.querySelectorAll('*')].filter(one => one.checkVisibility()
+        && (one.tagName === 'CANVAS' || [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+        && !one.closest('.tk-unseen'))
+    .map(one => parseFloat(getComputedStyle(one).fontSize) * (one.tagName === 'CANVAS' ? 0.86 : 1)))"""
+
+
+class Demo:
+    """What `make demo` starts, and the address that it hands to the browser."""
+
+    def __init__(self, folder):
+        from notebook_page import REPOSITORY
+
+        said = subprocess.run(["make", "-n", "demo"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        command = re.search(r"^\S+/python (-m teachkit demo)$", said, re.M)[1].split()
+        opened = folder / "opened"
+        opener = folder / "browser"
+        opener.write_text(f'#!/bin/sh\necho "$1" > {opened}.part && mv {opened}.part {opened}\n')
+        opener.chmod(0o755)
+        paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env=os.environ | {"BROWSER": str(opener), "PYTHONPATH": paths},
+        )
+        while not opened.exists():
+            assert self.process.poll() is None
+            assert time.monotonic() < self.began + 60
+            time.sleep(0.02)
+        self.address = opened.read_text().strip()
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
 
 
 @pytest.fixture(scope="module")
-def demo(browser, tmp_path_factory):
-    from notebook_page import REPOSITORY, Server
+def running(browser, tmp_path_factory):
+    one = Demo(tmp_path_factory.mktemp("demo"))
+    yield one
+    if one.process.poll() is None:
+        one.end()
 
-    folder = tmp_path_factory.mktemp("demo")
-    shutil.copy(REPOSITORY / "notebooks" / "live_demo.ipynb", folder)
-    with Server(folder, app="voila", options=("--TagRemovePreprocessor.remove_cell_tags=script",)) as server:
-        page = browser.new_context(viewport={"width": 1024, "height": 640}).new_page()
-        page.goto(server.url("voila/render/live_demo.ipynb"), wait_until="commit")
-        page.wait_for_selector(".tk-cockpit[data-state=ready]", timeout=90_000)
-        yield page
-        page.context.close()
+
+@pytest.fixture(scope="module")
+def demo(browser, running):
+    page = browser.new_context(viewport={"width": 1024, "height": 640}).new_page()
+    page.wrong = []
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("console", lambda message: page.wrong.append(message.text) if message.type == "error" else None)
+    page.goto(running.address, wait_until="commit")
+    page.frame_locator("#recorded").locator(".tk-replay").wait_for(state="visible", timeout=30_000)
+    page.first_picture = time.monotonic() - running.began
+    page.wait_for_selector("[data-stage=live] .tk-cockpit[data-state=ready]", timeout=90_000)
+    page.live = time.monotonic() - running.began
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def cockpit(demo):
+    return demo.locator(".tk-cockpit")
 
 
 def press(page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def train(page, steps: int) -> None:
-    """Until so many more steps are done, or the run has stopped by itself."""
-    until = int(page.locator(".tk-cockpit").get_attribute("data-step")) + steps
+def wait(page, condition: str, seconds: float = 60) -> None:
+    """condition: JavaScript about `widget`, its `step` and its `state`."""
     page.wait_for_function(
-        """until => { const { step, state } = document.querySelector('.tk-cockpit').dataset;
-            return Number(step) >= until || state === 'rescued'; }""",
-        arg=until,
-        timeout=120_000,
+        f"() => {{ const widget = document.querySelector('.tk-cockpit'), state = widget.dataset.state, "
+        f"step = Number(widget.dataset.step); return {condition}; }}",
+        timeout=seconds * 1000,
     )
 
 
-def assert_in_sight(page) -> None:
+def train(page, steps: int) -> None:
+    """Until so many more steps are done, or the run has stopped by itself."""
+    until = int(page.locator(".tk-cockpit").get_attribute("data-step")) + steps
+    wait(page, f"step >= {until} || state === 'rescued'", 120)
+
+
+def assert_in_sight(page, least_parts: int = 20) -> None:
     for width, height in WINDOWS:
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(200)
         parts, out, over, lowest, pictures = page.locator(".tk-cockpit").evaluate(LOOK, PARTS)
-        assert parts > 20
+        assert parts > least_parts
         assert (out, over) == ([], []), (width, height)
         assert lowest >= 60, (width, height)
         assert pictures >= 230, (width, height)
 
 
+def test_a_picture_is_there_before_the_training_is_and_nothing_asks_for_a_password(demo):
+    print(f"first picture after {demo.first_picture:.1f} s, live after {demo.live:.1f} s")
+    assert demo.first_picture < demo.live
+    assert demo.wrong == []
+
+
 def test_the_whole_cockpit_is_in_sight_while_it_trains(demo):
-    assert demo.locator("table").count() == 0  # the script is for the speaker alone
     press(demo, "Start")
     train(demo, 30)
     assert_in_sight(demo)
 
 
-def test_a_hundred_times_the_rate_stops_the_run_and_offers_a_way_back_in_sight(demo):
+def test_a_page_loaded_anew_comes_back_to_the_same_run_while_it_trains(demo, cockpit):
+    step = int(cockpit.get_attribute("data-step"))
+    demo.reload(wait_until="commit")
+    wait(demo, f"step >= {step} && state === 'running'", 20)
+    assert demo.evaluate("document.body.dataset.stage") == "live"
+    assert cockpit.locator("[data-chart=raw] canvas").get_attribute("data-points") != "0"
+
+
+def test_a_hundred_times_the_rate_stops_the_run_and_offers_a_way_back_in_sight(demo, cockpit):
     press(demo, "Too high")
-    train(demo, 60)
-    assert demo.locator(".tk-cockpit").get_attribute("data-state") == "rescued"
+    wait(demo, "state === 'rescued'", 200)
     assert_in_sight(demo)  # with a long message and a button beside it
+
+
+def test_before_a_hall_every_letter_is_large_and_all_is_in_sight(demo, cockpit):
+    demo.keyboard.press("p")
+    for width, height, least in [(1920, 1080, 40), (1366, 768, 28)]:
+        demo.set_viewport_size({"width": width, "height": height})
+        demo.wait_for_timeout(300)
+        assert cockpit.evaluate(SMALLEST) >= least
+        parts, out, over, _, pictures = cockpit.evaluate(LOOK, f"{PARTS}, .tk-large > div")
+        assert parts >= 8
+        assert (out, over) == ([], [])
+        assert pictures > height * 0.4
+    assert [one.inner_text() for one in cockpit.locator(".tk-large dt").all()] == [
+        "total loss",
+        "learning rate",
+        "mAP50",
+    ]
+    assert cockpit.locator("[data-large=lr]").inner_text() == "0.7"
+
+
+def test_one_key_branches_before_the_trouble_and_another_plays_an_act(demo, cockpit):
+    demo.keyboard.press("2")
+    wait(demo, "state === 'running' && widget.querySelector('[data-large=lr]').textContent === '0.0007'", 90)
+    assert cockpit.get_attribute("data-waiting") == "0"
+    assert "Two futures" in cockpit.locator(".tk-act").inner_text()
+    demo.keyboard.press(" ")
+    wait(demo, "state === 'paused'")
+    demo.keyboard.press("0")
+    wait(demo, "state === 'running' && step < 20 && widget.querySelector('[data-large=lr]').textContent === '7e-5'")
+    demo.keyboard.press("p")
+    assert cockpit.locator(".tk-controls").is_visible()
+
+
+def test_one_key_plays_the_recorded_acts_and_goes_back(demo):
+    recorded = demo.frame_locator("#recorded")
+    demo.keyboard.press("t")
+    recorded.locator(".tk-replay").wait_for(state="visible")
+    assert not demo.locator(".tk-cockpit").is_visible()
+    demo.keyboard.press("1")
+    replay = recorded.locator(".tk-replay[data-state=playing]")
+    replay.wait_for()
+    assert "× 100" in recorded.locator("h2").inner_text()
+    demo.keyboard.press("t")
+    wait(demo, "widget.checkVisibility({ visibilityProperty: true })")
+
+
+def test_two_pages_show_the_same_run(browser, demo, running, cockpit):
+    other = browser.new_context().new_page()
+    other.goto(running.address)
+    other.wait_for_selector("[data-stage=live] .tk-cockpit[data-state=running]", timeout=20_000)
+    press(other, "Pause")
+    wait(demo, "state === 'paused'")
+    assert other.locator(".tk-cockpit").get_attribute("data-step") == cockpit.get_attribute("data-step")
+    other.context.close()
+
+
+def test_a_process_that_is_dead_is_noticed_within_three_seconds(demo, running, cockpit):
+    child = psutil.Process(running.process.pid)
+    child.suspend()  # it holds its connections, and answers nothing
+    began = time.monotonic()
+    wait(demo, "widget.querySelector('.tk-message').textContent.includes('does not answer')", 20)
+    seconds = time.monotonic() - began
+    child.resume()
+    wait(demo, "!widget.querySelector('.tk-message').textContent.includes('does not answer')", 20)
+    child.kill()
+    wait(demo, "state === 'gone'", 20)
+    assert "T plays the recorded acts" in cockpit.locator(".tk-message").inner_text()
+    print(f"noticed after {seconds:.1f} s")
+    assert seconds < 3 or os.getloadavg()[0] > 4
+
+
+def test_nothing_is_left_when_the_command_ends(tmp_path):
+    one = Demo(tmp_path)
+    children = psutil.Process(one.process.pid).children(recursive=True)
+    assert one.end() == 0
+    assert not [child for child in children if child.is_running()]

@@ -20,7 +20,6 @@ def test_small_messages_are_sent_at_once_and_the_connection_is_made_as_ever(monk
     assert told == [("nodelay", True), "connected"]
 
 
-def test_make_lab_and_make_demo_use_it():
+def test_make_lab_uses_it():
     name = f"{PromptConnection.__module__}.{PromptConnection.__name__}"
     assert name in (ROOT / "make.py").read_text()
-    assert name in (ROOT / "Makefile").read_text()  # for the demo

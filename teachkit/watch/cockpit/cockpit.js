@@ -6,6 +6,7 @@ import { button } from "../frontend/controls.js";
 import { block, element, guardKeys } from "../frontend/elements.js";
 import { formatted } from "../frontend/numbers.js";
 import { Pictures } from "../frontend/pictures.js";
+import { largeNumbers, project } from "../frontend/projector.js";
 import { RUN_CHARTS } from "../frontend/run_charts.js";
 import { runButtons, timeTravel, trainingControls } from "./controls.js";
 import { Curves, roomFor } from "./curves.js";
@@ -17,7 +18,7 @@ const STATES = {
   paused: "❚❚ Paused",
   rescued: "▲ Stopped to rescue",
   failed: "✕ Error",
-  closed: "Closed",
+  gone: "✕ Ended",
 };
 // Curves that a control changes at once; the others are drawn a frame later: a hand is answered sooner.
 const AT_ONCE = ["lr", "raw", "weighted"];
@@ -27,7 +28,8 @@ function messageLine(ask) {
   const words = element("span", {});
   const rescue = button("", () => ask("rescue"), { class: "tk-button tk-rescue", hidden: true });
   const live = element("div", { class: "tk-unseen", "aria-live": "polite", role: "status" });
-  const node = block("tk-message", words, rescue);
+  const waiting = element("span", { class: "tk-waiting", hidden: true });
+  const node = block("tk-message", words, waiting, rescue);
   const show = (text, tone) => {
     node.dataset.tone = tone;
     if (words.textContent !== text) words.textContent = live.textContent = text;
@@ -36,7 +38,12 @@ function messageLine(ask) {
     rescue.hidden = !text;
     if (text) rescue.textContent = text;
   };
-  return { node, live, show, offer };
+  // What was asked for and is not in force yet.
+  const wait = (commands) => {
+    waiting.textContent = commands.length ? `waiting: ${commands.join(" · ")}` : "";
+    waiting.hidden = !commands.length;
+  };
+  return { node, live, show, offer, wait };
 }
 
 // The charts of a run, its earlier runs in grey.
@@ -110,12 +117,16 @@ class View {
     this.message = messageLine(ask);
     this.state = element("strong", { class: "tk-state" });
     this.numbers = element("span", { class: "tk-numbers" });
+    this.acts = new Map((setup.acts ?? []).map(([key, name, question]) => [key, `${name}: ${question}`]));
+    this.act = element("strong", { class: "tk-act" });
+    this.large = largeNumbers();
     this.describedAt = 0;
     const title = element("h2", {}, setup.title);
     const drawings = [this.pictures, ...this.charts.all].map((one) => one.node);
     page.replaceChildren(
-      element("header", {}, title, this.state, this.numbers, this.buttons.node),
+      element("header", {}, title, this.act, this.state, this.numbers, this.buttons.node),
       this.message.node,
+      this.large.node,
       block("tk-body", this.controls.node, ...drawings),
       this.time.node,
       this.message.live,
@@ -124,7 +135,13 @@ class View {
   // settled: no request is on its way, so the controls may follow.
   show(frame, settled) {
     this.charts.take(frame);
-    if (settled) this.controls.show(frame.controls);
+    if (settled) this.controls.show(frame.controls, frame.asked);
+    const waiting = frame.waiting ?? [];
+    this.root.dataset.waiting = waiting.length;
+    this.message.wait(waiting);
+    const { steps, scores } = this.charts.curves;
+    const map50 = scores.map50?.findLast((score) => score != null);
+    this.large.show({ total: steps.total?.at(-1), lr: frame.controls.lr, map50 });
     if (frame.refused) this.controls.refuse();
     this.showStatus(frame.status);
     if (this.time.cursor() == null) this.pictures.show(frame.found, frame.ghost_found);
@@ -133,10 +150,11 @@ class View {
     this.describedAt = performance.now();
     for (const one of [this.pictures, ...this.charts.all]) one.describe();
   }
-  showStatus({ state, step, epoch, speed, tone, message, rescue }) {
+  showStatus({ state, step, epoch, speed, tone, message, rescue, act }) {
     Object.assign(this.root.dataset, { state, step });
     this.state.textContent = STATES[state] ?? state;
     this.buttons.show(state);
+    this.act.textContent = this.acts.get(act) ?? "";
     const pace = speed ? ` · ${speed.toFixed(speed < 10 ? 1 : 0)}\u00a0steps/s` : "";
     this.numbers.textContent = `step ${step} · epoch ${epoch}${pace}`;
     this.message.show(message, tone);
@@ -154,12 +172,30 @@ class View {
   }
 }
 
-function render({ model, el }) {
+// Keys of the speaker. In a lesson a key may be meant for a slider: only before a hall does one of them play an act.
+function listenToKeys(root, view, ask) {
+  const toggle = () => ask(root.dataset.state === "running" ? "pause" : "start");
+  const does = { " ": toggle, b: () => ask("fork"), r: () => ask("rescue"), p: () => project(root) };
+  root.addEventListener("keydown", (event) => {
+    const { target } = event;
+    const key = event.key.toLowerCase();
+    const before = root.classList.contains("tk-projector") || "stage" in document.body.dataset;
+    if (!view() || event.ctrlKey || event.metaKey || event.altKey || (!before && key !== "p")) return;
+    if (target.matches("input[type=text], select") || (key === " " && target.matches("button"))) return;
+    if (view().acts.has(key)) ask("act", { key });
+    else if (Object.hasOwn(does, key)) does[key]();
+    else return;
+    event.preventDefault();
+  });
+}
+
+export function render({ model, el }) {
   const attributes = { role: "region", "aria-label": "Training cockpit", tabindex: "-1" };
   const page = block("tk-page");
   const root = element("div", { class: "tk-root tk-cockpit", ...attributes }, page);
   guardKeys(root);
   el.append(root);
+  if (new URLSearchParams(location.search).has("projector")) project(root);
   let view = null;
   let drawn = 0;
   let closed = false;
@@ -171,6 +207,12 @@ function render({ model, el }) {
   const answers = {
     setup: (setup, buffers) => {
       view ??= new View(root, page, setup, buffers, link.ask);
+      if (setup.beats) link.beat();
+    },
+    gone: ({ words }) => {
+      link.close();
+      root.dataset.state = "gone";
+      view?.message.show(words, "error");
     },
     peek: ({ found }) => {
       if (!view) return;
@@ -184,6 +226,7 @@ function render({ model, el }) {
     },
   };
   const link = connect(model, answers, (silence) => view?.message.show(silence, "warn"));
+  listenToKeys(root, () => view, link.ask);
   root.dataset.state = "waiting";
   link.ask("hello");
   return () => {

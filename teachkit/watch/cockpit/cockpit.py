@@ -1,7 +1,7 @@
 """The cockpit: one widget with a detector in training, its controls, and curves that show what each control does."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -9,11 +9,14 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
+from teachkit.learn.control import Control
 from teachkit.learn.trainer import Trainer
+from teachkit.structures import LossWeights
+from teachkit.watch.cockpit.acts import ACTS
 from teachkit.watch.cockpit.frames import Frames, setup
 from teachkit.watch.cockpit.painter import Painter
 from teachkit.watch.cockpit.presets import PRESETS
-from teachkit.watch.cockpit.session import Session
+from teachkit.watch.cockpit.session import Command, Session
 from teachkit.watch.cockpit.start_up import build_session
 from teachkit.watch.cockpit.worker import Worker, stop_running
 from teachkit.watch.frontend.bundle import front_end
@@ -21,10 +24,13 @@ from teachkit.watch.frontend.notebook import replace_widget_of_this_cell, stop_o
 from teachkit.watch.frontend.widget import Widget
 from teachkit.watch.replay.recording import Recording
 from teachkit.watch.replay.replay import export
+from teachkit.watch.timeline.marks import in_words
 
 
 class Cockpit(Widget):
     """Starts, pauses, rewinds and branches a training. Its rate and its loss weights can be moved while it runs.
+
+    All that is asked for is carried out in the order of asking, between two steps.
 
     trainer: what is steered; None for the default detector on the built-in shapes; settings: see `build_session` and
     `build_trainer`; rate: frames a second. `run(n)` trains n steps in this thread, with the same result. `close()` ends
@@ -46,9 +52,10 @@ class Cockpit(Widget):
         self.worker = Worker(self.session.advance, ended=self._ended)
         self.painter = Painter(self._draw, lambda: self.worker.alive, rate)
         self.frames = Frames(self.session)
+        self.playing = ""  # the key of the act that was asked for last
         self.refused = ""  # one sentence, until the next value that is accepted
         self.error: BaseException | None = None
-        self._drawing = threading.Lock()
+        self._drawing = threading.RLock()  # the stop square may interrupt a drawing
         self.answers = {
             "hello": lambda message: self._introduce(),
             "start": lambda message: self.start(),
@@ -56,12 +63,15 @@ class Cockpit(Widget):
             "step": lambda message: self.start(steps=1),
             "set": lambda message: self.set(**message["values"]),
             "preset": lambda message: self.preset(message["name"]),
-            "optimizer": lambda message: self._request(partial(self.session.use_optimizer, message["name"])),
-            "reset": lambda message: self._request(self.session.reset),
-            "rewind": lambda message: self._request(partial(self.session.rewind, int(message["step"]))),
-            "branch": lambda message: self._request(partial(self.session.branch, int(message["step"]))),
-            "rescue": lambda message: self._request(self.session.rescue),
-            "export": lambda message: self._request(self._save_replay),
+            "optimizer": lambda message: self.use_optimizer(message["name"]),
+            "reset": lambda message: self._request("reset", self.session.reset),
+            "rewind": lambda message: self._go("back to step", self.session.rewind, message["step"]),
+            "branch": lambda message: self._go("branch at step", self.session.branch, message["step"]),
+            "fork": lambda message: self._request("branch", self._fork),
+            "rescue": lambda message: self._request("rescue", self.session.rescue),
+            "export": lambda message: self._request("save replay", self._save_replay),
+            "act": lambda message: self.act(message["key"]),
+            "ping": lambda message: self.painter.refresh(),
             "peek": lambda message: self._peek(message["step"]),
         }
 
@@ -69,26 +79,38 @@ class Cockpit(Widget):
 
     def start(self, steps: float = float("inf")) -> None:
         """Trains in the background until `pause`, for `steps` steps at most."""
-        self.error, self.refused = None, ""
-        self.session.steps_left = steps
-        self._work()
+        self._request("start", partial(setattr, self.session, "steps_left", steps))
 
     def pause(self) -> None:
         """Asks the training to stop after the current step. The panel shows it once the thread has ended."""
-        self.session.steps_left = 0
-        self.painter.refresh()
+        self._request("pause", partial(setattr, self.session, "steps_left", 0), works=False)
 
     def set(self, **values: Any) -> None:
         """lr, schedule, box, cls, dfl: in force from the next step. UserError for a refused value; the old stays."""
-        self.session.trainer.control.set(**{name: typed(name, value) for name, value in values.items()})
-        self.refused = ""
-        self.painter.refresh()
+        values = {name: typed(name, value) for name, value in values.items()}
+        Control(1.0, "constant", LossWeights).set(**values)  # refuses here what the session's would refuse later
+        words = in_words({name: value for name, value in values.items() if value is not None})
+        self._request(words, partial(self.session.trainer.control.set, **values), values, works=False)
 
     def preset(self, name: str) -> None:
         """Sets the loss weights, and the rate if the preset has one. UserError for a name that is not in `PRESETS`."""
         if name not in PRESETS:
             raise UserError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}")
-        self.set(**self.session.preset_settings(PRESETS[name]))
+        settings = partial(self.session.preset_settings, PRESETS[name])  # of the optimizer that is there by then
+        act = lambda: self.session.trainer.control.set(**settings())  # noqa: E731
+        self._request(name, act, settings(), works=False)
+
+    def use_optimizer(self, name: str) -> None:
+        """Trains on with a fresh optimizer, "adamw" or "sgd", at its usual rate."""
+        self._request(f"optimizer {name}", partial(self.session.use_optimizer, name), {"optimizer": name})
+
+    def act(self, key: str) -> None:
+        """Asks for all that an act of the live demo consists of. UserError for a key that is not in `ACTS`."""
+        if key not in ACTS:
+            raise UserError(f"there is no act {key!r}: choose one of {', '.join(ACTS)}")
+        for message in ACTS[key].asks:
+            self.answers[message["kind"]](message)
+        self.playing = key
 
     def run(self, steps: int) -> None:
         """Trains `steps` steps in this thread. The result is the same as with Start."""
@@ -152,14 +174,17 @@ class Cockpit(Widget):
         self.session.news = f"Saved as {path.name} beside this notebook: it plays in any browser, without Python."
 
     def stop(self) -> None:
-        """Ends the background training and waits until it has ended."""
-        self.session.steps_left = 0
+        """Ends the background training and waits until it has ended. What waits is carried out before."""
         self.worker.stop()
+        self.session.carry_out()
+        self.session.steps_left = 0
         self.painter.stop()
 
     def close(self) -> None:
         """Ends the threads, closes the view and releases the training."""
         if hasattr(self, "session"):
+            self.worker.stop()
+            self.session.drop_commands()
             self.stop()
             self.session.let_go()
             self.answers = {}
@@ -168,11 +193,35 @@ class Cockpit(Widget):
 
     # threads
 
-    def _request(self, command: Callable[[], None]) -> None:
-        """Has the worker carry out the command between two steps. Starts the worker if it does not run."""
+    def take(self, message: dict[str, Any]) -> None:
+        """What a page asks for that is connected otherwise than by Jupyter."""
+        self._receive(None, message, [])
+
+    def _request(
+        self, words: str, act: Callable[[], None], settings: Mapping[str, Any] | None = None, works: bool = True
+    ) -> None:
+        """Has the command carried out after all that was asked for before: by the worker, between two steps.
+
+        works: starts the worker where it does not run; else the command is carried out in this thread then.
+        """
         self.error, self.refused = None, ""
-        self.session.request(command)
-        self._work()
+        self.session.request(Command(words, partial(self._refusing, act), settings or {}))
+        if works:
+            self._work()
+        self.painter.refresh()
+
+    def _refusing(self, act: Callable[[], None]) -> None:
+        """A command that is refused does not hold up those behind it."""
+        try:
+            act()
+        except UserError as mistake:
+            self.refused = str(mistake)
+
+    def _go(self, words: str, travel: Callable[[int], None], step: Any) -> None:
+        self._request(f"{words} {int(step)}", partial(travel, int(step)))
+
+    def _fork(self) -> None:
+        self.session.branch(self.session.fork_step())
 
     def _work(self) -> None:
         stop_on_interrupt(self)
@@ -208,6 +257,8 @@ class Cockpit(Widget):
 
     def _draw(self) -> None:
         """Sends what is new since the last frame, and asks for detections by the newest weights."""
+        if not self.worker.alive:
+            self.session.carry_out()
         with self._drawing:
             try:
                 frame = self.frames.next()
@@ -227,6 +278,7 @@ class Cockpit(Widget):
         return {
             "state": self._state(),
             "step": session.step,
+            "act": self.playing,
             "epoch": session.trainer.epoch,
             "speed": session.speed if self.worker.alive else 0.0,
             "message": message,

@@ -5,8 +5,10 @@ import { button, menu, slider } from "../frontend/controls.js";
 import { swatch } from "../frontend/drawing.js";
 import { block, element, uniqueId } from "../frontend/elements.js";
 import { logScale, weightScale } from "../frontend/numbers.js";
+import { project } from "../frontend/projector.js";
 
-const PRESETS_HINT = "Presets of the rate and the weights: the last four leave the rate as it is";
+const PRESETS_HINT = "Presets of the rate and the weights: the last five leave the rate as it is";
+const PROJECTOR_HINT = "Large pictures, three numbers and one curve: P changes over";
 const RATE = { colour: COLOURS.purple, dash: [], marker: "circle" };
 
 const group = (classes, label, ...children) =>
@@ -36,8 +38,12 @@ export function trainingControls(setup, ask) {
     block("tk-menus", menus.schedule.node, menus.optimizer.node),
     group("tk-presets", PRESETS_HINT, ...presets),
   );
-  const show = (values) => {
-    for (const [name, one] of Object.entries({ ...sliders, ...menus })) one.show(values[name]);
+  // asked: controls whose value is not in force yet.
+  const show = (values, asked = []) => {
+    for (const [name, one] of Object.entries({ ...sliders, ...menus })) {
+      one.show(values[name]);
+      one.node.classList.toggle("tk-asked", asked.includes(name));
+    }
     for (const one of presets) one.setAttribute("aria-pressed", one.dataset.preset === values.preset);
   };
   const refuse = () => Object.values(sliders).forEach((one) => one.refuse());
@@ -58,6 +64,7 @@ export function runButtons(root, ask) {
     button("One step", () => ask("step"), { "data-control": "step" }),
     button("Reset", () => ask("reset"), { "data-control": "reset" }),
     button("Save replay", () => ask("export"), { title: replayHint, "data-control": "export" }),
+    button("Projector", () => project(root), { title: PROJECTOR_HINT, "data-control": "projector" }),
     button("Full screen", fill, { title: "Escape leaves it", "data-control": "screen" }),
   );
   const show = (state) => {

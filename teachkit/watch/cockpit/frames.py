@@ -1,13 +1,15 @@
 """The messages to the front end: first how the cockpit is set up, then in each frame what is new."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from teachkit.learn.schedule import SCHEDULES
+from teachkit.watch.cockpit.acts import ACTS
 from teachkit.watch.cockpit.presets import PRESETS
-from teachkit.watch.cockpit.session import OWN, Session
+from teachkit.watch.cockpit.session import OWN, Command, Session
 from teachkit.watch.figures.images import png
-from teachkit.watch.timeline.marks import Mark
+from teachkit.watch.timeline.marks import Mark, in_words
 from teachkit.watch.timeline.timeline import Timeline
 
 SLIDER_RATES = (1e-6, 10.0)
@@ -27,6 +29,8 @@ def setup(session: Session, title: str) -> tuple[dict[str, Any], list[bytes]]:
         "schedules": [[name, name.replace("_", " ")] for name in SCHEDULES],
         "optimizers": [[name, OPTIMIZERS[name]] for name in session.usual_rates],
         "presets": [[name, preset.hint] for name, preset in PRESETS.items()],
+        "acts": [[key, act.name, act.question] for key, act in ACTS.items()],
+        "beats": True,
     }
     return content, [png(image) for image in session.pictures.images]
 
@@ -44,10 +48,14 @@ class Frames:
         self._timeline = None
 
     def next(self) -> dict[str, Any]:
-        session = self.session
+        session, pending, commands = self.session, self.session.pending(), self.session.waiting()
+        marks = [Mark(session.step, {name: value}, pending=True) for name, value in pending.items()]
+        asked = {name for command in commands for name in command.settings}
         return self._news() | {
-            "marks": [mark.for_page() for mark in [*session.timeline.marks, *self._pending()]],
-            "controls": self._controls(),
+            "marks": [mark.for_page() for mark in [*session.timeline.marks, *marks]],
+            "controls": self._controls(commands),
+            "waiting": [command.words for command in commands] or [in_words({name: pending[name]}) for name in pending],
+            "asked": sorted({*asked, *pending}),
             "found": session.probes.found,
             "ghost_found": session.ghosts[-1].found_at(session.step) if session.ghosts else None,
             "angles": self._angles(),
@@ -65,22 +73,20 @@ class Frames:
             news |= {"whole": True, "ghosts": [ghost.columns() for ghost in self.session.ghosts]}
         return news
 
-    def _pending(self) -> list[Mark]:
-        """Marks for settings that the trainer takes over before its next step."""
-        waiting = self.session.waiting()
-        return [Mark(self.session.step, {name: value}, pending=True) for name, value in waiting.items()]
-
-    def _controls(self) -> dict[str, Any]:
+    def _controls(self, commands: Sequence[Command] = ()) -> dict[str, Any]:
+        """The controls as they will stand once the commands have been carried out."""
         session, control = self.session, self.session.trainer.control
         weights = control.weights.as_dict()
         lr = control.lr if control.lr is not None else session.trainer.optimizer.param_groups[0]["lr"]
-        in_force = {"lr": lr, **weights}
+        shown: dict[str, Any] = {"lr": lr, **weights, "schedule": control.schedule, "optimizer": session.optimizer}
+        for command in commands:
+            shown |= {name: value for name, value in command.settings.items() if value is not None}
         fits = (
             name
             for name, preset in PRESETS.items()
-            if all(math.isclose(in_force[key], value) for key, value in session.preset_settings(preset).items())
+            if all(math.isclose(shown[key], value) for key, value in session.preset_settings(preset).items())
         )
-        return {**in_force, "schedule": control.schedule, "optimizer": session.optimizer, "preset": next(fits, None)}
+        return {**shown, "preset": next(fits, None)}
 
     def _angles(self) -> list[int | None] | None:
         share = self.session.probes.share

@@ -27,5 +27,6 @@ PRESETS = {
     "No box loss": Preset("the weight of the box loss is 0", weights={"box": 0}),
     "No class loss": Preset("the weight of the class loss is 0", weights={"cls": 0}),
     "DFL only": Preset("the weights of box and class loss are 0", weights={"box": 0, "cls": 0}),
+    "Class only": Preset("the weights of box and DFL loss are 0", weights={"box": 0, "dfl": 0}),
     "All weights × 10": Preset("ten times each of the three weights", weights={"box": 10, "cls": 10, "dfl": 10}),
 }

@@ -1,9 +1,11 @@
-"""A training that a cockpit steers: steps, requests between steps, time travel and rescue. No thread, no widget."""
+"""A training that a cockpit steers: steps, commands between steps, time travel and rescue. No thread, no widget."""
 
 import math
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from teachkit.errors import UserError
@@ -20,8 +22,23 @@ FATAL = ("diverged", "skipped")  # a run that goes on after these only does harm
 OWN = "own"  # the optimizer that was handed over, if it was one
 
 
+@dataclass
+class Command:
+    """Something asked of a session. words: its name while it waits; settings: the controls that it moves, by name.
+
+    step: where the run stood when the command was carried out; None while it waits.
+    """
+
+    words: str
+    act: Callable[[], None]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    step: int | None = None
+
+
 class Session:
     """Steps a trainer and keeps what it shows. Only one thread at a time may call anything but `request`.
+
+    Commands are carried out between two steps, in the order in which they were asked for.
 
     pictures: shown with their detections; probe: the frozen batch on which shares of the gradient are measured.
     validate_every, share_every, keep_every: steps between validations, measurements and snapshots; memory: bytes for
@@ -54,7 +71,8 @@ class Session:
         self.trouble = ""  # one sentence, while a rescue is on offer
         self.rescue_step: int | None = None
         self.news = "Press Start, then move the learning rate or a weight of a loss."
-        self._requests: deque[Callable[[], None]] = deque()
+        self._commands: deque[Command] = deque()
+        self._at_work, self._carrying = threading.RLock(), False
         self._times: deque[float] = deque(maxlen=30)
         self._settings = trainer.control.state_dict()
         self._moved: dict[int, dict[str, Any]] = {}  # the settings that came into force at a step
@@ -65,9 +83,13 @@ class Session:
 
     # what is asked for, from any thread
 
-    def request(self, command: Callable[[], None]) -> None:
-        """Adds a command, which `advance` carries out between two steps. May be called from any thread."""
-        self._requests.append(command)
+    def request(self, command: Command) -> None:
+        """Adds a command behind those that wait. May be called from any thread."""
+        self._commands.append(command)
+
+    def waiting(self) -> list[Command]:
+        """Commands that are not carried out yet, or are being carried out now, in their order."""
+        return list(self._commands)
 
     @property
     def step(self) -> int:
@@ -79,8 +101,8 @@ class Session:
         times = list(self._times)
         return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
 
-    def waiting(self) -> dict[str, float]:
-        """Settings asked for and not yet in force, by name."""
+    def pending(self) -> dict[str, float]:
+        """Settings that the trainer takes over with its next step, by name."""
         control, in_force = self.trainer.control, self.trainer.train_step.weights or {}
         wanted = {name: value for name, value in control.weights.as_dict().items() if value != in_force[name]}
         lr, current = control.lr, self.trainer.optimizer.param_groups[0]["lr"]
@@ -92,19 +114,39 @@ class Session:
     # one unit of work
 
     def advance(self) -> bool:
-        """Carries out the next request, else one training step. False if nothing is left to do."""
-        if self._requests:
-            self._requests.popleft()()
+        """Carries out the next command, else one training step. False if nothing is left to do."""
+        with self._at_work:
+            if self._commands:
+                self._carry_out_next()
+                return True
+            if self.steps_left < 1:
+                self._times.clear()
+                return False
+            self.steps_left -= 1
+            self._train()
+            self._times.append(time.perf_counter())
+            if self.probes.detection_due():
+                self.detect()
             return True
-        if self.steps_left < 1:
-            self._times.clear()
-            return False
-        self.steps_left -= 1
-        self._train()
-        self._times.append(time.perf_counter())
-        if self.probes.detection_due():
-            self.detect()
-        return True
+
+    def carry_out(self) -> None:
+        """Carries out all commands that wait, in this thread, and trains no step."""
+        with self._at_work:
+            while self._commands and not self._carrying:  # an interrupt may ask in the midst of a command
+                self._carry_out_next()
+
+    def _carry_out_next(self) -> None:
+        command = self._commands[0]  # it stays in the queue until it is done: a branch may train some steps again
+        self._carrying = True
+        try:
+            command.step = self.step
+            command.act()
+        finally:
+            self._carrying = False
+            self._commands.popleft()
+
+    def drop_commands(self) -> None:
+        self._commands.clear()
 
     def _train(self) -> None:
         """One step, and what is due after it."""
@@ -117,6 +159,7 @@ class Session:
 
     def run(self, steps: int) -> None:
         """Trains `steps` steps in this thread, with the same result as a worker's."""
+        self.carry_out()
         self.steps_left = steps
         while self.advance():
             pass
@@ -164,16 +207,18 @@ class Session:
     def rewind(self, step: int) -> None:
         """Goes back to the state before the step, and forgets what came later.
 
-        The steps after the last snapshot are trained once more, with the settings that they had. UserError if the run
-        has not come that far.
+        The steps after the last snapshot are trained once more, each with the settings that it had: what a cell asks of
+        the trainer meanwhile does not fall into the past. UserError if the run has not come that far.
         """
         snapshot = self._snapshot_for(step)
         again = {when: settings for when, settings in self._moved.items() if snapshot.step <= when < step}
         self._restore(snapshot)
+        settings = self._settings
         while self.step < step and not self.trouble:
-            if self.step in again:
-                self.trainer.control.load_state_dict(again[self.step])
+            settings = again.get(self.step, settings)
+            self.trainer.control.load_state_dict(settings)
             self._train()
+        self.trainer.record_event("rewound", f"back at step {self.step} with the settings of that time")
         self.news = f"Back at step {self.step} with the settings of that time."
         self.detect()
 
@@ -243,6 +288,11 @@ class Session:
         if self._pass_on is not None:  # whoever listened to the trainer before
             self._pass_on(record)
 
+    def fork_step(self) -> int:
+        """Where a second future shows most: before what caused the first trouble, else at the last change."""
+        fatal = [mark for mark in self.timeline.marks if mark.alarm in FATAL]
+        return self._before_trouble(fatal[0].step if fatal else self.step)
+
     def _before_trouble(self, step: int) -> int:
         """The step before the last change of a setting, if that is within 200 steps; else fifty steps back."""
         changes = [mark.step for mark in self.timeline.marks if not mark.alarm and step - 200 <= mark.step <= step]
@@ -264,6 +314,7 @@ class Session:
             timeline,
             Curve(VALIDATION),
             menus=menus_over(timeline, first.step, schedule, first.optimizer),
+            ghosts=list(self.ghosts),
             pictures=self.pictures,
             classes=list(self.classes),
         )

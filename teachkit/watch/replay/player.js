@@ -13,8 +13,10 @@ const PACES = [
 
 // Counts the rows of the run as time passes. onRow(row) at each frame, onChange() when it starts and stops.
 export class Player {
-  constructor(count, { onRow, onChange }) {
-    Object.assign(this, { count, onRow, onChange, row: 0, seconds: 10, timer: null });
+  // first: the row that playing begins with.
+  constructor(count, { onRow, onChange, first = 0 }) {
+    Object.assign(this, { count, onRow, onChange, first, row: first, seconds: 10, timer: null });
+    this.closed = new AbortController();
   }
   get playing() {
     return this.timer != null;
@@ -32,11 +34,11 @@ export class Player {
     this.mark();
   }
   play() {
-    if (this.row >= this.count - 1) this.row = 0;
+    if (this.row >= this.count - 1) this.row = this.first;
     this.mark();
     this.timer = setInterval(() => {
       const share = (performance.now() - this.began) / 1000 / this.seconds;
-      this.go(this.from + Math.round(share * this.count));
+      this.go(this.from + Math.round(share * (this.count - this.first)));
       if (this.row >= this.count - 1) this.pause();
     }, 1000 / FRAMES);
     this.onChange();
@@ -55,7 +57,8 @@ export class Player {
     this.go(row);
   }
   // The keys move the replay wherever the focus is, but for a menu and, with space, a button.
-  listenToKeys() {
+  // others: what further keys do.
+  listenToKeys(others) {
     const far = Math.ceil(this.count / 20);
     const rows = {
       ArrowRight: () => this.row + 1,
@@ -65,16 +68,23 @@ export class Player {
       PageDown: () => this.row + far,
       PageUp: () => this.row - far,
     };
-    document.addEventListener("keydown", (event) => {
+    const onKey = (event) => {
       const { target, key } = event;
       if (event.ctrlKey || event.metaKey || event.altKey || target instanceof HTMLSelectElement) return;
       const onButton = target instanceof HTMLButtonElement || target.tagName === "SUMMARY";
       const plays = key === " " && !onButton;
-      if (!plays && !rows[key]) return;
+      const other = others[key.toLowerCase()];
+      if (!plays && !rows[key] && !other) return;
       event.preventDefault();
-      if (plays) this.toggle();
+      if (other) other();
+      else if (plays) this.toggle();
       else this.jump(rows[key]());
-    });
+    };
+    document.addEventListener("keydown", onKey, { signal: this.closed.signal });
+  }
+  close() {
+    clearInterval(this.timer);
+    this.closed.abort();
   }
 }
 

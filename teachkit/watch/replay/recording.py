@@ -24,8 +24,8 @@ WHOLE = 10**9  # rows of a curve that is never thinned
 class Recording:
     """What is known of a run. timeline: its curves, marks and detections; validation: its losses there, over steps.
 
-    settings: of the start record; menus: rows of step, schedule, optimizer, in force from that step on; pictures: those
-    that the detections are of; folder: where the weights are.
+    settings: of the start record; menus: rows of step, schedule, optimizer, in force from that step on; ghosts: earlier
+    futures of a run that was branched; pictures: those that the detections are of; folder: where the weights are.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Recording:
     settings: dict[str, Any] = field(default_factory=dict)
     menus: list[tuple[int, str, str]] = field(default_factory=list)
     end: str = ""
+    ghosts: list[Timeline] = field(default_factory=list)
     pictures: Batch | None = None
     classes: list[str] = field(default_factory=list)
     folder: Path | None = None

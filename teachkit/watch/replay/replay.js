@@ -5,6 +5,7 @@ import { button } from "../frontend/controls.js";
 import { block, element } from "../frontend/elements.js";
 import { formatted } from "../frontend/numbers.js";
 import { Pictures } from "../frontend/pictures.js";
+import { largeNumbers, project } from "../frontend/projector.js";
 import { RUN_CHARTS, weighted } from "../frontend/run_charts.js";
 import { lastUntil, numbersAt, numbersSection } from "./numbers.js";
 import { Player, transportBar } from "./player.js";
@@ -28,29 +29,26 @@ function until(curve, step) {
   return Object.fromEntries(Object.entries(curve).map(([name, values]) => [name, values.slice(0, count)]));
 }
 
-// The curves of the run, the whole of each in grey behind it. What was not measured has no chart.
+const curvesOf = (run) => ({ ...run, weighted: weighted(run.steps), lr: run.steps });
+
+// The curves of the run, in grey behind them its first futures, or the whole of it. What was not measured has no chart.
 function replayCharts(run) {
   const { raw, lr, map, share } = RUN_CHARTS;
   const validation = { ...raw, title: "Losses on validation", smooth: false, dots: true };
-  const all = [
-    ["steps", raw, run.steps],
-    ["weighted", RUN_CHARTS.weighted, weighted(run.steps)],
-    ["lr", lr, run.steps],
-    ["scores", map, run.scores],
-    ["validation", validation, run.validation],
-    ["shares", share, run.shares],
-  ];
-  const last = run.steps.step.at(-1);
-  const measured = all.filter(([, , curve]) => curve === run.steps || curve.step.length);
-  const charts = measured.map(([name, settings, curve]) => {
+  const all = { steps: raw, weighted: RUN_CHARTS.weighted, lr, scores: map, validation, shares: share };
+  const curves = curvesOf(run);
+  const ghosts = run.ghosts?.length ? run.ghosts.map(curvesOf) : [curves];
+  const last = Math.max(...[run, ...ghosts].map(({ steps }) => steps.step.at(-1) ?? 0));
+  const measured = Object.entries(all).filter(([name]) => curves[name] === run.steps || curves[name].step.length);
+  const charts = measured.map(([name, settings]) => {
     const chart = new Chart(settings);
     chart.node.dataset.chart = name;
-    return { chart, curve };
+    return { chart, curve: curves[name], behind: ghosts.flatMap((ghost) => ghost[name] ?? []) };
   });
   const show = (step) => {
     const marks = run.marks.filter((mark) => mark.step <= step);
-    for (const { chart, curve } of charts) {
-      chart.show({ data: until(curve, step), ghosts: [curve], marks, last, cursor: step });
+    for (const { chart, curve, behind } of charts) {
+      chart.show({ data: until(curve, step), ghosts: behind, marks, last, cursor: step });
     }
   };
   return { all: charts.map((one) => one.chart), show };
@@ -69,7 +67,7 @@ function replayPictures(run, root) {
   });
   const showAt = (step) => {
     const [at, detections] = lastUntil(run.looks, step) ?? [null, run.pictures.map(() => [])];
-    pictures.show(detections, null);
+    pictures.show(detections, lastUntil(run.ghosts?.at(-1)?.looks ?? [], step)?.[1]);
     when.textContent = at == null ? "nothing was looked for yet" : `as found at step ${at}`;
     root.dataset.look = at ?? "";
   };
@@ -98,13 +96,25 @@ function settingsNote({ settings }) {
   return element("details", {}, summary, element("p", {}, values.join(" · ")));
 }
 
-function replay(run, place) {
+// Buttons of the acts of which the run is one; null where it stands alone.
+function actButtons(run, acts, choose) {
+  if (acts.length < 2) return null;
+  const group = { class: "tk-acts", role: "group", "aria-label": "Acts" };
+  const buttons = acts.map(({ key, title }) =>
+    button(`${key} · ${title}`, () => choose(key), { "aria-pressed": key === run.key, "data-act": key }),
+  );
+  return element("div", group, ...buttons);
+}
+
+// acts: those of which the run is one; choose(key) plays another. → what takes the replay away.
+function replay(run, place, acts, choose) {
   const attributes = { role: "region", "aria-label": `Replay of ${run.title}`, tabindex: "-1" };
   const root = element("div", { class: "tk-root tk-replay", ...attributes });
   const { step: steps, total } = run.steps;
   const charts = replayCharts(run);
   const looks = replayPictures(run, root);
   const numbers = numbersSection();
+  const large = largeNumbers();
   const drawings = [...(looks ? [looks.pictures] : []), ...charts.all];
   const live = element("div", { class: "tk-unseen", role: "status", "aria-live": "polite" });
   const when = element("output", { class: "tk-when" });
@@ -116,6 +126,7 @@ function replay(run, place) {
     const step = steps[row];
     charts.show(step);
     numbers.show(numbersAt(run, row));
+    large.show(numbersAt(run, row));
     looks?.showAt(step);
     when.textContent = `step ${step} of ${steps.at(-1)}`;
     bar.show();
@@ -129,26 +140,56 @@ function replay(run, place) {
     if (!playing) live.textContent = `step ${steps[row]}: total loss ${formatted(total[row])}`;
     show();
   };
-  const player = new Player(steps.length, { onRow: show, onChange });
+  const first = steps.findIndex((step) => step >= (run.first ?? 0));
+  const player = new Player(steps.length, { onRow: show, onChange, first });
   const bar = transportBar(player, when);
-  player.listenToKeys();
+  const keys = Object.fromEntries(acts.length < 2 ? [] : acts.map(({ key }) => [key, () => choose(key)]));
+  player.listenToKeys({ ...keys, p: () => project(root) });
 
   numbers.node.append(...[jumpButtons(run, player), settingsNote(run)].filter(Boolean));
-  const [first, second, ...others] = charts.all.map((one) => one.node);
+  const [upper, lower, ...others] = charts.all.map((one) => one.node);
   const middle = looks ? [looks.pictures.node] : [];
   const about = [`replay of ${steps.length} steps`, ENDS[run.end]].filter(Boolean).join(", ");
   root.append(
     block(
       "tk-page",
-      element("header", {}, element("h2", {}, run.title), element("span", { class: "tk-sub" }, about)),
+      element(
+        "header",
+        {},
+        element("h2", {}, [run.title, run.question].filter(Boolean).join(": ")),
+        element("span", { class: "tk-sub" }, about),
+      ),
+      ...[actButtons(run, acts, choose)].filter(Boolean),
+      large.node,
       bar.node,
-      block("tk-replay-body", numbers.node, first, second, ...middle, ...others),
+      block("tk-replay-body", numbers.node, upper, lower, ...middle, ...others),
       element("footer", {}, KEYS),
       live,
     ),
   );
   place.append(root);
   show();
+  const close = () => {
+    player.close();
+    for (const one of drawings) one.close();
+    root.remove();
+  };
+  return { root, player, close };
 }
 
-replay(JSON.parse(document.getElementById("run").textContent), document.getElementById("replay"));
+// A run, or acts of which one is played at a time: by its key, or by its button.
+function open(content, place) {
+  const acts = content.acts ?? [content];
+  let shown = null;
+  const choose = (key) => {
+    const large = shown?.root.classList.contains("tk-projector");
+    shown?.close();
+    const act = acts.find((one) => one.key === key);
+    shown = replay(act, place, acts, choose);
+    if (large) project(shown.root);
+    if (content.acts) shown.player.play();
+  };
+  choose(acts[0].key);
+}
+
+open(JSON.parse(document.getElementById("run").textContent), document.getElementById("replay"));

@@ -1,8 +1,6 @@
 """Writes a run as one HTML file that plays in any browser, without a kernel, a network or an installation."""
 
 import base64
-import html
-import json
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,16 +8,12 @@ from teachkit.errors import UserError
 from teachkit.files import piece, refuse_foreign, write_output
 from teachkit.learn.log import as_json
 from teachkit.watch.figures.images import png
-from teachkit.watch.frontend.bundle import front_end
+from teachkit.watch.replay.page import GENERATOR, page
 from teachkit.watch.replay.recording import Recording, find_pictures, open_run
 
 LARGEST = 5 * 10**6  # bytes of the file
 DIGITS = 6  # of the numbers, where all of theirs would make the file too large
 DETECTIONS_SHOWN = 200  # steps with detections
-# Nothing may be fetched from anywhere, whatever is written into the page.
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-
-GENERATOR = '<meta name="generator" content="teachkit replay">'
 
 
 @runtime_checkable
@@ -40,8 +34,7 @@ def export(run: Any, path: str | Path) -> Path:
     recording = run.recording() if isinstance(run, Recorded) else open_run(run)
     if recording.pictures is None:
         find_pictures(recording)
-    page = page_of(recording)
-    write_output(path, page, _is_replay, "a replay")
+    write_output(path, page_of(recording), _is_replay, "a replay")
     return path
 
 
@@ -52,10 +45,10 @@ def _is_replay(path: Path) -> bool:
 def page_of(run: Recording) -> bytes:
     """The content of the file. UserError if it is too large even with rounded numbers."""
     for digits in (None, DIGITS):
-        page = _page(run, digits)
-        if len(page) <= LARGEST:
-            return page
-    size = len(page) / 10**6
+        written = _page(run, digits)
+        if len(written) <= LARGEST:
+            return written
+    size = len(written) / 10**6
     raise UserError(f"{run.name}: its replay would have {size:.1f} MB, more than 5: show fewer or smaller pictures")
 
 
@@ -77,6 +70,7 @@ def content_of(recording: Recording) -> dict[str, Any]:
         "image_size": list(pictures.images.shape[-2:]) if pictures is not None else [1, 1],
         "pictures": [base64.b64encode(one).decode() for one in images],
         "truth": truth,
+        "ghosts": [ghost.columns() | {"looks": ghost.detections[::2]} for ghost in recording.ghosts],
         **recording.timeline.columns(),
         "validation": recording.validation.since(0),
     }
@@ -84,33 +78,7 @@ def content_of(recording: Recording) -> dict[str, Any]:
 
 def _page(recording: Recording, digits: int | None) -> bytes:
     content = as_json(content_of(recording))
-    if digits is not None:
-        content = _rounded(content, digits)
-    # No "<" stays in the data: a class called "</script>" must not end it. In JSON the escape means the same letter.
-    data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    script = front_end("replay/replay.js")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-{GENERATOR}
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{html.escape(recording.name)} · replay</title>
-<style>
-{front_end("replay/replay.css")}
-</style>
-</head>
-<body>
-<main id="replay"></main>
-<noscript>This page plays a training run; it needs JavaScript, and nothing else.</noscript>
-<script type="application/json" id="run">{data}</script>
-<script type="module">
-{script}
-</script>
-</body>
-</html>
-""".encode()
+    return page(recording.name, content if digits is None else _rounded(content, digits))
 
 
 def _rounded(value: Any, digits: int) -> Any:

@@ -13,18 +13,21 @@ class Mark:
     """What happened at a step.
 
     changes: setting → the value in force from this step on, such as {"lr": 0.01, "box": 3.0}; alarm: a name of ALARMS,
-    or "" where nothing went wrong; pending: the changes are asked for and not yet in force.
+    or "" where nothing went wrong; cause: the changes that came last before an alarm; pending: the changes are asked
+    for and not yet in force.
     """
 
     step: int
     changes: Mapping[str, float | str] = field(default_factory=dict)
     alarm: str = ""
+    cause: Mapping[str, float | str] = field(default_factory=dict)
     pending: bool = False
 
     @property
     def label(self) -> str:
-        """The few words of the mark on a curve."""
-        return ALARMS[self.alarm] if self.alarm else in_words(self.changes)
+        """The few words of the mark on a curve: an alarm never stands without its cause."""
+        cause = f": {in_words(self.cause)}" if self.cause else ""
+        return f"{ALARMS[self.alarm]}{cause}" if self.alarm else in_words(self.changes)
 
     def for_page(self) -> dict[str, Any]:
         """What the page draws."""

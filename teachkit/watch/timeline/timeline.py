@@ -18,6 +18,7 @@ PARTS = {
 }
 LIMIT = 3000  # rows of a curve
 NEAR = 5  # steps: marks of the same settings that are nearer to each other become one
+CAUSES = 100  # steps from a change to what it may have caused
 
 
 def rows_of(found: Detections) -> Rows:
@@ -103,12 +104,17 @@ class Timeline:
 
     def mark(self, step: int, changes: Mapping[str, float | str] | None = None, alarm: str = "") -> Mark:
         """A setting that is dragged makes a mark at every step: of near ones of the same settings the last stays."""
-        mark = Mark(step, changes or {}, alarm)
+        mark = Mark(step, changes or {}, alarm, self._cause(step) if alarm else {})
         newest = self.marks[-1] if self.marks else None
         if newest and not alarm and newest.changes.keys() == mark.changes.keys() and step - newest.step <= NEAR:
             self.marks = self.marks[:-1]
         self.marks = [*self.marks[-199:], mark]
         return mark
+
+    def _cause(self, step: int) -> Mapping[str, float | str]:
+        """The last change of a setting before the step, if it is near enough."""
+        near = [mark.changes for mark in self.marks if not mark.alarm and step - CAUSES <= mark.step <= step]
+        return near[-1] if near else {}
 
     def keep_detections(self, step: int, found: Found) -> None:
         """Kept at most every fifth step, and thinned to every second beyond 400."""

@@ -13,6 +13,7 @@ from teachkit.watch.cockpit.presets import PRESETS
         ("No box loss", {"box": 0, "cls": 0.5, "dfl": 1.5}),
         ("No class loss", {"box": 7.5, "cls": 0, "dfl": 1.5}),
         ("DFL only", {"box": 0, "cls": 0, "dfl": 1.5}),
+        ("Class only", {"box": 0, "cls": 0.5, "dfl": 0}),
         ("All weights × 10", {"box": 75, "cls": 5, "dfl": 15}),
     ],
 )
@@ -21,4 +22,4 @@ def test_a_preset_sets_what_its_name_says(name, expected):
 
 
 def test_there_are_no_others():
-    assert len(PRESETS) == 7
+    assert len(PRESETS) == 8

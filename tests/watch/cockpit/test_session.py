@@ -8,6 +8,7 @@ import torch
 from teachkit.errors import UserError
 from teachkit.learn.optimizer import DEFAULTS
 from teachkit.watch.cockpit.presets import PRESETS
+from teachkit.watch.cockpit.session import Command
 
 RATE = DEFAULTS["adamw"][0]
 
@@ -51,13 +52,13 @@ def test_a_setting_is_in_force_at_the_next_step_and_marked_there(make_session):
     session._pass_on = records.append
     session.run(4)
     session.trainer.control.set(lr=0.02, box=3)
-    assert session.waiting() == {"lr": 0.02, "box": 3.0}
+    assert session.pending() == {"lr": 0.02, "box": 3.0}
     session.run(3)
     steps = [record for record in records if record["kind"] == "step"]
     assert [record["lr"] for record in steps] == [RATE] * 4 + [0.02] * 3
     assert [record["weights"]["box"] for record in steps] == [7.5] * 4 + [3.0] * 3
     assert [(mark.step, mark.label) for mark in session.timeline.marks] == [(4, "rate 0.02, box 3")]
-    assert session.waiting() == {}
+    assert session.pending() == {}
 
 
 def test_a_rate_that_follows_its_schedule_is_not_marked(make_session, make_trainer):
@@ -66,16 +67,51 @@ def test_a_rate_that_follows_its_schedule_is_not_marked(make_session, make_train
     assert session.timeline.marks == []
 
 
-def test_requests_are_done_between_steps_and_in_order(make_session):
+def test_commands_wait_and_are_carried_out_between_steps_in_the_order_of_asking(make_session):
     session = make_session()
     session.run(3)
     done = []
-    session.request(partial(done.append, "first"))
-    session.request(partial(done.append, "second"))
-    assert done == []
+    commands = [Command(name, partial(done.append, name)) for name in ("first", "second")]
+    for command in commands:
+        session.request(command)
+    assert (done, session.waiting()) == ([], commands)
+    assert [command.step for command in commands] == [None, None]
     session.run(0)
-    assert done == ["first", "second"]
+    assert (done, session.waiting()) == (["first", "second"], [])
+    assert [command.step for command in commands] == [3, 3]
     assert session.step == 3
+
+
+def test_a_command_is_waiting_until_it_is_done_and_one_that_fails_holds_up_no_other(make_session):
+    session, done = make_session(), []
+
+    def fail():
+        done.append([command.words for command in session.waiting()])
+        raise ArithmeticError("boom")
+
+    session.request(Command("fails", fail))
+    session.request(Command("goes on", partial(done.append, "went on")))
+    with pytest.raises(ArithmeticError):
+        session.carry_out()
+    session.carry_out()
+    assert done == [["fails", "goes on"], "went on"]
+
+
+def test_what_a_cell_sets_while_steps_are_trained_again_does_not_fall_into_the_past(make_session):
+    session = make_session(keep_every=100)
+    session.run(12)
+    before, step = losses_of(session), session.trainer.step
+
+    def meddling():
+        record = step()
+        session.trainer.control.set(lr=0.5, box=0.0)
+        return record
+
+    session.trainer.step = meddling
+    session.branch(8)
+    session.trainer.step = step
+    assert losses_of(session) == before[:8]
+    assert [row[5] for row in session.timeline.curves["steps"].rows] == [RATE] * 8
 
 
 # time travel

@@ -10,7 +10,9 @@ from teachkit.__main__ import main
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
 from teachkit.learn.log import LogWriter
+from teachkit.watch.cockpit.acts import ACTS
 from teachkit.watch.replay import replay
+from teachkit.watch.replay.page import recorded_acts
 from teachkit.watch.replay.recording import open_run, read_records
 from tests.learn.rerun import rerun
 
@@ -166,3 +168,50 @@ def test_a_run_without_a_step_is_refused():
 def test_all_recorded_logs_can_be_opened():
     for path in sorted(recorded.RUNS.glob("*_pictures_*.jsonl")):
         assert open_run(path.stem).end == "epochs"
+
+
+def test_a_branch_keeps_its_first_future_and_what_was_found_in_it(tmp_path, make_session):
+    session = make_session(keep_every=5)
+    session.run(12)
+    session.detect()
+    session.branch(6)
+    session.trainer.control.set(lr=0.02)
+    session.run(3)
+    run = embedded(replay.export(session, tmp_path / "run.html"))
+    assert run["steps"]["step"] == list(range(9))
+    assert run["ghosts"][0]["steps"]["step"] == list(range(12))
+    assert run["ghosts"][0]["looks"]
+    assert run["marks"][-1]["label"] == "rate 0.02"
+
+
+@pytest.fixture(scope="module")
+def acts():
+    content = recorded_acts().decode().split('id="run">', 1)[1].split("</script>", 1)[0]
+    return {act["key"]: act for act in json.loads(content)["acts"]}
+
+
+def test_the_recorded_acts_are_those_of_the_demo(acts):
+    assert list(acts) == [key for key in ACTS if key != "g"]
+    for key, act in acts.items():
+        assert (act["title"], act["question"]) == (ACTS[key].name, ACTS[key].question)
+        assert len(act["pictures"]) == len(act["truth"]) == 2
+        assert act["first"] < act["steps"]["step"][-1] - 30
+        assert len(act["looks"]) > 10
+
+
+def test_the_recorded_acts_keep_the_divergence_with_its_cause_and_the_first_future(acts):
+    alarms = [mark["label"] for mark in acts["1"]["marks"] if mark["alarm"]]
+    assert any(label.startswith("diverged: rate 0.7") for label in alarms)
+    grey, calm = acts["2"]["ghosts"][-1], acts["2"]
+    assert max(grey["steps"]["lr"]) == 0.7
+    fork = next(place for place, lr in enumerate(calm["steps"]["lr"]) if lr == 0.0007)
+    assert calm["steps"]["box"][:fork] == grey["steps"]["box"][:fork]
+    assert max(calm["steps"]["cls"][fork:]) < max(grey["steps"]["cls"][fork:])
+
+
+def test_in_the_recorded_acts_each_missing_loss_costs_what_its_name_says(acts):
+    good = acts["0"]["scores"]["map50"]
+    assert acts["4"]["scores"]["map50"][-1] > 0.6  # DFL teaches the edges alone
+    assert acts["5"]["scores"]["map50"][-1] < 0.4 < good[-1]
+    assert acts["6"]["scores"]["map50"][-1] < 0.3
+    assert sum(map(len, acts["6"]["looks"][-1][1])) == 0

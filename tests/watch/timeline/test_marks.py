@@ -33,3 +33,7 @@ def test_an_alarm_is_named(alarm):
     shown = Mark(3, alarm=alarm).for_page()
     assert shown["alarm"] is True
     assert shown["label"] == ALARMS[alarm]
+
+
+def test_an_alarm_never_stands_without_its_cause():
+    assert Mark(3, alarm="diverged", cause={"lr": 0.7}).for_page()["label"] == "diverged: rate 0.7"

@@ -105,3 +105,13 @@ def test_a_copy_does_not_grow_with_the_training():
     timeline.mark(1, {"box": 3.0})
     assert copy.columns()["steps"]["step"] == [0]
     assert copy.marks == []
+
+
+@pytest.mark.parametrize(("later", "cause"), [(3, {"lr": 0.7}), (300, {})])
+def test_an_alarm_takes_the_last_change_before_it_for_its_cause_if_that_is_near(later, cause):
+    timeline = Timeline()
+    timeline.mark(2, {"box": 3.0})
+    timeline.mark(20, {"lr": 0.7})
+    timeline.mark(20 + later, alarm="spike")
+    assert timeline.mark(21 + later, alarm="diverged").cause == cause
+    assert timeline.mark(22 + later, {"lr": 0.007}).cause == {}

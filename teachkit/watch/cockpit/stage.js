@@ -1,0 +1,82 @@
+// The live demo's page: the recorded acts at once, the live cockpit in their place once it is there. T changes over.
+
+import { render } from "./cockpit.js";
+
+const AGAIN = 1000; // ms between two attempts to reach the demo again
+const GONE = "The demo does not answer any more: its command was ended, or its process. T plays the recorded acts.";
+const recorded = document.getElementById("recorded"),
+  live = document.getElementById("live"),
+  ready = document.getElementById("ready");
+let chosen = false; // by hand: then the page does not change over by itself
+
+function show(name) {
+  document.body.dataset.stage = name;
+  ready.hidden = name === "live" || !live.dataset.ready;
+  if (name === "live") live.querySelector(".tk-root").focus({ preventScroll: true });
+  else recorded.contentWindow.focus();
+}
+
+function changeOver(event) {
+  if (event.key?.toLowerCase() !== "t" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches?.("input[type=text], select")) return;
+  event.stopPropagation();
+  chosen = true;
+  show(document.body.dataset.stage === "live" ? "recorded" : "live");
+}
+
+// The other end of the cockpit's connection, as anywidget's model has it.
+function modelOver(socket) {
+  const listeners = new Set(),
+    waiting = [];
+  const hear = (message, buffers = []) => listeners.forEach((listen) => listen(message, buffers));
+  socket.addEventListener("open", () => waiting.splice(0).forEach((text) => socket.send(text)));
+  socket.addEventListener("message", ({ data }) => {
+    const { message, buffers } = JSON.parse(data);
+    hear(
+      message,
+      buffers.map((text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0))),
+    );
+    if (message.kind === "setup" && !live.dataset.ready) {
+      live.dataset.ready = "yes";
+      ready.textContent = "The live detector is ready: T changes over.";
+      if (!chosen) show("live");
+      else ready.hidden = false;
+    }
+  });
+  socket.addEventListener("close", () => {
+    hear({ kind: "gone", words: GONE });
+    ready.textContent = GONE;
+    reach(() => location.reload());
+  });
+  return {
+    on: (_, listener) => listeners.add(listener),
+    off: (_, listener) => listeners.delete(listener),
+    send: (message) => {
+      const text = JSON.stringify(message);
+      if (socket.readyState === WebSocket.CONNECTING) waiting.push(text);
+      else if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+  };
+}
+
+const connection = () => new WebSocket(new URL("live", location.href).href.replace(/^http/, "ws"));
+
+function reach(then) {
+  const one = connection();
+  one.addEventListener("open", then);
+  one.addEventListener("error", () => setTimeout(() => reach(then), AGAIN));
+}
+
+document.addEventListener("keydown", changeOver, true);
+recorded.addEventListener("load", () => {
+  recorded.contentDocument.addEventListener("keydown", changeOver, true);
+  for (const kind of ["keydown", "pointerdown"]) recorded.contentDocument.addEventListener(kind, () => (chosen = true));
+});
+// A key that nothing has the focus for goes to the cockpit.
+document.addEventListener("keydown", (event) => {
+  if (event.target !== document.body || document.body.dataset.stage !== "live") return;
+  const { key, ctrlKey, metaKey, altKey } = event;
+  live.querySelector(".tk-root")?.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, metaKey, altKey }));
+  if (key === " ") event.preventDefault();
+});
+render({ model: modelOver(connection()), el: live });
