@@ -7,7 +7,7 @@ export function project(root, on = !root.classList.contains("tk-projector")) {
   root.classList.toggle("tk-projector", on);
 }
 
-// A total of 0 is no number that is too small to be written: it stands there as 0.
+// The total loss, the learning rate and mAP50. A total that has vanished is written as 0.
 export function largeNumbers() {
   const tile = (name, words) => element("div", {}, element("dt", {}, words), element("dd", { "data-large": name }));
   const node = element(
@@ -17,7 +17,9 @@ export function largeNumbers() {
     tile("lr", "learning rate"),
     tile("map50", "mAP50"),
   );
-  const show = (values) =>
-    node.querySelectorAll("dd").forEach((one) => (one.textContent = formatted(values[one.dataset.large])));
+  const show = ({ total, ...others }) => {
+    const values = { ...others, total: total == null ? null : Number(total.toFixed(3)) };
+    for (const one of node.querySelectorAll("dd")) one.textContent = formatted(values[one.dataset.large]);
+  };
   return { node, show };
 }
