@@ -23,6 +23,7 @@ from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.files import write_whole
+from teachkit.learn import saving
 from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.learn.log import LogWriter, read_log
@@ -514,6 +515,99 @@ def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
     assert "Traceback" not in err
     assert read_log(log)[-1]["reason"] == "interrupted"
     assert load_run(folder).state["progress"]["step"] > 0
+
+
+# what a training survives
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_an_ending_from_outside_is_saved_and_recorded_as_ctrl_c_is(name, tiny, tmp_path, monkeypatch, capsys):
+    take, number = records.Records.take, getattr(signal, name)
+
+    def take_and_end(self, record):
+        take(self, record)
+        if record["kind"] == "step" and record["step"] == 2:
+            signal.raise_signal(number), signal.raise_signal(number)
+
+    monkeypatch.setattr(records.Records, "take", take_and_end)
+    assert typed(capsys, "train", "--data", tiny, "--epochs", 2, "--save", tmp_path, *SMALL)[0] == 130
+    assert read_log(tmp_path / "log.jsonl")[-1]["reason"] == "interrupted"
+    assert load_run(tmp_path).state["progress"]["step"] == 3
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("killed", ["before its end", "while drawing"])
+@pytest.mark.parametrize(("goal", "reason", "code"), [("map50=0", "until", 0), ("map75=1", "epochs", 1)])
+def test_a_run_that_was_killed_at_its_end_is_ended_by_a_resume(
+    killed, goal, reason, code, tiny, tmp_path, monkeypatch, capsys
+):
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    train = ["train", "--data", tiny, "--epochs", 2, "--until", goal, *SMALL]
+    assert typed(capsys, *train, "--save", tmp_path / "whole")[0] == code
+    with monkeypatch.context() as patch:
+        target = "teachkit.learn.trainer.Trainer.end" if killed == "before its end" else "teachkit.commands.train._draw"
+        patch.setattr(target, kill)
+        assert typed(capsys, *train, "--save", tmp_path / "cut")[0] == 130
+    assert not (tmp_path / "cut" / "curves.png").exists()
+    assert typed(capsys, "train", "--resume", tmp_path / "cut")[0] == code
+    history = [record for record in without_seconds(read_log(tmp_path / "cut" / "log.jsonl"))]
+    expected = without_seconds(read_log(tmp_path / "whole" / "log.jsonl"))
+    assert [record for record in history if record.get("what") != "resumed"] == expected
+    assert expected[-1]["reason"] == reason
+    assert pixels(tmp_path / "cut" / "curves.png").std() > 10
+    assert pixels(tmp_path / "cut" / "detections.png").std() > 10
+
+
+def test_steps_that_a_log_lacks_are_told_when_the_run_goes_on(saved, tmp_path, capsys):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    lines = (folder / "log.jsonl").read_text().splitlines(keepends=True)
+    (folder / "log.jsonl").write_text("".join(lines[:3]))  # the start and two steps
+    code, _, err = typed(capsys, "train", "--resume", folder, "--epochs", 3)
+    assert code == 0
+    assert "log.jsonl: lacks 4 of 6 steps, the first 2" in err
+    gaps = [record for record in read_log(folder / "log.jsonl") if record.get("what") == "log_gap"]
+    assert len(gaps) == 1
+
+
+def test_of_two_logs_the_one_that_has_more_is_gone_on_with(saved, tmp_path, capsys):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    shutil.copy(folder / "log.jsonl", tmp_path / "copy.jsonl")
+    lines = (folder / "log.jsonl").read_text().splitlines(keepends=True)
+    (folder / "log.jsonl").write_text("".join(lines[:3]))
+    words = ["train", "--resume", folder, "--epochs", 3, "--log", tmp_path / "copy.jsonl"]
+    assert "lacks" not in typed(capsys, *words)[2]
+    assert read_log(folder / "log.jsonl") == read_log(tmp_path / "copy.jsonl")
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_training_whose_end_is_not_saved_says_so_and_exits_with_2(epochs, tiny, tmp_path, monkeypatch, capsys):
+    save, calls = saving.save_last, []
+
+    def full(folder, packed):
+        calls.append(1)
+        if len(calls) == epochs:
+            raise OSError(28, os.strerror(28))
+        save(folder, packed)
+
+    monkeypatch.setattr("teachkit.learn.saving.save_last", full)
+    code, _, err = typed(capsys, "train", "--data", tiny, "--epochs", epochs, "--save", tmp_path / "run", *SMALL)
+    assert code == 2
+    words = "nothing of this training is saved" if epochs == 1 else "only its state before step 3 is"
+    assert words in err.splitlines()[-1]
+    assert "disk full" in err.splitlines()[-1]
+
+
+def test_a_drawing_that_finds_no_room_is_named_and_leaves_no_file(saved, tmp_path, monkeypatch, capsys):
+    def full(_):
+        raise OSError(28, os.strerror(28))
+
+    file = picture(tmp_path / "in")
+    monkeypatch.setattr("teachkit.files.os.fsync", full)
+    assert_a_mistake(typed(capsys, "detect", file, "--weights", saved, "--out", tmp_path / "out"), "photo.png", "room")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 # evaluate and detect
