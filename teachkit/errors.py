@@ -1,6 +1,9 @@
 """Mistakes of the person at the keyboard, told in one line: what, where, and how to mend it."""
 
+import math
 import operator
+from contextlib import suppress
+from typing import SupportsFloat
 
 
 class UserError(ValueError):
@@ -20,4 +23,15 @@ def whole(name: str, value: object, least: int) -> int:
         number = least - 1
     if number < least:
         raise UserError(f"{name} must be a whole number ≥ {least}, not {value!r}")
+    return number
+
+
+def check_number(name: str, value: object, largest: float) -> float:
+    """The value as a float in 0 … largest; UserError for text, NaN, infinite, negative or huge values."""
+    number = math.nan
+    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
+        with suppress(ValueError, TypeError, OverflowError, RuntimeError):  # a row of numbers, or one too large
+            number = float(value)
+    if not 0 <= number <= largest:
+        raise UserError(f"{name} must be a number from 0 to {largest:g}, not {value!r:.60}")
     return number

@@ -122,6 +122,29 @@ class Predictions:
         return self.cls_logits.sigmoid()
 
 
+def check_shapes(predictions: Predictions, ground_truth: GroundTruth) -> None:
+    """ValueError where the two do not fit together: torch would spread one number over many. No value is looked at."""
+    images, points = predictions.cls_logits.shape[:2] if predictions.cls_logits.ndim == 3 else ("B", "A")
+    objects = ground_truth.boxes.shape[1] if ground_truth.boxes.ndim == 3 else "M"
+    wanted = (
+        ("cls_logits", predictions.cls_logits, (images, points, "C")),
+        ("box_logits", predictions.box_logits, (images, points, 4, "R")),
+        ("anchor_points", predictions.anchor_points, (points, 2)),
+        ("strides", predictions.strides, (points,)),
+        ("true boxes", ground_truth.boxes, (images, objects, 4)),
+        ("labels", ground_truth.labels, (images, objects)),
+        ("mask", ground_truth.mask, (images, objects)),
+    )
+    for name, tensor, shape in wanted:
+        if len(tensor.shape) != len(shape) or any(
+            side != one for side, one in zip(tensor.shape, shape, strict=True) if not isinstance(one, str)
+        ):
+            raise ValueError(f"{name} must be [{', '.join(map(str, shape))}], not {list(tensor.shape)}")
+    if ground_truth.labels.dtype != torch.int64 or ground_truth.mask.dtype != torch.bool:
+        dtypes = f"{ground_truth.labels.dtype} and {ground_truth.mask.dtype}"
+        raise ValueError(f"labels must be torch.int64 and the mask torch.bool, not {dtypes}")
+
+
 @dataclass
 class Detections:
     """What is found in one image, best first. boxes: [n, 4] px; scores: [n] in 0–1; labels: [n] int64."""

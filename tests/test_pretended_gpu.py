@@ -87,3 +87,24 @@ def mix_devices(gpu):
         with pytest.raises((RuntimeError, TypeError), match=r"same device|numpy"):
             mix()
     assert (there + here.to(gpu)).sum().item() == 6
+
+
+@pytest.mark.parametrize("label", [4, 80, -1, 2**40])
+def test_a_label_that_is_no_class_costs_neither_a_wait_nor_the_gpu_but_the_step(label):
+    in_a_process_of_its_own(meet_a_foreign_label, label)
+
+
+def meet_a_foreign_label(gpu, label):
+    torch._assert_async = None  # on a real GPU it ends the process's use of it
+    batches = [batch.to(gpu) for batch in tk.load_data("shapes", count=8, batch_size=4, image_size=64, device="cpu")]
+    batches[0].ground_truth.labels = batches[0].ground_truth.labels.clone()
+    batches[0].ground_truth.labels[1, 0] = label
+    records, model = [], tk.Detector(4, device=gpu, widths=(8, 16, 16), neck=16)
+    losses = tk.Criterion()(model(batches[0].images), batches[0].ground_truth)
+    assert all(math.isnan(value) for value in dict(losses.items()).values())
+    trainer = tk.Trainer(model, tk.Criterion(), batches, on_record=records.append, threads=1)
+    trainer.fit(1)
+    (event,) = [one for one in records if one["kind"] == "event"]
+    assert event["what"] == "skipped"
+    assert f"label {label}, but there are 4 classes" in event["message"]
+    assert math.isfinite([one for one in records if one["kind"] == "step"][1]["total"])

@@ -12,9 +12,9 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, check_number
 from teachkit.experiments.small import small_trainer, small_validation_batch, usual_rate
-from teachkit.learn.control import LARGEST_RATE, check_number
+from teachkit.learn.control import LARGEST_RATE
 from teachkit.learn.log import Record
 from teachkit.learn.schedule import check_schedule
 from teachkit.learn.threads import use_threads

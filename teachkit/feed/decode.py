@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, check_number, whole
 from teachkit.structures import Detections, Predictions
 
 # Best pairs of anchor point and class that NMS looks at in an image, as in torchvision's detectors: of a detector that
@@ -36,11 +36,14 @@ def decode(
     """Detections of each image, best first, after threshold and NMS within each class. image_size: (height, width) px.
 
     An anchor point gives one detection for each class above the threshold. limit: per class and image. UserError if a
-    score is NaN.
+    score or a box is NaN, or a threshold is not in 0–1.
     """
+    score_threshold = check_number("score_threshold", score_threshold, 1)
+    iou_threshold, limit = check_number("iou_threshold", iou_threshold, 1), whole("limit", limit, 1)
     boxes, scores = predictions.boxes.detach(), predictions.scores.detach()
-    if scores.isnan().any():  # NaN is above no threshold: a broken model would seem to find nothing
-        raise UserError("the model's scores are NaN: its weights are broken; go back to weights from before that")
+    if scores.isnan().any() | boxes.isnan().any():  # NaN is above no threshold, and overlaps nothing
+        what = "scores" if scores.isnan().any() else "boxes"
+        raise UserError(f"the model's {what} are NaN: its weights are broken; go back to weights from before that")
     return [
         _one_image(boxes[image], scores[image], image_size, score_threshold, iou_threshold, limit)
         for image in range(len(boxes))

@@ -196,7 +196,8 @@ class Detector(nn.Module):
     ) -> list[Detections]:
         """images: [B, 3, H, W] in 0–1 → Detections of each image above the score threshold, after NMS per class.
 
-        limit: detections per class and image. Boxes are clipped to the image. UserError on pixels of 0–255.
+        limit: detections per class and image. Boxes are clipped to the image. UserError on pixels of 0–255,
+        on a threshold that is not in 0–1, and where the model's answers are NaN.
         """
         if images.numel() and images.amax() > 2:  # a brightened image may be a little over 1
             raise UserError(f"images must hold floats in 0–1, not up to {float(images.amax()):g}: divide them by 255")

@@ -1,30 +1,17 @@
 """What a running training is asked for. Any thread may ask; the trainer applies it between two steps."""
 
-import math
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, SupportsFloat
+from typing import Any
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, check_number
 from teachkit.learn.schedule import check_schedule
 from teachkit.structures import LOSS_NAMES, LossWeights
 
 LARGEST_RATE = 100.0  # of the control: a slip of the hand is refused
 LARGEST_FIRST_RATE = 1e30  # whoever begins with such a rate wants to see what happens; float32 still holds it
 LARGEST_WEIGHT = 1e6
-
-
-def check_number(name: str, value: object, largest: float) -> float:
-    """The value as a float in 0 … largest; UserError for text, NaN, infinite, negative or huge values."""
-    number = math.nan
-    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
-        with suppress(ValueError, TypeError, OverflowError, RuntimeError):  # a row of numbers, or one too large
-            number = float(value)
-    if not 0 <= number <= largest:
-        raise UserError(f"{name} must be a number from 0 to {largest:g}, not {value!r:.60}")
-    return number
 
 
 @dataclass(frozen=True)

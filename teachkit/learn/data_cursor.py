@@ -20,8 +20,8 @@ class DataCursor:
     """
 
     def __init__(self, data: Any) -> None:
-        if len(data) == 0:
-            raise UserError("the training data has no batches: look at its split and at its annotations")
+        if check_data("the training data", data) is None:
+            raise UserError("the training data must have a len, its number of batches: hand over a list or a loader")
         self.data = data
         self.epoch = self.batch_index = 0
         self._batches: Iterator[Batch] | None = None
@@ -83,12 +83,12 @@ class DataCursor:
             "batch_index": self.batch_index,
             "batches": len(self.data),
             "seed": seed,
-            "names": self._names_digest(),
+            "pictures": self._pictures_digest(),
             "random": random,
         }
 
-    def _names_digest(self) -> str | None:
-        """SHA-256 of the images' names, their content and the batch size; None if the data has no names."""
+    def _pictures_digest(self) -> str | None:
+        """SHA-256 of the images' names, content and labels, and the batch size; None if the data has no names."""
         names = getattr(self.data, "names", None)
         if names is None:
             return None
@@ -103,12 +103,27 @@ class DataCursor:
                 f"this state is of {state['batches']} batches a pass, the training data has {len(self.data)}: "
                 "take the same data, split and batch size"
             )
-        names = self._names_digest()
+        pictures = self._pictures_digest()
         differs = {
             "another seed of the training data": state["seed"] != getattr(self.data, "seed", None),
-            "other training pictures, or batches of another size": state["names"] != names,
+            "other training pictures or labels, or batches of another size": state.get("pictures", pictures)
+            != pictures,
         }
         for what in (what for what, so in differs.items() if so):
             warnings.warn(f"the state was made with {what}: results will differ", stacklevel=5)
         self.epoch, self.batch_index, self._random = state["epoch"], state["batch_index"], state["random"]
         self._batches = None
+
+
+def check_data(what: str, data: Any) -> int | None:
+    """The number of its batches, None if it does not know. UserError if it has none, or can be walked only once."""
+    if isinstance(data, Iterator) or not hasattr(data, "__iter__"):
+        kind = type(data).__name__
+        raise UserError(f"{what} is walked anew in each epoch, which a {kind} cannot be: hand over a list or a loader")
+    try:
+        length = len(data)
+    except TypeError:  # also of torch's DataLoader, over a stream
+        return None
+    if not length:
+        raise UserError(f"{what} has no batches: look at its split and at its annotations")
+    return length

@@ -50,13 +50,24 @@ def put_back(buffers: list[Tensor], before: list[Tensor]) -> None:
         buffer.copy_(value)
 
 
-def skipped(batch: Batch, error: NotFiniteError) -> Event:
+def skipped(batch: Batch, error: NotFiniteError, classes: int | None = None) -> Event:
+    """classes: how many the model has, None if it does not say."""
     names = ", ".join(batch.names[:NAMES_SHOWN]) + (", …" if len(batch.names) > NAMES_SHOWN else "")
     return Event(
         "skipped",
         f"step skipped, the weights stay as they are: {error} ({names}). "
-        "If these files are sound, lower the learning rate.",
+        + (_foreign_label(batch, classes) or "If these files are sound, lower the learning rate."),
         {"names": list(batch.names), "not_finite": error.bad},
+    )
+
+
+def _foreign_label(batch: Batch, classes: int | None) -> str | None:
+    """A sentence on a label that is no class: on a GPU the criterion cannot look, and answers NaN."""
+    truth = batch.ground_truth
+    labels = truth.labels[truth.mask].tolist()
+    foreign = [label for label in labels if classes is not None and not 0 <= label < classes]
+    return (
+        f"There is a label {foreign[0]}, but there are {classes} classes: mend it, or the model." if foreign else None
     )
 
 

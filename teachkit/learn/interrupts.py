@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from teachkit.errors import UserError
 
@@ -80,9 +81,17 @@ class OneAtATime:
     def __init__(self, patience: float = 1.0) -> None:
         self._lock, self._patience = threading.RLock(), patience
 
+    @classmethod
+    def of(cls, owner: object) -> "OneAtATime":
+        """The one of this object: two trainers of one model take turns."""
+        return _of_objects.setdefault(owner, cls())
+
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=self._patience):
-            raise UserError("this trainer is at work in another thread: stop it there, or wait until it has ended")
+            raise UserError("this model is trained in another thread: stop it there, or wait until it has ended")
 
     def __exit__(self, *error: object) -> None:
         self._lock.release()
+
+
+_of_objects: "WeakKeyDictionary[object, OneAtATime]" = WeakKeyDictionary()

@@ -5,8 +5,8 @@ from typing import Any
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from teachkit.errors import UserError
-from teachkit.learn.control import LARGEST_FIRST_RATE, check_number
+from teachkit.errors import UserError, check_number
+from teachkit.learn.control import LARGEST_FIRST_RATE
 
 # Learning rate and weight decay where none are given, for losses divided by the sum of target scores.
 DEFAULTS = {"adamw": (7e-3, 0.01), "sgd": (5e-2, 5e-4)}

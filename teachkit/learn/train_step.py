@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from teachkit.errors import UserError
-from teachkit.learn.control import Rate, check_number
+from teachkit.errors import UserError, check_number
+from teachkit.learn.control import Rate
 from teachkit.learn.ema import AveragedWeights
-from teachkit.learn.guard import NotFiniteError, clip_and_check, only_deterministic, put_back, skipped
+from teachkit.learn.guard import NAMES_SHOWN, NotFiniteError, clip_and_check, only_deterministic, put_back, skipped
 from teachkit.learn.log import Event
 from teachkit.learn.microbatch import TOO_SMALL, Gathered, give_memory_back, halved, is_out_of_memory, split
 from teachkit.learn.optimizer import make_optimizer, name_of, parameters_of, rates, set_rate
@@ -55,7 +55,7 @@ class TrainStep:
         self.averaged = AveragedWeights(model, check_number("ema", ema, 1.0))
         self.clip = check_number("clip", math.inf if clip is None else clip, math.inf)
         self.max_skips, self.strict_determinism = max_skips, strict_determinism
-        self.accumulation_steps, self.skips = 1, 0
+        self.accumulation_steps, self.skips, self.boxes_told = 1, 0, False
         self.rate = Rate(self.base_rates[0], "constant")
         weights = self.loss_weights()
         self.weights = None if weights is None else weights.as_dict()
@@ -98,7 +98,7 @@ class TrainStep:
 
         def check(optimizer: Optimizer, *_: Any) -> None:  # torch calls it between backward and step
             assert self.losses is not None
-            counts = {"objects": batch.ground_truth.mask.sum()}
+            counts = count_objects(batch)
             if self.losses.clipped is not None:
                 counts["clipped"] = self.losses.clipped
             values.update(clip_and_check(self.losses, parameters_of(optimizer), self.clip, counts))
@@ -129,6 +129,7 @@ class TrainStep:
             with only_deterministic(self.strict_determinism):
                 result = self._run(batch)
             result.events.extend(self._changed_weights())
+            result.events.extend(self._strange_boxes(batch, result.values))
             return result
         finally:
             self.losses = None  # and with it the graph
@@ -162,10 +163,11 @@ class TrainStep:
     def _skip(self, batch: Batch, error: NotFiniteError) -> list[Event]:
         self.optimizer.zero_grad()
         self.skips += 1
+        event = skipped(batch, error, getattr(self.model, "num_classes", None))
         if self.skips != self.max_skips:
-            return [skipped(batch, error)]
+            return [event]
         message = f"diverged: {self.skips} steps in a row gave no finite gradient. "
-        return [skipped(batch, error), Event("diverged", message + "Go back to before it and lower the learning rate.")]
+        return [event, Event("diverged", message + "Go back to before it and lower the learning rate.")]
 
     def _changed_weights(self) -> list[Event]:
         """An event if this step used other loss weights than the last one, however they were set."""
@@ -176,6 +178,22 @@ class TrainStep:
         moved = ", ".join(f"{name} {value:g}" for name, value in self.weights.items() if value != before[name])
         details = {"weights": dict(self.weights), "before": before}
         return [Event("weights", f"from here on the loss weights are: {moved}", details)]
+
+    def _strange_boxes(self, batch: Batch, values: dict[str, float]) -> list[Event]:
+        """Once in a run: whether these boxes are hardly meant as they stand."""
+        inverted, tiny, objects = (int(values.get(name, 0)) for name in ("inverted", "tiny", "objects"))
+        if self.boxes_told or not (inverted or (tiny == objects > 0)):
+            return []
+        self.boxes_told = True
+        reason = (
+            f"{inverted} of {objects} boxes have x2 < x1 or y2 < y1: boxes are left, top, right, bottom"
+            if inverted
+            else f"all {objects} boxes lie within one pixel: boxes are in pixels, not in fractions of the image"
+        )
+        names = ", ".join(batch.names[:NAMES_SHOWN])
+        return [
+            Event("boxes", f"nothing can be learned from such boxes: {reason} ({names})", {"names": list(batch.names)})
+        ]
 
     # learning rate and optimizer
 
@@ -192,7 +210,19 @@ class TrainStep:
         return [Event("lr", f"from here on the learning rate {how}", {"lr": lr, **details})]
 
     def use_optimizer(self, optimizer: Optimizer) -> None:
-        """Uses it from the next step on. Its learning rates become the base rates."""
+        """Uses it from the next step on. Its learning rates become the base rates.
+
+        UserError if it is of another model.
+        """
+        known = {
+            id(one) for part in (self.model, self.criterion) if isinstance(part, nn.Module) for one in part.parameters()
+        }
+        strange = [one for one in parameters_of(optimizer) if id(one) not in known]
+        if strange:
+            raise UserError(
+                f"this optimizer is of another model, with {len(strange)} parameters that this one has not: "
+                "make it of model.parameters()"
+            )
         self.optimizer, self.base_rates = optimizer, rates(optimizer)
         self._handed_over = optimizer
 
@@ -219,6 +249,7 @@ class TrainStep:
             "in_force": {"rate": asdict(self.rate), "weights": cloned(self.weights)},
             "accumulation_steps": self.accumulation_steps,
             "skips": self.skips,
+            "boxes_told": self.boxes_told,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -237,3 +268,12 @@ class TrainStep:
         for loss, value in (self.weights or {}).items() if weights is not None else ():
             setattr(weights, loss, value)
         self.accumulation_steps, self.skips = state["accumulation_steps"], state["skips"]
+        self.boxes_told = state.get("boxes_told", False)  # states from before it was kept have none
+
+
+def count_objects(batch: Batch) -> dict[str, Tensor]:
+    """objects; of these inverted: a side is negative, and tiny: within the first pixel. Each 0-d, on the device."""
+    boxes, mask = batch.ground_truth.boxes, batch.ground_truth.mask
+    inverted = (boxes[..., 2:] < boxes[..., :2]).any(-1) & mask  # [B, M]
+    tiny = (boxes.abs() <= 1).all(-1) & mask
+    return {"objects": mask.sum(), "inverted": inverted.sum(), "tiny": tiny.sum()}

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 from teachkit.learn.control import Control
-from teachkit.learn.data_cursor import DataCursor
+from teachkit.learn.data_cursor import DataCursor, check_data
 from teachkit.learn.goal import METRICS, Goal
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.learn.interrupts import HeldInterrupt, OneAtATime
@@ -31,7 +31,13 @@ from teachkit.learn.trend import Trend
 from teachkit.learn.validation import evaluate
 from teachkit.structures import Losses
 
-GRAVE = ("skipped", "diverged", "out_of_memory", "unsaved")  # events of which a warning tells where nobody records
+GRAVE = (
+    "skipped",
+    "diverged",
+    "out_of_memory",
+    "unsaved",
+    "boxes",
+)  # events of which a warning tells where nobody records
 
 
 class Trainer:
@@ -75,6 +81,17 @@ class Trainer:
         elif (lr, weight_decay) != (None, None):
             raise UserError("lr and weight_decay are set in the optimizer that is handed over, not here")
         self.cursor = DataCursor(training_data)
+        if validation_data is not None:
+            check_data("the validation data", validation_data)
+        for name, value, least in (
+            ("epochs", epochs, 0),
+            ("warmup", warmup, 0),
+            ("early_stop", early_stop, 1),
+            ("max_skips", max_skips, 1),
+            ("threads", threads, 1),
+        ):
+            if value is not None:
+                whole(name, value, least)
         self.train_step = TrainStep(
             model,
             criterion,
@@ -90,7 +107,7 @@ class Trainer:
         self.trend, self.goal, self.machine = Trend(), Goal(until, early_stop), Machine(model, threads)
         self.validation_data, self.warmup, self.settings = validation_data, warmup, settings or {}
         self.checkpointer = None if save_dir is None else Checkpointer(Path(save_dir), self.settings)
-        self.on_record, self.alone = on_record, OneAtATime()
+        self.on_record, self.alone = on_record, OneAtATime.of(model)
         use_threads(self.machine.threads)
 
     # what is often asked for

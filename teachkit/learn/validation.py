@@ -33,12 +33,13 @@ def evaluate(
 
     None if `stopped` came true between two batches. NotFiniteError if the model's predictions are not finite. A batch
     with NaN in it is left out, and one too large for the memory is split into microbatches; a warning names both.
+    UserError if the data promises batches and gives none.
     """
     from teachkit.scoring import score  # not before the first epoch has ended
 
-    detections, truths, sums, images, count = [], [], dict.fromkeys(LOSSES, 0.0), 0, 1
+    detections, truths, sums, images, count, batches = [], [], dict.fromkeys(LOSSES, 0.0), 0, 1, 0
     with eval_mode(model):
-        for batch in data:
+        for batches, batch in enumerate(data, start=1):  # noqa: B007 — counted, for data that is walked only once
             if stopped():
                 return None
             if not is_finite(batch):
@@ -52,6 +53,8 @@ def evaluate(
                 images += len(microbatch)
                 for name, value in losses.items():
                     sums[name] += value * len(microbatch)
+    if not batches and getattr(data, "__len__", lambda: 1)():
+        raise UserError("the validation data gives no batches any more: it must give them anew each time it is walked")
     means = {name: value / max(1, images) for name, value in sums.items()}
     return score(detections, truths, getattr(data, "classes", None)), means if criterion is not None else {}
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from teachkit.boxes import ciou, contains
-from teachkit.structures import Assignment, GroundTruth, Predictions
+from teachkit.errors import check_number, whole
+from teachkit.structures import Assignment, GroundTruth, Predictions, check_shapes
 
 EPSILON = 1e-9  # of TOOD's normalisation
+LARGEST_EXPONENT = 1000.0  # beyond it float32 knows of overlaps only 0 and 1
 
 
 class TaskAlignedAssigner:
@@ -20,23 +22,28 @@ class TaskAlignedAssigner:
 
     topk: anchor points per object; alpha, beta: exponents in the metric score^alpha · overlap^beta.
     Feng et al. 2021, "TOOD", arXiv 2108.07755, section 3.2; there overlap is IoU, alpha 1, beta 6 and topk 13. CIoU and
-    the values here are YOLOv8's (Jocher et al. 2023).
+    the values here are YOLOv8's (Jocher et al. 2023). ValueError if one is out of range.
     """
 
     def __init__(self, topk: int = 10, alpha: float = 0.5, beta: float = 6.0) -> None:
-        if not (topk >= 1 and alpha >= 0 and beta >= 0):
-            raise ValueError(f"topk must be ≥ 1, alpha and beta ≥ 0, not {topk}, {alpha} and {beta}")
-        self.topk = topk
-        self.alpha = alpha
-        self.beta = beta
+        self.topk = whole("topk", topk, 1)
+        self.alpha, self.beta = (
+            check_number("alpha", alpha, LARGEST_EXPONENT),
+            check_number("beta", beta, LARGEST_EXPONENT),
+        )
 
     @torch.no_grad()
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Assignment:
-        """At most topk · M positive anchor points in each image."""
+        """At most topk · M positive anchor points in each image.
+
+        ValueError if a shape is wrong or a label is no class. On a GPU, where to look would mean to wait, the target
+        scores of such an image are NaN.
+        """
+        check_shapes(predictions, ground_truth)
         if ground_truth.boxes.shape[1] == 0:
             return empty_assignment(predictions)
         classes = torch.arange(predictions.cls_logits.shape[-1], device=predictions.cls_logits.device)
-        labels = checked_labels(ground_truth, len(classes))
+        labels, unknown = checked_labels(ground_truth, len(classes))
         boxes = ground_truth.boxes.where(ground_truth.mask[..., None], 0)  # padding may hold anything, even NaN
         inside = candidates(predictions, ground_truth).to(boxes)  # [B, M, A], 1 or 0: products are quicker than masks
         overlap = ciou(boxes[:, :, None], predictions.boxes[:, None]).clamp(min=0) * inside
@@ -45,6 +52,7 @@ class TaskAlignedAssigner:
         positive, owner = resolve_conflicts(select_topk(metric, self.topk) * inside, overlap)  # [B, A]
         quality = normalise(metric, overlap, positive, owner)  # [B, A]
         quality += 0 * boxes.sum((1, 2))[:, None]  # a true box of NaN makes the loss NaN; else its object would be lost
+        quality = quality if unknown is None else quality.masked_fill(unknown[:, None], math.nan)
         is_class = labels.gather(1, owner)[..., None] == classes  # [B, A, C]
         return Assignment(positive, owner, quality[..., None] * is_class)
 
@@ -56,12 +64,24 @@ def empty_assignment(predictions: Predictions) -> Assignment:
     return Assignment(owner.bool(), owner, target_scores)
 
 
-def checked_labels(ground_truth: GroundTruth, classes: int) -> Tensor:
-    """[B, M] labels, 0 on padding. RuntimeError if a label is not a class; a GPU raises it only later."""
+def checked_labels(ground_truth: GroundTruth, classes: int) -> tuple[Tensor, Tensor | None]:
+    """[B, M] labels, 0 on padding. ValueError if one is not a class.
+
+    On a GPU nothing is raised, for an assertion there ends the process's use of it, and a look would wait: such labels
+    are moved to a class, and [B] bool says which images have them.
+    """
     labels = ground_truth.labels * ground_truth.mask
     valid = (labels >= 0) & (labels < classes)
-    torch._assert_async(valid.all(), f"labels must lie in 0 … {classes - 1}: the model has {classes} classes")
-    return labels
+    if labels.device.type != "cpu":
+        return labels.clamp(0, classes - 1), ~valid.all(1)
+    try:
+        torch._assert_async(valid.all())
+    except RuntimeError:
+        wrong = labels[~valid].unique().tolist()
+        raise ValueError(
+            f"labels must lie in 0 … {classes - 1}: the model has {classes} classes, not {wrong}"
+        ) from None
+    return labels, None
 
 
 def scores_of(labels: Tensor, predictions: Predictions) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from teachkit.boxes import boxes_to_distances, distances_to_boxes, expected_bin
 from teachkit.punish.assigner import TaskAlignedAssigner
 from teachkit.punish.losses import beyond_bins, box_loss, cls_loss, dfl_loss
-from teachkit.structures import Assignment, GroundTruth, Losses, LossWeights, Predictions
+from teachkit.structures import Assignment, GroundTruth, Losses, LossWeights, Predictions, check_shapes
 
 Assigner = Callable[[Predictions, GroundTruth], Assignment]
 
@@ -32,7 +32,11 @@ class Criterion:
         self.class_weights = None if class_weights is None else checked_class_weights(class_weights)
 
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Losses:
-        """The losses of a batch, summed over B · A anchor points. M = 0 and images without objects are allowed."""
+        """The losses of a batch, summed over B · A anchor points. M = 0 and images without objects are allowed.
+
+        ValueError if a shape is wrong. Labels that are no class: see the assigner.
+        """
+        check_shapes(predictions, ground_truth)
         with torch.no_grad():  # the targets are made from the predictions, but no gradient flows through them
             assignment = self.assigner(predictions, ground_truth)
         total_score = assignment.target_scores.sum().clamp(min=1)

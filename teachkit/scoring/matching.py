@@ -90,10 +90,16 @@ def images_in(ground_truth: Truths) -> int:
 
 def _join(detections: list[Detections]) -> Objects:
     counts = [len(one) for one in detections]
+    for image, (one, count) in enumerate(zip(detections, counts, strict=True)):
+        shapes = [list(part.shape) for part in (one.boxes, one.scores, one.labels)]
+        if shapes != [[count, 4], [count], [count]] and (count or one.scores.numel() or one.labels.numel()):
+            raise ValueError(
+                f"detections of image {image}: boxes, scores, labels must be [n, 4], [n], [n], not {shapes}"
+            )
     return Objects(
         np.repeat(np.arange(len(counts)), counts),
         _numpy([one.boxes.reshape(-1, 4) for one in detections], (0, 4)),
-        _numpy([one.labels for one in detections], (0,)).astype(np.int64),
+        _labels([one.labels for one in detections]),
         _numpy([one.scores for one in detections], (0,)),
     )
 
@@ -111,14 +117,25 @@ def _join_truths(batches: Sequence[GroundTruth]) -> Objects:
 
 def _truths(batches: Sequence[GroundTruth], ignored: bool) -> tuple[Ints, Floats, Ints, Floats, NDArray[np.bool_]]:
     """image, boxes, labels, scores, ignored of `Objects`."""
+    for one in batches:
+        shapes = [list(part.shape) for part in (one.boxes, one.labels, one.mask)]
+        if shapes != [[*shapes[2], 4], shapes[2], shapes[2]] or len(shapes[2]) != 2:
+            raise ValueError(f"ground truth: boxes, labels, mask must be [B, M, 4], [B, M], [B, M], not {shapes}")
     mask = [batch.mask.cpu() for batch in batches]
     before = np.cumsum([0, *map(len, mask)])
     image = [one.nonzero()[:, 0] + int(first) for one, first in zip(mask, before, strict=False)]
     boxes = _numpy([batch.boxes.cpu()[one] for batch, one in zip(batches, mask, strict=True)], (0, 4))
-    labels = _numpy([batch.labels.cpu()[one] for batch, one in zip(batches, mask, strict=True)], (0,))
+    labels = _labels([batch.labels.cpu()[one] for batch, one in zip(batches, mask, strict=True)])
     count = len(boxes)
     image_of = _numpy(image, (0,)).astype(np.int64)
-    return image_of, boxes, labels.astype(np.int64), np.ones(count), np.full(count, ignored)
+    return image_of, boxes, labels, np.ones(count), np.full(count, ignored)
+
+
+def _labels(parts: list[Tensor]) -> Ints:
+    labels = _numpy(parts, (0,))
+    if len(fractions := labels[~np.isfinite(labels) | (labels != np.round(labels))]):
+        raise ValueError(f"labels must be whole numbers, not {fractions[0]:g}")
+    return labels.astype(np.int64)
 
 
 def _numpy(parts: list[Tensor], empty: tuple[int, ...]) -> Floats:

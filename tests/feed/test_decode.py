@@ -139,3 +139,24 @@ def test_of_very_many_candidates_the_best_are_kept_and_memory_does_not_grow_with
 
 def test_the_rank_within_a_class_counts_those_before():
     assert decoding._rank_in_class(torch.tensor([2, 0, 2, 2, 0, 1])).tolist() == [0, 0, 1, 2, 1, 0]
+
+
+@pytest.mark.parametrize("value", [25, -0.1, float("nan"), float("inf"), "0.5", True, None])
+@pytest.mark.parametrize("name", ["score_threshold", "iou_threshold"])
+def test_a_threshold_that_is_no_share_is_refused(name, value):
+    with pytest.raises(UserError, match=f"{name} must be a number from 0 to 1, not"):
+        decode(random_predictions(0), SIZE, **{name: value})
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.5])
+def test_a_limit_that_counts_nothing_is_refused(limit):
+    with pytest.raises(UserError, match="limit must be a whole number ≥ 1"):
+        decode(random_predictions(0), SIZE, limit=limit)
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_boxes_of_nan_are_no_detections(side):
+    broken = random_predictions(0)
+    broken.box_logits[1, 7, side] = float("nan")
+    with pytest.raises(UserError, match="the model's boxes are NaN"):
+        decode(broken, SIZE)

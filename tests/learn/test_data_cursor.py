@@ -5,6 +5,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from teachkit.errors import UserError
+from teachkit.feed.loader import Loader
+from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn.data_cursor import DataCursor
 
 
@@ -131,8 +133,33 @@ def test_other_pictures_in_as_many_batches_are_told(names, batch_size):
     seen, other = Counting(), Counting()
     seen.names, seen.batch_size = ["a", "b"], 1
     other.names, other.batch_size = names, batch_size
-    with pytest.warns(UserWarning, match="other training pictures, or batches of another size"):
+    with pytest.warns(UserWarning, match="other training pictures or labels, or batches of another size"):
         DataCursor(other).load_state_dict(DataCursor(seen).state_dict())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DataCursor(seen).load_state_dict(DataCursor(seen).state_dict())
+
+
+@pytest.mark.parametrize("keep", [2**30, 0], ids=["on the device", "in files"])
+@pytest.mark.parametrize("edit", ["a pixel", "a label", "a box", "a label less"])
+def test_pictures_and_labels_edited_under_their_names_are_told(edit, keep):
+    def loader(edit=None):
+        examples = make_scenes(4, 0, SceneSettings(image_size=64))
+        boxes, labels = examples.boxes[2], examples.labels[2]
+        match edit:
+            case "a pixel":
+                examples.images[2] = 255 - examples.images[2] if keep else examples.images[2][:, :32]
+            case "a label":
+                examples.labels[2] = (labels + 1) % 4
+            case "a box":
+                examples.boxes[2] = boxes + 1
+            case "a label less":
+                examples.boxes[2], examples.labels[2] = boxes[1:], labels[1:]
+        return Loader(examples, image_size=64, batch_size=2, device="cpu", resident_bytes=keep)
+
+    state = DataCursor(loader()).state_dict()
+    with pytest.warns(UserWarning, match="other training pictures or labels"):
+        DataCursor(loader(edit)).load_state_dict(state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DataCursor(loader()).load_state_dict(state)

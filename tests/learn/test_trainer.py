@@ -7,13 +7,14 @@ import threading
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.learn.train_step import TrainStep
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
-from teachkit.structures import LossWeights
+from teachkit.structures import Losses, LossWeights
 from tests.learn.tiny import make_batches, same, tiny_detector
 
 STEP_KEYS = ["kind", "step", "epoch", "lr", "box", "cls", "dfl", "total", "weights", "grad_norm", "seconds"]
@@ -267,7 +268,16 @@ def test_sides_beyond_the_last_bin_are_counted_in_the_epoch_record(make_trainer,
         {"clip": -1},
         {"clip": math.nan},
         {"schedule": "up"},
+        {"epochs": 2.5},
+        {"epochs": -1},
+        {"warmup": 1.5},
+        {"early_stop": 0},
+        {"early_stop": 1.5},
+        {"max_skips": 0},
+        {"threads": 0},
+        {"threads": "all"},
     ],
+    ids=str,
 )
 def test_a_senseless_setting_is_refused_when_the_trainer_is_made(make_trainer, wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
@@ -283,3 +293,134 @@ def test_a_criterion_without_weights_will_do(make_trainer):
     assert not trainer.events()
     with pytest.raises(UserError, match="no weights"):
         trainer.control.set(box=1)
+
+
+@pytest.mark.parametrize("which", ["training", "validation"])
+@pytest.mark.parametrize(
+    "make", [iter, lambda batches: (one for one in batches), lambda batches: map(id, batches), len]
+)
+def test_data_that_can_be_walked_only_once_is_refused_at_the_start(make_trainer, which, make):
+    with pytest.raises(UserError, match=f"the {which} data is walked anew in each epoch"):
+        make_trainer(**{f"{which}_data": make(make_batches())})
+
+
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_data_without_batches_is_refused_at_the_start(make_trainer, which):
+    with pytest.raises(UserError, match=f"the {which} data has no batches"):
+        make_trainer(**{f"{which}_data": []})
+
+
+def test_training_data_without_a_length_is_refused_at_the_start(make_trainer):
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(make_batches())
+
+    with pytest.raises(UserError, match="the training data must have a len"):
+        make_trainer(DataLoader(Stream(), batch_size=None))
+
+
+@pytest.mark.parametrize("length", [None, 2])
+def test_validation_data_that_gives_nothing_the_second_time_is_told(make_trainer, length):
+    class Once:
+        def __init__(self):
+            self.batches = iter(make_batches(2))
+
+        def __iter__(self):
+            return self.batches
+
+    once = Once()
+    if length is not None:
+        Once.__len__ = lambda self: length
+    trainer = make_trainer(make_batches(1), once)
+    with pytest.raises(UserError, match="the validation data gives no batches any more"):
+        trainer.fit(2)
+    assert len(trainer.of("epoch")) == 1
+
+
+@pytest.mark.parametrize("when", ["at the start", "in mid-run"])
+@pytest.mark.parametrize("parameters", [lambda model: [], lambda model: list(model.parameters())])
+def test_the_optimizer_of_another_model_is_refused(make_trainer, when, parameters):
+    model = tiny_detector()
+    optimizer = torch.optim.SGD([*parameters(model), *tiny_detector().parameters()], lr=0.1)
+    trainer = make_trainer(model=model)
+    with pytest.raises(UserError, match="this optimizer is of another model"):
+        make_trainer(model=model, optimizer=optimizer) if when == "at the start" else trainer.train_step.use_optimizer(
+            optimizer
+        )
+
+
+def test_a_criterion_that_learns_may_be_in_the_optimizer(make_trainer):
+    class Learning(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale, self.plain = torch.nn.Parameter(torch.ones(())), Criterion()
+
+        def forward(self, predictions, truth):
+            losses = self.plain(predictions, truth)
+            return Losses(losses.box * self.scale, losses.cls, losses.dfl)
+
+    model, criterion = tiny_detector(), Learning()
+    optimizer = torch.optim.SGD([*model.parameters(), *criterion.parameters()], lr=0.1)
+    make_trainer(model=model, criterion=criterion, optimizer=optimizer).step()
+    assert criterion.scale != 1
+
+
+def test_two_trainers_of_one_model_do_not_train_it_at_once(make_trainer):
+    model = tiny_detector()
+    one, other = make_trainer(model=model), make_trainer(model=model)
+    within, refused = threading.Event(), threading.Event()
+
+    def hold(record):
+        within.set()
+        assert refused.wait(20)
+
+    one.on_record = hold
+    thread = threading.Thread(target=one.step)
+    thread.start()
+    assert within.wait(20)
+    with pytest.raises(UserError, match="this model is trained in another thread"):
+        other.step()
+    make_trainer().step()
+    refused.set()
+    thread.join()
+    other.step()
+
+
+INVERTED = {"all": lambda boxes: boxes[..., [2, 3, 0, 1]], "left and right": lambda boxes: boxes[..., [2, 1, 0, 3]]}
+
+
+@pytest.mark.parametrize("change", INVERTED.values(), ids=INVERTED)
+def test_boxes_that_are_inside_out_are_an_event_once(make_trainer, change):
+    batches = make_batches()
+    batches[1].ground_truth.boxes = change(batches[1].ground_truth.boxes)
+    trainer = make_trainer(batches)
+    trainer.fit(2)
+    (event,) = trainer.events("boxes")
+    assert event["step"] == 1
+    assert "3 of 3 boxes have x2 < x1 or y2 < y1" in event["message"]
+    again = make_trainer(batches)
+    again.load_state_dict(trainer.state_dict())
+    again.fit(1)
+    assert not again.events("boxes")
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_boxes_in_fractions_of_the_image_are_an_event(make_trainer, listens):
+    batches = make_batches(1)
+    batches[0].ground_truth.boxes /= 32
+    trainer = make_trainer(batches, **({} if listens else {"on_record": None}))
+    if listens:
+        trainer.step()
+        assert "in pixels, not in fractions" in trainer.events("boxes")[0]["message"]
+    else:
+        with pytest.warns(UserWarning, match="in pixels, not in fractions"):
+            trainer.step()
+
+
+def test_sound_boxes_points_and_padding_make_no_event(make_trainer):
+    batches = make_batches(2)
+    batches[0].ground_truth.boxes[:, 0, 2:] = batches[0].ground_truth.boxes[:, 0, :2]  # points
+    batches[1].ground_truth.boxes[~batches[1].ground_truth.mask] = torch.tensor([5.0, 5, 1, 1])
+    trainer = make_trainer(batches)
+    trainer.fit(1)
+    assert not trainer.events("boxes")

@@ -325,13 +325,24 @@ def test_a_true_box_of_nan_gives_targets_of_nan_and_is_not_lost(edges, broken):
 @pytest.mark.parametrize("label", [-1, -3, 3, 80])
 def test_a_label_that_is_no_class_is_refused(truth, label):
     truth.labels[1, 0] = label
-    with pytest.raises(RuntimeError, match="labels must lie in 0 … 2: the model has 3 classes"):
+    with pytest.raises(ValueError, match=f"labels must lie in 0 … 2: the model has 3 classes, not .{label}.$"):
         TaskAlignedAssigner()(make_predictions(truth), truth)
 
 
 @pytest.mark.parametrize(
-    "setting", [{"topk": 0}, {"topk": -1}, {"alpha": -0.1}, {"beta": -1}, {"beta": math.nan}], ids=str
+    "setting",
+    [
+        {"topk": 0},
+        {"topk": -1},
+        {"topk": 2.5},
+        {"alpha": -0.1},
+        {"alpha": "1"},
+        {"beta": -1},
+        {"beta": math.nan},
+        {"beta": math.inf},
+    ],
+    ids=str,
 )
 def test_settings_out_of_range_are_refused(setting):
-    with pytest.raises(ValueError, match="topk must be ≥ 1, alpha and beta ≥ 0"):
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} must be a (whole )?number"):
         TaskAlignedAssigner(**setting)

@@ -1,6 +1,7 @@
 """The criterion: what it sums, what its weights do, what it survives, and that it never waits for the device."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -474,3 +475,41 @@ def test_a_step_on_a_gpu_never_waits(truth):
         criterion(predictions, ground_truth).backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+# What torch would spread over more than was meant
+
+MISSHAPEN = {
+    "labels [1, M]": lambda truth: replace(truth, labels=truth.labels[:1]),
+    "labels [B]": lambda truth: replace(truth, labels=truth.labels[:, 0]),
+    "labels that are no whole numbers": lambda truth: replace(truth, labels=truth.labels.float()),
+    "boxes [B, 1, 4]": lambda truth: replace(truth, boxes=truth.boxes[:, :1]),
+    "boxes [1, M, 4]": lambda truth: replace(truth, boxes=truth.boxes[:1]),
+    "boxes [M, 4]": lambda truth: replace(truth, boxes=truth.boxes[0]),
+    "boxes of five numbers": lambda truth: replace(truth, boxes=torch.cat([truth.boxes, truth.boxes[..., :1]], -1)),
+    "mask [B, 1]": lambda truth: replace(truth, mask=truth.mask[:, :1]),
+    "mask [M]": lambda truth: replace(truth, mask=truth.mask[0]),
+    "mask of numbers": lambda truth: replace(truth, mask=truth.mask.float()),
+}
+
+
+@pytest.mark.parametrize("fault", MISSHAPEN)
+@pytest.mark.parametrize("computes", [Criterion, TaskAlignedAssigner])
+def test_a_misshapen_ground_truth_is_refused_by_its_shape(truth, fault, computes):
+    predictions, computed = make_predictions(truth), computes()
+    computed(predictions, truth)
+    with pytest.raises(ValueError, match=r"^(true boxes|labels|mask) must be .* not "):
+        computed(predictions, MISSHAPEN[fault](truth))
+
+
+@pytest.mark.parametrize("part", ["cls_logits", "box_logits", "anchor_points", "strides"])
+@pytest.mark.parametrize("cut", [lambda one: one[:1], lambda one: one[..., :1], lambda one: one[None]])
+def test_a_misshapen_prediction_is_refused_by_its_shape(truth, part, cut):
+    if part == "cls_logits" and cut(torch.arange(6).reshape(2, 3)).shape == (2, 1):
+        pytest.skip("that is a model of one class")
+    predictions = make_predictions(truth)
+    broken = replace(predictions, **{part: cut(getattr(predictions, part))})
+    if broken.box_logits.shape[-1] == 1 and part == "box_logits":
+        pytest.skip("that is a model of one bin")
+    with pytest.raises(ValueError, match=r"must be \[.*\], not \["):
+        Criterion()(broken, truth)

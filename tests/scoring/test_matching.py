@@ -1,6 +1,7 @@
 """Who found what: every claim, and objects counted without a word of AP."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -198,3 +199,41 @@ def test_the_box_at_the_point_nearest_the_centre_counts_whatever_its_score():
     assert mean_overlap(predictions, truth) == pytest.approx((1 + 0.5) / 2, abs=1e-5)
     nothing = GroundTruth.from_lists([torch.zeros(0, 4)], [torch.zeros(0, dtype=torch.int64)])
     assert math.isnan(mean_overlap(predictions, nothing))
+
+
+# Misshapen
+
+
+TRUTH = GroundTruth.from_lists([torch.tensor([[0.0, 0, 8, 8], [8, 8, 16, 16]])], [torch.tensor([0, 1])])
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "labels"),
+    [((2, 4), (1,), (2,)), ((2, 4), (3,), (2,)), ((2, 4), (2,), (1,)), ((2, 4), (2, 1), (2,)), ((8,), (2,), (2,))],
+    ids=str,
+)
+def test_detections_whose_parts_are_not_as_many_are_refused_by_image(boxes, scores, labels):
+    fine = Detections(torch.zeros(1, 4), torch.ones(1), torch.zeros(1, dtype=torch.int64))
+    odd = Detections(torch.zeros(boxes), torch.ones(scores), torch.zeros(labels, dtype=torch.int64))
+    with pytest.raises(ValueError, match="detections of image 1: boxes, scores, labels must be"):
+        objects_found([[fine, odd]], [GroundTruth.from_lists([torch.zeros(0, 4)] * 2, [torch.zeros(0)] * 2)])
+
+
+@pytest.mark.parametrize("part", ["boxes", "labels", "mask"])
+def test_a_misshapen_ground_truth_is_not_scored(part):
+    with pytest.raises(ValueError, match="ground truth: boxes, labels, mask must be"):
+        objects_found([nothing()], replace(TRUTH, **{part: getattr(TRUTH, part)[:, :1]}))
+
+
+@pytest.mark.parametrize("label", [0.9, -0.5, math.nan, math.inf])
+def test_labels_that_are_no_whole_numbers_are_refused(label):
+    labels = torch.tensor([label])
+    odd = Detections(torch.zeros(1, 4), torch.ones(1), labels)
+    with pytest.raises(ValueError, match="labels must be whole numbers, not"):
+        objects_found([odd], TRUTH)
+    with pytest.raises(ValueError, match="labels must be whole numbers, not"):
+        objects_found([nothing()], replace(TRUTH, labels=torch.tensor([[label, 0.0]])))
+
+
+def nothing():
+    return Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
