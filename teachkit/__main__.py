@@ -128,6 +128,7 @@ def _detect(parser: argparse.ArgumentParser) -> None:
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN_DIR_OR_LOG", help="what `train --save` or `--log` wrote")
     parser.add_argument("out", metavar="OUT.html")
+    parser.add_argument("--data", metavar="PATH", help="where the pictures of the run lie, unless in the data folder")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:

@@ -4,16 +4,19 @@ import argparse
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, one_line
 from teachkit.exercises import progress
 from teachkit.files import piece, write_output
+from teachkit.learn.untrusted import read_bounded
 
 KIND = "teachkit progress"
+LONGEST_NAME = 80
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,12 +38,13 @@ def _show() -> int:
 
 
 def _export(file: Path, name: str) -> int:
-    if not name.strip():
+    name = name.encode(errors="surrogateescape").decode(errors="replace").strip()  # a terminal that is not in UTF-8
+    if not name:
         raise UserError("whose progress is it? Give --name")
     solved = {lesson: list(pair) for lesson, pair in progress.counts().items()}
-    content = {"kind": KIND, "name": name.strip(), "solved": solved, "done": progress.read()}
+    content = {"kind": KIND, "name": name, "solved": solved, "done": progress.read()}
     write_output(file, json.dumps(content, indent=1, ensure_ascii=False).encode(), _is_export, "a progress")
-    print(f"{file}: hand this file in")
+    print(one_line(f"{file}: hand this file in"))
     return 0
 
 
@@ -56,7 +60,7 @@ def _collect(sources: list[str], table: str | None) -> int:
             rows.append(_row(file))
         except UserError as error:
             refused += 1
-            print(error, file=sys.stderr)
+            print(one_line(error), file=sys.stderr)
     header = ["name", *progress.LESSONS, "solved", "tries"]
     rows.sort(key=lambda row: str(row[0]).casefold())
     if table is not None:
@@ -65,7 +69,7 @@ def _collect(sources: list[str], table: str | None) -> int:
         first_line = sheet.getvalue().partition("\n")[0].encode()
         is_table = lambda path: piece(path, 0, 1024).partition(b"\n")[0] == first_line  # noqa: E731
         write_output(Path(table), sheet.getvalue().encode(), is_table, "a table")
-        print(f"{table}: {len(rows)} students")
+        print(one_line(f"{table}: {len(rows)} students"))
     else:
         width = max([len(str(row[0])) for row in rows] + [len("name")])
         for row in [header, *rows]:
@@ -83,20 +87,31 @@ def _files(sources: list[str]) -> Iterator[Path]:
 def _row(file: Path) -> list[Any]:
     """Name, then solved of how many for each lesson, all solved, all tries. UserError, naming the file, if foreign."""
     try:
-        if not file.is_file():  # a named pipe would keep us waiting for ever
-            raise ValueError("no file")
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_bounded(file, progress.LARGEST))
         if content["kind"] != KIND:
             raise ValueError("another kind of file")
-        name = "".join(sign for sign in str(content["name"]) if sign.isprintable())
-        pairs = [content["solved"].get(lesson, [0, 0]) for lesson in progress.LESSONS]
-        tries = sum(int(one["tries"]) for lesson in content["done"].values() for one in lesson.values())
-        return [name, *(f"{int(one)}/{int(of)}" for one, of in pairs), sum(int(one) for one, _ in pairs), tries]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:80]
+        if not isinstance(content["name"], str):
+            raise ValueError("a name that is no text")
+        pairs = [[_count(one) for one in content["solved"].get(lesson, [0, 0])] for lesson in progress.LESSONS]
+        tries = sum(_count(one["tries"]) for lesson in content["done"].values() for one in lesson.values())
+        return [_shown(content["name"]), *(f"{one}/{of}" for one, of in pairs), sum(one for one, _ in pairs), tries]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
+        reason = " ".join(str(error).removeprefix(f"{file}: ").split())[:80]
         raise UserError(f"{file}: not a progress that was handed in ({reason}): left out") from None
 
 
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= progress.MOST_TRIES:
+        raise ValueError(f"{value!r:.40} is no count")
+    return value
+
+
+def _shown(name: str) -> str:
+    """What a terminal shows, without what turns its direction, and not too long for a table."""
+    shown = "".join(sign for sign in name if sign.isprintable()).strip()
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
+
+
 def _harmless(name: str) -> str:
-    """A spreadsheet would take what begins like this for a formula."""
-    return f"'{name}" if name[:1] in "=+-@\t\r" else name
+    """A spreadsheet takes for a formula what begins like this, also behind what it takes for the end of a cell."""
+    return f"'{name}" if re.search(r"(^|[;,|\s])\s*[=+@＝＋＠－-]", name) else name

@@ -2,15 +2,18 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from teachkit.errors import UserError
 from teachkit.files import clean_stale, refuse_foreign, write_whole
+from teachkit.learn.untrusted import read_bounded
 
 # number → title, and the module in this folder that holds the lesson's checkers
 LESSONS = {
@@ -28,6 +31,8 @@ LESSONS = {
     "11": ("Blood cells", "blood_cells"),
 }
 FORMAT = 1
+LARGEST, MOST_TRIES = 10**6, 10**6  # bytes of the file
+PATIENCE = 1.5  # s: an exercise waits no longer for another notebook
 
 Record = dict[str, Any]
 
@@ -50,10 +55,10 @@ def read(path: Path | None = None) -> Record:
     """lesson → name → {"tries", "solved"}; empty without a file. UserError if the file has another content."""
     path = place() if path is None else path
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bounded(path, LARGEST))
     except FileNotFoundError:
         return {}
-    except (ValueError, OSError, RecursionError) as error:
+    except (ValueError, OSError, RecursionError) as error:  # a UserError of what is no file among them
         raise UserError(
             f"{path}: your progress cannot be read ({error}): move the file away to begin a new one"
         ) from None
@@ -65,7 +70,13 @@ def read(path: Path | None = None) -> Record:
 def _is_done(done: object) -> bool:
     lessons = list(done.values()) if isinstance(done, dict) else [None]
     entries = [entry for lesson in lessons for entry in (lesson.values() if isinstance(lesson, dict) else [None])]
-    return all(isinstance(entry, dict) and isinstance(entry.get("tries"), int) for entry in entries)
+    return all(
+        isinstance(entry, dict)
+        and type(entry.get("tries")) is int
+        and 0 <= entry["tries"] <= MOST_TRIES
+        and isinstance(entry.get("solved"), str | None)
+        for entry in entries
+    )
 
 
 def record(lesson: str, name: str, right: bool) -> None:
@@ -74,15 +85,29 @@ def record(lesson: str, name: str, right: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
     refuse_foreign(lock, lambda _: False, "a lock")  # to take a lock may empty its file
-    with FileLock(lock):
+    with _held(FileLock(lock, timeout=PATIENCE)):
         clean_stale(path.parent)
         done = read(path)
         entry = done.setdefault(lesson, {}).setdefault(name, {"tries": 0, "solved": None})
         entry["tries"] += 1
-        if right and entry["solved"] is None:
+        if right and entry.get("solved") is None:
             entry["solved"] = datetime.now().isoformat(timespec="minutes")
         text = json.dumps({"format": FORMAT, "done": done}, indent=1, ensure_ascii=False)
         write_whole(path, text.encode())
+
+
+@contextmanager
+def _held(lock: FileLock) -> Iterator[None]:
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"{lock.lock_file}: held by another notebook for {PATIENCE:g} s: see whether one of them has stopped"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def counts(done: Record | None = None) -> dict[str, tuple[int, int]]:

@@ -31,6 +31,7 @@ from teachkit.learn.run_folder import (
     FolderLock,
     claim,
 )
+from teachkit.learn.untrusted import LARGEST_FILE, check_archive, check_described, check_plain, read_bounded
 
 TO_RESUME = (LAST, NEW, BEFORE_LAST)
 FORMAT, EARLIER_FORMAT = 2, 1  # of the earlier one, the best weights are still read
@@ -69,7 +70,9 @@ def unpack(packed: bytes, file: Path) -> Content:
     if trailer != CHECKSUM + hashlib.sha256(archive).hexdigest().encode():
         raise DamagedError(f"{file} is damaged: its checksum does not fit")
     try:
+        check_archive(archive)
         content = torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
+        check_plain(content, len(archive))
     except Exception as error:  # whatever a foreign or hostile file makes torch raise
         raise DamagedError(f"{file} is not a saved training ({str(error).strip().splitlines()[0][:100]})") from None
     if not isinstance(content, dict) or content.get("format") not in (FORMAT, EARLIER_FORMAT):
@@ -136,9 +139,9 @@ def first_whole(folder: Path, names: tuple[str, ...], make: Callable[[Content, P
     damage: list[str] = []
     for file in (folder / name for name in names):
         try:
-            if file.exists() and not file.is_file():  # a named pipe would keep us waiting for ever
-                raise DamagedError(f"{file} is no file")
-            made = make(unpack(file.read_bytes(), file), file)
+            content = unpack(_read(file), file)
+            check_described(content)
+            made = make(content, file)
         except FileNotFoundError:
             continue
         except (DamagedError, OSError) as error:
@@ -157,6 +160,13 @@ def first_whole(folder: Path, names: tuple[str, ...], make: Callable[[Content, P
     if (folder / EARLIER / LAST).exists():  # a new run was begun here, and killed before it was saved
         raise UserError(f"{folder}: there is only an earlier training here: give {folder / EARLIER}")
     raise UserError(f"{folder}: there is no saved training here: give the folder that --save named")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return read_bounded(file, LARGEST_FILE)
+    except UserError as error:
+        raise DamagedError(str(error)) from None
 
 
 def load_run(folder: str | Path) -> Run:

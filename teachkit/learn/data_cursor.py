@@ -103,6 +103,9 @@ class DataCursor:
                 f"this state is of {state['batches']} batches a pass, the training data has {len(self.data)}: "
                 "take the same data, split and batch size"
             )
+        own = (state["random"] or {}).get("own")
+        if own is not None and getattr(self.data, "generator", None) is None:
+            raise UserError("this state has random numbers of a DataLoader's generator, and the training data has none")
         pictures = self._pictures_digest()
         differs = {
             "another seed of the training data": state["seed"] != getattr(self.data, "seed", None),

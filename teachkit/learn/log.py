@@ -5,7 +5,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,19 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.files import flush_folder, is_foreign, piece, why_not_written, write_whole
+from teachkit.learn.untrusted import read_bounded
+from teachkit.structures import LOSS_NAMES
 
 Record = dict[str, Any]
-NEEDED = {"step": ("step",), "epoch": ("epoch",), "event": ("what",), "look": ("step", "found")}
+NEEDED = {
+    "step": ("step",),
+    "epoch": ("epoch",),
+    "event": ("what", "step"),
+    "look": ("step", "found"),
+    "end": ("reason",),
+}
+NEEDED_BY = {"lr": ("lr", "schedule"), "weights": ("weights", "before"), "optimizer": ("optimizer",)}  # of an event
+LARGEST_LOG, LARGEST_PLACE = 500 * 10**6, 2**53  # bytes; beyond the place a whole number is no float
 FIRST = {"start": ("settings",), **NEEDED}  # the records that a log may begin with, and what they hold
 LONGEST_FIRST = 2**20  # bytes of the first line
 
@@ -129,12 +139,15 @@ def refuse_other_log(path: Path) -> None:
 
 
 def read_log(path: str | Path) -> list[Record]:
-    """All records. A last line cut off by a crash is left out; UserError with file:line for any other fault."""
-    lines = Path(path).read_bytes().split(b"\n")
+    """All records. A last line cut off by a crash is left out; UserError with file:line for any other fault.
+
+    Also if it is no file, or too large.
+    """
+    lines = read_bounded(Path(path), LARGEST_LOG).split(b"\n")
     records = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            record = json.loads(line)
+            record = json.loads(line, parse_constant=float)
         except (ValueError, RecursionError):
             record = None
         if not _is_record(record):
@@ -144,14 +157,58 @@ def read_log(path: str | Path) -> list[Record]:
 
 
 def _is_record(record: Any) -> bool:
+    """Whether it is of a kind, holds what this kind must hold, and each of it is of its type."""
     if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
         return False
-    places = (record.get(name, 0) for name in ("step", "epoch"))
-    return (
-        all(name in record for name in NEEDED.get(record["kind"], ()))
-        and all(isinstance(place, int) for place in places)
-        and isinstance(record.get("settings", {}), dict)
+    kind, what = record["kind"], record.get("what")
+    needed = (*NEEDED.get(kind, ()), *(NEEDED_BY.get(what, ()) if kind == "event" and isinstance(what, str) else ()))
+    return all(name in record for name in needed) and all(
+        is_right(record[name]) for name, is_right in TYPES.items() if name in record
     )
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_PLACE
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < LARGEST_PLACE)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(one is not None and _is_number(one) for one in value.values())
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_found(value: Any) -> bool:
+    """A list for each picture, of rows x1, y1, x2, y2, label, score."""
+    pictures = value if isinstance(value, list) else [None]
+    rows = [row for picture in pictures for row in (picture if isinstance(picture, list) else [None])]
+    return all(
+        isinstance(row, list) and len(row) == 6 and all(_is_number(one) and one is not None for one in row)
+        for row in rows
+    )
+
+
+def _are_settings(value: Any) -> bool:
+    words = ("schedule", "optimizer", "data", "val_split")
+    return isinstance(value, dict) and all(isinstance(value.get(name, ""), str) for name in words)
+
+
+TYPES: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("step", "epoch"), _is_place),
+    **dict.fromkeys((*LOSS_NAMES, "total", "lr", "grad_norm", "map", "map50", "map75", "seconds"), _is_number),
+    **dict.fromkeys((*(f"val_{name}" for name in (*LOSS_NAMES, "total")), "train_seconds", "dfl_clipped"), _is_number),
+    **dict.fromkeys(("what", "message", "reason", "schedule", "optimizer"), _is_text),
+    **dict.fromkeys(("weights", "before"), _are_numbers),
+    "settings": _are_settings,
+    "found": _are_found,
+}
 
 
 def kept_of(records: Sequence[Record], step: int, epoch: int) -> list[Record]:

@@ -66,3 +66,17 @@ def set_rate(optimizer: Optimizer, lr: float, base_rates: list[float]) -> None:
 
 def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def check_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """ValueError where torch would find only at the next step that it does not fit. Of AdamW and SGD."""
+    kinds: dict[str, set[str]] = {"adamw": {"step", "exp_avg", "exp_avg_sq"}, "sgd": set()}
+    if name_of(optimizer) not in kinds:
+        return
+    needed = kinds[name_of(optimizer)]
+    parameters = parameters_of(optimizer)
+    for place, entry in state["state"].items():
+        for name in {*needed, *entry}:
+            value, shape = entry[name], () if name == "step" else parameters[place].shape
+            if (value is not None or name in needed) and value.shape != shape:
+                raise ValueError(f"optimizer.{place}.{name} is of the shape {list(value.shape)}")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from teachkit.errors import UserError
 from teachkit.learn.threads import choose_threads
+from teachkit.learn.untrusted import misfit
 
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # what a state of other make raises
 
@@ -28,6 +29,7 @@ def restore(parts: dict[str, Part], state: dict[str, Any]) -> None:
     """Loads each part. UserError if the state does not fit one of them; all parts are then as they were."""
     before = capture(parts)
     try:
+        _check(before, state)
         _load(parts, state)
     except Exception as error:
         _load(parts, before)  # torch loads the weights that fit before it finds one that does not
@@ -35,6 +37,16 @@ def restore(parts: dict[str, Part], state: dict[str, Any]) -> None:
             raise
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"this state is of another model ({reason}): build the trainer as it was then") from None
+
+
+def _check(before: dict[str, Any], state: dict[str, Any]) -> None:
+    """ValueError where a value is of another type. What a later version has more is warned of, and left out."""
+    if wrong := misfit(before, state):
+        raise ValueError(wrong)
+    for name, part in before.items():
+        more = set(state[name]) - set(part)
+        if more:
+            warnings.warn(f"the state was made by another version: left out: {', '.join(sorted(more))}", stacklevel=5)
 
 
 def _load(parts: dict[str, Part], state: dict[str, Any]) -> None:

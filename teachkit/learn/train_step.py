@@ -14,7 +14,7 @@ from teachkit.learn.ema import AveragedWeights
 from teachkit.learn.guard import NAMES_SHOWN, NotFiniteError, clip_and_check, only_deterministic, put_back, skipped
 from teachkit.learn.log import Event
 from teachkit.learn.microbatch import TOO_SMALL, Gathered, give_memory_back, halved, is_out_of_memory, split
-from teachkit.learn.optimizer import make_optimizer, name_of, parameters_of, rates, set_rate
+from teachkit.learn.optimizer import check_optimizer_state, make_optimizer, name_of, parameters_of, rates, set_rate
 from teachkit.learn.state import cloned
 from teachkit.structures import Batch, Losses, LossWeights
 
@@ -259,6 +259,7 @@ class TrainStep:
             self.optimizer = own if name == name_of(own) else make_optimizer(name, self.model)
         self.model.load_state_dict(state["model"])
         self.averaged.module.load_state_dict(state["ema"]["model"])
+        check_optimizer_state(self.optimizer, state["optimizer"]["state"])
         # cloned, because the optimizer goes on with the very tensors that it is given
         self.optimizer.load_state_dict(cloned(state["optimizer"]["state"]))
         self.base_rates = list(state["optimizer"]["base_rates"])

@@ -4,8 +4,11 @@ import csv
 import json
 import multiprocessing
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from filelock import FileLock
 
 from teachkit.__main__ import main
 from teachkit.errors import UserError
@@ -164,3 +167,102 @@ def test_a_hostile_file_is_named_and_does_not_cost_the_others(tmp_path, capsys, 
     assert "Ada" in out
     assert all("not a progress that was handed in" in line for line in err.splitlines())
     assert "hostile.json" in err
+
+
+# What somebody else has made
+
+
+@pytest.fixture
+def own_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEACHKIT_PROGRESS", str(tmp_path / "progress.json"))
+    return tmp_path / "progress.json"
+
+
+def test_a_pipe_in_the_place_of_the_progress_is_refused_at_once(own_place):
+    os.mkfifo(own_place)
+    began = time.monotonic()
+    with pytest.raises(UserError, match="your progress cannot be read"):
+        progress.record("01", "any", right=True)
+    assert time.monotonic() - began < 2
+
+
+def test_a_lock_that_another_notebook_holds_keeps_an_exercise_two_seconds_at_most(own_place):
+    with FileLock(f"{own_place}.lock"), ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        with pytest.raises(UserError, match="held by another notebook"):
+            pool.submit(progress.record, "01", "any", True).result()
+        assert time.monotonic() - began < 5  # 1.5 s, on a machine that does nothing else
+    progress.record("01", "any", right=True)
+
+
+@pytest.mark.parametrize("entry", [{"tries": True}, {"tries": -1}, {"tries": 10**20}, {"tries": 1, "solved": 3}, {}, 3])
+def test_an_entry_of_other_types_is_no_progress(own_place, entry):
+    own_place.write_text(json.dumps({"format": 1, "done": {"01": {"any": entry}}}))
+    with pytest.raises(UserError, match="this is no progress of this course"):
+        progress.read()
+
+
+def test_an_entry_without_solved_is_not_solved(own_place):
+    own_place.write_text(json.dumps({"format": 1, "done": {"01": {"any": {"tries": 1}}}}))
+    progress.record("01", "any", right=True)
+    assert progress.read()["01"]["any"]["solved"]
+
+
+def handed_in(file, **changes):
+    content = {
+        "kind": "teachkit progress",
+        "name": "Ada",
+        "solved": {"01": [1, 2]},
+        "done": {"01": {"a": {"tries": 3}}},
+    }
+    file.write_text(json.dumps(content | changes))
+    return str(file)
+
+
+@pytest.mark.parametrize("name", ["=1+1", ";=1+1", "a,=1+1", "x|+1", " -1", "＝1+1", "\x1b=2", "a;  =1"], ids=repr)
+def test_a_name_is_no_formula_in_a_table(tmp_path, capsys, name):
+    assert (
+        main(["progress", "collect", handed_in(tmp_path / "a.json", name=name), "--csv", str(tmp_path / "t.csv")]) == 0
+    )
+    (row,) = list(csv.reader((tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()))[1:]
+    assert row[0].startswith("'")
+    assert row[1:3] == ["0/0", "1/2"]
+
+
+@pytest.mark.parametrize("name", ["\x1b[2Jred", "a\u202eb", "x" * 10**5, "a\nb", "\x9b31m"], ids=lambda name: name[:8])
+def test_a_name_neither_moves_the_terminal_nor_fills_it(tmp_path, capsys, name):
+    assert main(["progress", "collect", handed_in(tmp_path / "a.json", name=name)]) == 0
+    shown = capsys.readouterr().out
+    assert all(sign.isprintable() for sign in shown.replace("\n", ""))
+    assert shown.count("\n") == 2
+    assert len(shown) < 1000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ["a"]},
+        {"solved": {"01": [10**30, 2]}},
+        {"solved": {"01": [True, 2]}},
+        {"done": {"a": {"b": {"tries": 1.5}}}},
+    ],
+    ids=str,
+)
+def test_what_is_of_other_types_is_left_out_by_name(tmp_path, capsys, changes):
+    assert main(["progress", "collect", handed_in(tmp_path / "a.json", **changes)]) == 1
+    assert "a.json: not a progress that was handed in" in capsys.readouterr().err
+
+
+def test_a_file_too_large_to_be_one_is_left_out_unread(tmp_path, capsys):
+    with open(tmp_path / "a\x1b.json", "wb") as file:
+        file.truncate(20 * 10**9)
+    assert main(["progress", "collect", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "20,000 MB" in told
+    assert "\x1b" not in told
+
+
+def test_a_name_that_is_not_in_utf_8_is_handed_in_readable(own_place, tmp_path):
+    name = b"Zo\xeb".decode(errors="surrogateescape")  # what a terminal in Latin-1 hands over
+    assert main(["progress", "export", str(tmp_path / "mine.json"), "--name", name]) == 0
+    assert json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))["name"].startswith("Zo")

@@ -1,13 +1,15 @@
 """A recorded run that is opened to be shown: its curves, its settings, and its detections on pictures."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, one_line
 from teachkit.experiments import recorded
 from teachkit.feed.detector import Detector
+from teachkit.feed.download import data_folder
 from teachkit.feed.loader import first_images, load_data
 from teachkit.learn.checkpoint import load_model
 from teachkit.learn.log import Record, read_log
@@ -17,6 +19,7 @@ from teachkit.watch.timeline.timeline import Curve, Found, Timeline, finite, row
 LOG = "log.jsonl"
 VALIDATION = ("step", "total", *LOSS_NAMES)
 PICTURES_SHOWN = 4
+LARGEST_SIDE = 1024  # px of a picture that is made or decoded for a replay
 WHOLE = 10**9  # rows of a curve that is never thinned
 
 
@@ -117,24 +120,49 @@ def detect_on(model: Detector, pictures: Batch) -> Found:
     return [rows_of(one) for one in model.detect(pictures.images, limit=20)]
 
 
-def find_pictures(recording: Recording) -> None:
+def find_pictures(recording: Recording, data: str | Path | None = None) -> None:
     """Adds the first validation pictures of the run, where they are at hand, and what the saved weights find on them.
 
-    The built-in scenes are made anew. A folder may have moved since: then there are no pictures, and nothing breaks.
+    data: where they lie. Without it only the built-in scenes, made anew, and what is in our own data folder is taken,
+    since a run of somebody else's may name any folder of this machine; a warning says so. A data set may have moved:
+    then there are no pictures.
     """
     settings = recording.settings
-    source, split, size = settings.get("data"), settings.get("val_split", "val"), settings.get("image_size")
-    if source is None or (source != "shapes" and not Path(source).is_dir()):
+    source, split, size = data or settings.get("data"), settings.get("val_split", "val"), settings.get("image_size")
+    if source is None:
+        return
+    if not (data or _is_ours(source)):
+        if recording.folder is not None:
+            what = one_line(f"{recording.name}: no pictures, for {source} is not in our data folder: give --data")
+            warnings.warn(what, stacklevel=3)
         return
     model = None
     if recording.folder is not None and any(recording.folder.glob("*.pt")):
         model, _, size = load_model(recording.folder, device="cpu")
     seed = settings.get("val_seed", settings.get("seed", 0))
     try:
-        data = load_data(source, split, image_size=size, device="cpu", seed=seed, shuffle=False, augment=False)
-    except UserError:
+        if max(size if isinstance(size, list | tuple) else [size or 0]) > LARGEST_SIDE:
+            return
+        found = load_data(
+            source,
+            split,
+            image_size=size,
+            device="cpu",
+            seed=seed,
+            shuffle=False,
+            augment=False,
+            limit=PICTURES_SHOWN,
+        )
+    except (UserError, TypeError):  # TypeError: a size or a seed that is none
         return
-    recording.pictures, recording.classes = first_images(data, PICTURES_SHOWN), list(data.classes)
+    recording.pictures, recording.classes = first_images(found, PICTURES_SHOWN), list(found.classes)
     if model is not None and not recording.timeline.detections:
         last = recording.timeline.curves["steps"].rows[-1][0]
         recording.timeline.detections = [(int(last or 0), detect_on(model, recording.pictures))]
+
+
+def _is_ours(source: str | Path) -> bool:
+    if source == "shapes":
+        return True
+    folder = Path(source)
+    return "\0" not in str(source) and folder.is_dir() and data_folder().resolve() in folder.resolve().parents

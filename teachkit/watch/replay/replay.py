@@ -23,17 +23,18 @@ class Recorded(Protocol):
     def recording(self) -> Recording: ...
 
 
-def export(run: Any, path: str | Path) -> Path:
+def export(run: Any, path: str | Path, data: str | Path | None = None) -> Path:
     """Writes the replay of a run → its path.
 
     run: a Cockpit, its session, a folder that `train --save` wrote, a log, the name of a recorded run, or a list of
-    records. UserError if there is no such run, if its replay would be larger than 5 MB, or if another's file is there.
+    records. data: where the pictures of the run lie, see `find_pictures`.
+    UserError if there is no such run, if its replay would be larger than 5 MB, or if another's file is there.
     """
     path = Path(path)
     refuse_foreign(path, _is_replay, "a replay")  # before the work
     recording = run.recording() if isinstance(run, Recorded) else open_run(run)
     if recording.pictures is None:
-        find_pictures(recording)
+        find_pictures(recording, data)
     write_output(path, page_of(recording), _is_replay, "a replay")
     return path
 

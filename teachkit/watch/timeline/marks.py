@@ -42,7 +42,7 @@ def changes_of(event: Mapping[str, Any]) -> dict[str, float | str]:
         case "lr":
             return {"lr": event["lr"]}
         case "weights":
-            return {name: value for name, value in event["weights"].items() if value != event["before"][name]}
+            return {name: value for name, value in event["weights"].items() if value != event["before"].get(name)}
         case "optimizer":
             return {"optimizer": event["optimizer"]}
     return {}

@@ -1,6 +1,7 @@
 """A run written into one page: whole, small, and with nothing in it that could break out or be fetched."""
 
 import json
+import os
 import re
 
 import pytest
@@ -215,3 +216,41 @@ def test_in_the_recorded_acts_each_missing_loss_costs_what_its_name_says(acts):
     assert acts["5"]["scores"]["map50"][-1] < 0.4 < good[-1]
     assert acts["6"]["scores"]["map50"][-1] < 0.3
     assert sum(map(len, acts["6"]["looks"][-1][1])) == 0
+
+
+# A stranger's run
+
+
+def foreign_log(tmp_path, **settings):
+    step = {"kind": "step", "step": 0, "epoch": 0, "total": 1.0, "box": 1.0, "cls": 1.0, "dfl": 1.0, "lr": 0.1}
+    lines = [{"kind": "start", "settings": {"data": "shapes", "image_size": 64} | settings}, step]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path / "run"
+
+
+def test_a_folder_that_a_stranger_names_is_not_looked_into_unless_asked(tmp_path, monkeypatch):
+    looked = []
+    monkeypatch.setattr(
+        "teachkit.watch.replay.recording.load_data", lambda source, *_, **__: looked.append(source) or 1 / 0
+    )
+    run = foreign_log(tmp_path, data="/usr")
+    with pytest.warns(UserWarning, match="no pictures, for /usr is not in our data folder: give --data"):
+        replay.export(run, tmp_path / "run.html")
+    assert not looked
+    with pytest.raises(ZeroDivisionError):
+        replay.export(run, tmp_path / "run.html", data="/usr")
+    assert looked == ["/usr"]
+
+
+@pytest.mark.parametrize("size", [4096, [4096, 64], "large", {"a": 1}, -5])
+def test_scenes_of_a_size_that_takes_minutes_are_not_drawn(tmp_path, size):
+    page = replay.export(foreign_log(tmp_path, image_size=size), tmp_path / "run.html")
+    assert embedded(page)["pictures"] == []
+
+
+def test_a_log_that_is_a_pipe_keeps_nobody_waiting(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "run" / "log.jsonl")
+    assert main(["replay", str(tmp_path / "run"), str(tmp_path / "out.html")]) == 2
+    assert "log.jsonl is no file" in capsys.readouterr().err
