@@ -70,7 +70,11 @@ class Machine:
         for name in ("make.py", "tests/tiny_packages.py"):
             shutil.copy(ROOT / name, self.folder)
         (self.folder / "pyproject.toml").write_text(PROJECT)
-        opens = {"jupyterlab/__init__.py": "", "jupyterlab/__main__.py": "import sys; print('opens', sys.argv[-1])"}
+        opens = {
+            "jupyterlab/__init__.py": "",
+            "jupyterlab/__main__.py": "import sys; print('opens', sys.argv[-1])",
+            "jupyterlab-4.6.6.data/scripts/jupyter-lab": "#!python\nprint('opens')\n",
+        }
         self.lock(
             self.packages.add("torch", "2.15.0", {"torch/__init__.py": ""}, ["nvidia-tiny==1.0"]),
             self.packages.add("nvidia-tiny", "1.0", {"nvidia_tiny.py": ""}),
@@ -236,6 +240,24 @@ def test_killed_with_a_package_half_unpacked_the_next_call_mends_it(machine):
     machine.opens()
 
 
+def test_cut_off_on_the_way_to_other_versions_and_back_the_old_ones_are_there_again(machine):
+    machine.opens()
+    old = (machine.folder / "requirements.lock").read_text()
+    machine.cpu.add("torch", "2.16.0+cpu", {"torch/__init__.py": ""})
+    line = machine.packages.add("jupyterlab", "4.7.0", {"jupyterlab/__main__.py": "print('opens')"})
+    machine.lock(re.sub(r"jupyterlab.*\n.*\n", line, old).replace("torch==2.15.0", "torch==2.16.0"))
+    machine.packages.stalled = "jupyterlab"
+    machine.packages.add("torch", "2.16.0", {"torch/__init__.py": ""})
+    with machine.start() as process:
+        assert machine.packages.reached.wait(60)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert "torch-2.16.0+cpu" in machine.installed()
+    machine.lock(old)
+    machine.packages.stalled = None
+    machine.opens()
+    assert machine.installed() == CPU | {"jupyterlab-4.6.6", "teachkit-0.1.0"}
+
+
 def test_stopped_by_hand_it_says_so_and_leaves_no_traceback(machine):
     machine.packages.stalled = "jupyterlab"
     process = machine.start()
@@ -251,6 +273,7 @@ def test_a_folder_that_was_moved_and_a_python_that_is_gone_are_mended(machine):
     machine.opens()
     machine.folder = machine.folder.rename(machine.folder.with_name("elsewhere"))
     machine.opens()
+    subprocess.run([machine.folder / ".venv" / "bin" / "jupyter-lab"], check=True)
     python = machine.folder / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to("/nowhere/python3")
