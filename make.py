@@ -31,13 +31,15 @@ CPU_INDEX = os.environ.get("TEACHKIT_TORCH_INDEX", "https://download.pytorch.org
 
 # What the kernel answers goes to the browser at once.
 PROMPT = "--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection"
+# A notebook saved with widgets shows their pictures the day after.
+STILL = "--ServerApp.contents_manager_class=teachkit.watch.connection.StillContents"
 # Two workers fill two cores. A file stays on one worker: its fixtures, or its kernel, start once.
 PYTEST = ["pytest", "-n", "2", "--dist", "loadfile"]
 LINT = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
 UNITS, NOTEBOOKS = [*PYTEST, "tests"], [*PYTEST, "--nbval", "--nbval-current-env", "notebooks"]
 TRAIN = ["teachkit", "train", "--data", "shapes", "--log", "runs/shapes/log.jsonl", "--save", "runs/shapes"]
 TASKS = {  # command: the group of pyproject.toml that it needs, and the modules that it runs
-    "lab": ("lab", [["jupyterlab", PROMPT, "notebooks/00_start_here.ipynb"]]),
+    "lab": ("lab", [["jupyterlab", PROMPT, STILL, "notebooks/00_start_here.ipynb"]]),
     "test": ("test", [*LINT, UNITS, NOTEBOOKS]),
     "train": ("lab", [TRAIN]),
     "lint": ("test", LINT),

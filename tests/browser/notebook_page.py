@@ -55,6 +55,7 @@ class Server:
                 f"--ServerApp.root_dir={folder}",
                 "--ServerApp.allow_root=True",
                 "--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection",
+                "--ServerApp.contents_manager_class=teachkit.watch.connection.StillContents",
             ]
         )
         self.command = [python, "-m", app, "--no-browser", *where, *options]
