@@ -4,9 +4,12 @@ A letter that the usual font lacks is drawn in a font of the machine that has it
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from matplotlib import font_manager, rcParams
+from matplotlib.axis import Axis
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
@@ -21,6 +24,14 @@ def write_plainly(text: Text) -> None:
         text.set_text(plain)
     if families:
         text.set_fontfamily([*_usual(), *families])
+
+
+def name_ticks(axis: Axis, names: Sequence[str], **settings: Any) -> None:
+    """Names at 0, 1, 2 …: matplotlib writes them anew whenever it draws, from what it was given here."""
+    known = [in_known_letters(name) for name in names]
+    families = dict.fromkeys(family for _, its in known for family in its)
+    settings |= {"parse_math": False, "fontfamily": [*_usual(), *families]}
+    axis.set_ticks(range(len(names)), [plain for plain, _ in known], **settings)
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ import numpy as np
 
 from teachkit.scoring import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix, score
 from teachkit.structures import Batch, Detections
+from teachkit.watch.figures.letters import name_ticks
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.examined import examine
@@ -194,7 +195,6 @@ def draw_matrix(axes: Any, matrix: np.ndarray, classes: list[str]) -> None:
     for (row, column), count in np.ndenumerate(matrix):
         if (row, column) != (len(classes), len(classes)):
             axes.text(column, row, str(count), ha="center", va="center", fontsize=9)
-    ticks = range(len(classes) + 1)
-    axes.set_xticks(ticks, [*classes, "missed"], fontsize=9, parse_math=False)
-    axes.set_yticks(ticks, [*classes, "nothing"], fontsize=9, parse_math=False)
+    name_ticks(axes.xaxis, [*classes, "missed"], fontsize=9)
+    name_ticks(axes.yaxis, [*classes, "nothing"], fontsize=9)
     axes.set(xlabel="taken for", ylabel="really is")

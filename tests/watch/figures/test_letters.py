@@ -26,6 +26,16 @@ def test_no_name_is_parsed_and_none_is_an_empty_box(count: int) -> None:
     assert any("$$" in text.get_text() for text in figure.findobj(Text))
 
 
+def test_names_of_ticks_are_written_so_too_whenever_the_figure_is_drawn() -> None:
+    figure = plots.NotebookFigure(alt="")
+    letters.name_ticks(figure.subplots().xaxis, NAMES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert figure.png() == figure.png()
+    assert "$$" in [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert "U+E000" in [label.get_text() for label in figure.axes[0].get_xticklabels()]
+
+
 def test_a_letter_that_no_font_has_is_its_code() -> None:
     assert letters.in_known_letters("cat \ue000") == ("cat U+E000", ())
     assert letters.in_known_letters("Größe") == ("Größe", ())
