@@ -27,7 +27,7 @@ from teachkit.learn import saving
 from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.learn.log import LogWriter, read_log
-from teachkit.learn.run_folder import FolderLock
+from teachkit.learn.run_folder import BEST, FolderLock
 from teachkit.structures import Detections
 from tests.feed.folders import FORMS, json_lines, write, xml
 
@@ -520,6 +520,32 @@ def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
 # what a training survives
 
 
+CLOSED = {
+    "no stderr": "2>&-",
+    "no stdout": ">&-",
+    "neither": ">&- 2>&-",
+    "full": "> /dev/full 2>&1",
+    "gone": "2>&1 | head -c 1",
+}
+
+
+@pytest.mark.skipif(os.name == "nt" or not Path("/dev/full").exists(), reason="streams as on Linux")
+@pytest.mark.parametrize("streams", CLOSED.values(), ids=CLOSED)
+def test_a_training_outlives_whoever_reads_it_and_its_exit_code_is_its_own(streams, tiny, tmp_path):
+    words = ["train", "--data", tiny, "--epochs", 2, "--until", "map75=1", "--save", tmp_path / "run", *SMALL]
+    line = " ".join([sys.executable, "-m", "teachkit", *map(str, words), streams])
+    shell = ["bash", "-o", "pipefail", "-c", line]
+    ended = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 1  # the goal was not reached
+    assert "Traceback" not in ended.stderr
+    log = read_log(tmp_path / "run" / "log.jsonl")
+    assert [record["kind"] for record in log].count("epoch") == 2
+    assert log[-1]["kind"] == "end"
+    told = [record["message"] for record in log if record.get("what") == "unheard"]
+    assert bool(told) == (streams in (CLOSED["full"], CLOSED["gone"]))
+    assert all(message.startswith("stderr cannot be written to") for message in told)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_an_ending_from_outside_is_saved_and_recorded_as_ctrl_c_is(name, tiny, tmp_path, monkeypatch, capsys):
@@ -582,6 +608,15 @@ def test_of_two_logs_the_one_that_has_more_is_gone_on_with(saved, tmp_path, caps
     assert read_log(folder / "log.jsonl") == read_log(tmp_path / "copy.jsonl")
 
 
+def test_a_damaged_best_is_told_when_the_run_goes_on(saved, tmp_path, capsys):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    content = bytearray((folder / BEST).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / BEST).write_bytes(content)
+    _, _, err = typed(capsys, "train", "--resume", folder, "--epochs", 3)
+    assert "best.pt is damaged" in err
+
+
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_training_whose_end_is_not_saved_says_so_and_exits_with_2(epochs, tiny, tmp_path, monkeypatch, capsys):
     save, calls = saving.save_last, []
@@ -608,6 +643,20 @@ def test_a_drawing_that_finds_no_room_is_named_and_leaves_no_file(saved, tmp_pat
     monkeypatch.setattr("teachkit.files.os.fsync", full)
     assert_a_mistake(typed(capsys, "detect", file, "--weights", saved, "--out", tmp_path / "out"), "photo.png", "room")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_an_export_that_was_killed_is_cleaned_away_by_the_next(tmp_path, monkeypatch, capsys):
+    for split in scenes.COUNTS:
+        monkeypatch.setitem(scenes.COUNTS, split, 2)
+    command = ["data", "export", "shapes", tmp_path / "set", "--format", "yolo"]
+    if (child := os.fork()) == 0:
+        monkeypatch.setattr("teachkit.feed.formats.write._write_text", lambda *_: os._exit(9))
+        main([str(word) for word in command])
+    os.waitpid(child, 0)
+    assert [path.suffix for path in (tmp_path / "set").iterdir()] == [".part"]
+    assert typed(capsys, *command)[0] == 0
+    assert sorted(path.name for path in (tmp_path / "set").iterdir()) == ["data.yaml", "images", "labels"]
 
 
 # evaluate and detect
