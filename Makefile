@@ -7,6 +7,7 @@
 # make offline  the notebooks' tests with the network cut (Linux)
 # make elsewhere   the same with other instruction sets, threads and seeds, in an hour; a part: ELSEWHERE="--variant avx2-1 notebooks/08*"
 # make read     runs every notebook in JupyterLab and tells what a student would trip over: errors, dead widgets, broken pictures
+# make soak     kills, ends and leaves alone 200 trainings at random moments, and goes on with each: half an hour or more
 # make recordings   makes the recorded runs in teachkit/experiments/runs anew
 # make pictures     takes the README's pictures anew, one of them in a real browser
 # make site    the lessons as pages to read without a kernel or a network: build/site; site-test looks at them in a browser
@@ -23,7 +24,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 	command -v uv >/dev/null && echo uv run --no-project --script)
 MAKE_PY = $(or $(PYTHON),$(error teachkit needs Python 3.8 or later, or uv, to begin with: install one)) make.py
 
-.PHONY: lab test lint units notebooks offline elsewhere store read recordings pictures train bench demo bench-live compat
+.PHONY: lab test lint units notebooks offline elsewhere store read soak recordings pictures train bench demo bench-live compat
 .PHONY: site site-test install-test lock licences clean installed-lab installed-demo installed-site installed-test
 
 # On localhost behind a random token, as Jupyter comes.
@@ -59,6 +60,9 @@ store: installed-lab
 
 read: installed-test
 	$(BIN)/pytest -m whole --durations=0 tests/browser/test_whole_notebooks.py
+
+soak: installed-test
+	OMP_NUM_THREADS=1 nice $(BIN)/python -m tests.soak 200
 
 recordings: installed-lab
 	$(BIN)/python data/record_runs.py

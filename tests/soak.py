@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 import teachkit.commands.train as command
 from teachkit import files
@@ -183,7 +184,7 @@ def soak(count, seed):
         assert end_of(fork(["train", "--data", home / "data", "--save", home / "whole", *SMALL], quiet)) == 0
         whole["length"], whole["state"] = time.monotonic() - began, load_run(home / "whole").state
         whole["log"] = steady(read_log(home / "whole" / "log.jsonl"))
-        for number in range(count):
+        for number in tqdm(range(count)):
             way = WAYS[number % len(WAYS)] if count >= len(WAYS) else WAYS[number * len(WAYS) // count]
             tried[way] += 1
             for fault in trial(way, home, whole, dice):
