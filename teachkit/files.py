@@ -52,7 +52,7 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno is not None:  # one without a number shows its words alone
             error.filename, error.filename2 = str(path), None
         raise
     flush_folder(path.parent)

@@ -88,6 +88,7 @@ COMMANDS = {
 
 @pytest.mark.skipif(os.name == "nt", reason="links and rights as on Unix")
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.filterwarnings("ignore:.*no pictures, for")  # a replay of a run on other data has none
 def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, tmp_path_factory, monkeypatch):
     for split in scenes.COUNTS:
         monkeypatch.setitem(scenes.COUNTS, split, 1)
@@ -111,6 +112,7 @@ def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, tmp_pa
     hold()
 
 
+@pytest.mark.filterwarnings("ignore:.*no pictures, for")
 def test_a_second_run_goes_over_what_the_first_one_wrote_and_over_nothing_else(given_to, tmp_path):
     for name in ("detect", "replay", "progress export", "progress collect", "train --save", "train --log"):
         places = {"given": given_to, "folder": tmp_path, "first": tmp_path / "my.jsonl"}

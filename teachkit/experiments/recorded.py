@@ -4,6 +4,7 @@
 detectors (folders in the format of `--save`, with the best weights only).
 """
 
+import json
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.learn.checkpoint import load_model
-from teachkit.learn.log import Record, read_log
+from teachkit.learn.log import Record
 
 RUNS = Path(__file__).with_name("runs")
 
@@ -22,7 +23,7 @@ def records(name: str) -> list[Record]:
     if not path.exists():
         there = ", ".join(sorted(one.stem for one in RUNS.glob("*.jsonl"))) or "none"
         raise UserError(f"there is no recorded run {name!r}; there are: {there}; `make recordings` makes them")
-    return read_log(path)
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @cache

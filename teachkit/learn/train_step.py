@@ -129,7 +129,8 @@ class TrainStep:
             with only_deterministic(self.strict_determinism):
                 result = self._run(batch)
             result.events.extend(self._changed_weights())
-            result.events.extend(self._strange_boxes(batch, result.values))
+            if result.updated:
+                result.events.extend(self._strange_boxes(batch, result.values))
             return result
         finally:
             self.losses = None  # and with it the graph

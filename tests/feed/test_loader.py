@@ -512,7 +512,8 @@ def test_global_random_numbers_are_neither_used_nor_moved():
 
 
 def test_the_blood_cells_are_read_with_their_two_broken_boxes_named(bccd):
-    loader = load_data(bccd, "trainval", 8, device="cpu")
+    with pytest.warns(DataWarning, match="2 problems"):
+        loader = load_data(bccd, "trainval", 8, device="cpu")
     assert sorted(loader.classes) == ["Platelets", "RBC", "WBC"]
     assert len(loader.names) == 292
     assert [problem.file[-9:] for problem in loader.problems] == ["00338.xml", "00343.xml"]

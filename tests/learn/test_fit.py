@@ -254,7 +254,7 @@ def test_what_trains_in_another_thread_is_not_trained_or_read_half_way_here(make
     trainer.alone = OneAtATime(patience=0.05)
     thread = in_thread(lambda: trainer.fit(10_000))
     wait_for(lambda: trainer.step_number >= 2)
-    with pytest.raises(UserError, match="at work in another thread"):
+    with pytest.raises(UserError, match="this model is trained in another thread"):
         INTRUSIONS[intrusion](trainer, state)
     trainer.control.stop()
     thread.join(20)

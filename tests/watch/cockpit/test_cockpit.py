@@ -267,7 +267,7 @@ def test_a_cell_that_trains_what_the_cockpit_trains_has_it_alone(cockpit):
     before = trainer.step_number
     assert trainer.fit(4)["reason"] == "epochs"
     wait_until(lambda: not cockpit.worker.alive)
-    assert "at work in another thread" in cockpit.posts[-1]["status"]["message"]
+    assert "this model is trained in another thread" in cockpit.posts[-1]["status"]["message"]
     steps = [row[0] for row in cockpit.session.timeline.curves["steps"].rows]
     assert steps == list(range(len(steps)))
     assert len(steps) > before
