@@ -171,7 +171,7 @@ async def perform(build: Callable[[Callable[..., None]], "Cockpit"], port: int, 
     for one in (signal.SIGINT, signal.SIGTERM):
         try:
             stage.loop.add_signal_handler(one, stage.over.set)
-        except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt
+        except (NotImplementedError, RuntimeError):  # Windows: Ctrl-C raises KeyboardInterrupt; or not the main thread
             break
     print(
         f"The demo: {address}\nCtrl-C ends it; it ends by itself a minute after its last page was closed.", flush=True

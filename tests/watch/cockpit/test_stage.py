@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
@@ -39,11 +40,15 @@ def play(scene, build=Noted):
         served = asyncio.create_task(
             stage.perform(make, 0, lambda address: loop.call_soon_threadsafe(opened.set_result, address))
         )
+        await asyncio.wait([served, opened], timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert not served.done(), served.result()
         result = await scene(await opened, made)
         await asyncio.wait_for(served, 20)
         return result
 
-    return asyncio.run(perform()), made
+    # In a thread of its own: a browser's test that ran before leaves its loop running in this one.
+    with ThreadPoolExecutor(1) as own:
+        return own.submit(asyncio.run, perform()).result(), made
 
 
 def live(address):
