@@ -37,6 +37,15 @@ def test_it_appears_and_answers_mouse_and_keys(notebook, widget):
     assert (pixels(canvas) != before).mean() > 1e-3
 
 
+def test_each_press_of_a_key_is_one_whole_number(notebook):
+    one = notebook.widget(".tk-assigner")
+    one.get_by_role("button", name="Reset", exact=True).click()
+    one.locator("[data-control=topk]").focus()
+    for _ in range(5):
+        notebook.page.keyboard.press("ArrowRight")
+    notebook.wait(one, "widget.dataset.topk === '15'")
+
+
 def test_a_click_on_an_object_chooses_it(notebook):
     one = notebook.widget(".tk-assigner")
     one.locator("[data-control=object]").select_option("2")

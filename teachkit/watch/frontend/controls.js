@@ -18,6 +18,17 @@ export function menu(label, choices, onChoice, name) {
   return { node: block("tk-menu", element("label", { for: id }, label), select), show };
 }
 
+// Thousandths of the slider for a press of a key.
+const [KEY_STEP, PAGE_STEP] = [20, 100];
+const KEY_STEPS = {
+  ArrowRight: KEY_STEP,
+  ArrowUp: KEY_STEP,
+  ArrowLeft: -KEY_STEP,
+  ArrowDown: -KEY_STEP,
+  PageUp: PAGE_STEP,
+  PageDown: -PAGE_STEP,
+};
+
 // A slider with a field beside it for an exact number. scale: {toPlace(value) → 0…1, toValue(place)}.
 // onMove(value) comes at most once a frame, however fast the hand is; onTyped(text) is checked by Python.
 export function slider(label, scale, { onMove, onTyped, swatch, name }) {
@@ -58,10 +69,23 @@ export function slider(label, scale, { onMove, onTyped, swatch, name }) {
     if (document.activeElement !== field) write();
     range.value = Math.round(1000 * clamp(scale.toPlace(value), 0, 1));
   };
-  range.addEventListener("input", () => {
+  const move = () => {
     take(scale.toValue(range.value / 1000));
     write();
     if (sent === null) send();
+  };
+  range.addEventListener("input", move);
+  // A press of a key shows: the slider's own step is a thousandth, too small to see and lost where numbers are whole.
+  range.addEventListener("keydown", (event) => {
+    const way = KEY_STEPS[event.key];
+    if (!way || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const before = scale.toValue(range.value / 1000);
+    let place = Number(range.value);
+    do place += way;
+    while (scale.toValue(place / 1000) === before && place > 0 && place < 1000);
+    range.value = place;
+    move();
   });
   onEntry(field, () => formatted(value), onTyped);
   return { node, range, field, show, refuse: write };

@@ -1,4 +1,4 @@
-"""Row 29: a cell that is run again replaces its own widget, and no other."""
+"""A cell that is run again replaces its own widget, and no other."""
 
 import pytest
 
