@@ -36,7 +36,8 @@ STILL = "--ServerApp.contents_manager_class=teachkit.watch.connection.StillConte
 # Two workers fill two cores. A file stays on one worker: its fixtures, or its kernel, start once.
 PYTEST = ["pytest", "-n", "2", "--dist", "loadfile"]
 LINT = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
-UNITS, NOTEBOOKS = [*PYTEST, "tests"], [*PYTEST, "--nbval", "--nbval-current-env", "notebooks"]
+UNITS = [*PYTEST, "--no-loadscope-reorder", "tests"]  # tests/conftest.py orders them
+NOTEBOOKS = [*PYTEST, "--nbval", "--nbval-current-env", "notebooks"]
 TRAIN = ["teachkit", "train", "--data", "shapes", "--log", "runs/shapes/log.jsonl", "--save", "runs/shapes"]
 TASKS = {  # command: the group of pyproject.toml that it needs, and the modules that it runs
     "lab": ("lab", [["jupyterlab", PROMPT, STILL, "notebooks/00_start_here.ipynb"]]),

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
+LONGEST = {"test_soak.py", "test_training.py", "test_commands.py", "test_pretended_gpu.py", "test_foreign_files.py"}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -44,6 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if mark in item.keywords]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    # What takes longest begins first: a long file that one worker meets last keeps the other waiting.
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     if not torch.cuda.is_available():
         for item in items:
             if "gpu" in item.keywords:
