@@ -56,7 +56,8 @@ store: export OMP_NUM_THREADS := 1
 store: export TEACHKIT_PROGRESS := $(CURDIR)/build/progress.json
 store: installed-lab
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
-		--ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
+		--ExecutePreprocessor.record_timing=False \
+		--NotebookExporter.preprocessors=teachkit.watch.connection.PicturesOnly $(NOTEBOOKS)
 
 read: installed-test
 	$(BIN)/pytest -m whole --durations=0 tests/browser/test_whole_notebooks.py

@@ -7,9 +7,10 @@ from typing import Any
 
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from nbconvert.preprocessors import Preprocessor
 from PIL import Image, ImageDraw, ImageFont
 
-VIEW = "application/vnd.jupyter.widget-view+json"
+VIEW, PUT_AWAY = "application/vnd.jupyter.widget-view+json", "teachkit_view"
 RUN, LINE = "Run this cell to use it.", 24  # px high
 
 
@@ -26,28 +27,62 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
 
 
 class StillContents(AsyncLargeFileManager):
-    """Hands out notebooks without the views of widgets whose kernel is gone, so that the stored picture is seen.
+    """Notebooks are saved with their widgets as pictures, and have the views only while their kernel lives.
 
-    JupyterLab and Notebook prefer the view to the picture beside it, and then write that its model is not found. A
-    notebook with a kernel keeps its views: a page that is loaded again finds them.
+    Every program that shows notebooks prefers the view of a widget to the picture beside it, and then writes that its
+    model is not found. So the view of an output is put away into the output's metadata, where none looks, and comes
+    back for a notebook with a kernel: a page that is loaded again finds it.
     """
 
     async def get(self, path: str, content: bool = True, *arguments: Any, **settings: Any) -> dict[str, Any]:
         model: dict[str, Any] = await super().get(path, content, *arguments, **settings)
         sessions = getattr(self.parent, "session_manager", None)
-        if content and model["type"] == "notebook" and sessions and not await sessions.session_exists(path.strip("/")):
-            _leave_pictures(model["content"])
+        if content and model["type"] == "notebook" and sessions:
+            if await sessions.session_exists(path.strip("/")):
+                _bring_views_back(model["content"])
+            else:
+                put_views_away(model["content"])
+                _say_how_to_revive(model["content"])
         return model
 
+    async def save(self, model: dict[str, Any], path: str = "") -> dict[str, Any]:
+        if model.get("type") == "notebook" and isinstance(model.get("content"), dict):
+            put_views_away(model["content"])
+        saved: dict[str, Any] = await super().save(model, path)
+        return saved
 
-def _leave_pictures(notebook: dict[str, Any]) -> None:
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if VIEW in data and isinstance(data.get("image/png"), str):
-                with suppress(OSError, ValueError):  # a picture that cannot be read stays as it is
-                    data["image/png"] = _with_a_line(data["image/png"])
-                del data[VIEW]
+
+class PicturesOnly(Preprocessor):
+    """For nbconvert: stores no view of a widget, as StillContents saves none."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        put_views_away(nb, keep=False)
+        return nb, resources
+
+
+def put_views_away(notebook: dict[str, Any], keep: bool = True) -> None:
+    """Leaves of each widget its picture, or its text. keep: what brings the view back stays in the metadata."""
+    for output in _outputs(notebook):
+        if VIEW in output["data"] and len(output["data"]) > 1:
+            view = output["data"].pop(VIEW)
+            output.setdefault("metadata", {})[PUT_AWAY] = view if keep else {}
+
+
+def _bring_views_back(notebook: dict[str, Any]) -> None:
+    for output in _outputs(notebook):
+        if view := output.get("metadata", {}).pop(PUT_AWAY, None):
+            output["data"][VIEW] = view
+
+
+def _say_how_to_revive(notebook: dict[str, Any]) -> None:
+    for output in _outputs(notebook):
+        if output.get("metadata", {}).pop(PUT_AWAY, None) is not None:
+            with suppress(KeyError, OSError, ValueError):  # no picture, or none that can be read
+                output["data"]["image/png"] = _with_a_line(output["data"]["image/png"])
+
+
+def _outputs(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    return [output for cell in notebook["cells"] for output in cell.get("outputs", ()) if "data" in output]
 
 
 def _with_a_line(picture: str) -> str:

@@ -7,9 +7,10 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
+from teachkit.watch.connection import PUT_AWAY, VIEW
+
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 COLUMNS = ("explained", "shown", "control", "checked")
-WIDGET = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r"^\[(\S+) (.+)\]\(([\w.]+\.ipynb)#(.+)\)$")
 
 
@@ -45,7 +46,11 @@ def holds(column, cells):
         return any(cell.outputs for cell in code)
     if column == "checked":
         return any(re.search(r"\bcheck_\w+\(|lesson\.predict\(", cell.source) for cell in code)
-    shown = [cell for cell in code if any(WIDGET in output.get("data", {}) for output in cell.outputs)]
+    shown = [
+        cell
+        for cell in code
+        if any(PUT_AWAY in output.get("metadata", {}) or VIEW in output.get("data", {}) for output in cell.outputs)
+    ]
     return any("lesson.predict(" not in cell.source for cell in shown)
 
 

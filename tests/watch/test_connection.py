@@ -12,7 +12,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from PIL import Image
 from traitlets.config import Configurable
 
-from teachkit.watch.connection import VIEW, PromptConnection, StillContents
+from teachkit.watch.connection import PUT_AWAY, VIEW, PicturesOnly, PromptConnection, StillContents
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +49,36 @@ def handed_out(folder, picture, has_kernel):
     with ThreadPoolExecutor(1) as own:
         notebook = own.submit(asyncio.run, contents.get("/a.ipynb")).result()
     return notebook["content"]["cells"][0]["outputs"][0]["data"]
+
+
+def test_a_notebook_is_saved_without_views_and_a_page_that_is_loaded_again_has_them_back(tmp_path):
+    path = tmp_path / "a.ipynb"
+    handed_out(tmp_path, "bm8=", has_kernel=True)  # writes it
+    contents = StillContents(root_dir=str(tmp_path), parent=Configurable())
+
+    async def save_and_load():
+        model = await contents.get("/a.ipynb")
+        await contents.save(model, "/a.ipynb")
+
+    with ThreadPoolExecutor(1) as own:
+        own.submit(asyncio.run, save_and_load()).result()
+    saved = nbformat.read(path, as_version=4)
+    assert set(saved.cells[0].outputs[0].data) == {"image/png", "text/plain"}
+    server = Configurable()
+    server.session_manager = SimpleNamespace(session_exists=lambda path: asyncio.sleep(0, True))
+    contents = StillContents(root_dir=str(tmp_path), parent=server)
+    with ThreadPoolExecutor(1) as own:
+        notebook = own.submit(asyncio.run, contents.get("/a.ipynb")).result()
+    assert notebook["content"]["cells"][0]["outputs"][0]["data"][VIEW] == {"model_id": "gone"}
+
+
+def test_a_stored_notebook_holds_pictures_alone():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
+    data = {VIEW: {"model_id": "gone"}, "image/png": "bm8=", "text/plain": "x"}
+    notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", data)]
+    stored, _ = PicturesOnly().preprocess(notebook, {})
+    assert set(stored.cells[0].outputs[0].data) == {"image/png", "text/plain"}
+    assert stored.cells[0].outputs[0].metadata == {PUT_AWAY: {}}
 
 
 def test_a_widget_whose_kernel_is_gone_is_handed_out_as_its_picture_with_a_line_below(tmp_path):
