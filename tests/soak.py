@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -38,17 +39,22 @@ WAYS = ["kill"] * 6 + ["in a save"] * 5 + ["in the last save"] + ["INT", "TERM",
 
 def fork(words, prepare=lambda: None):
     """A command in a process of its own → its number. prepare: called in it before."""
-    number = os.fork()
+    number, heard = os.fork(), os.dup(2)
     if number == 0:
         code = 70
         try:
             prepare()
+            # Those that it inherits think that they still write to where the parent writes.
+            sys.stdout, sys.stderr = (open(place, "w", closefd=False) for place in (1, 2))  # noqa: SIM115
             code = main([str(word) for word in words])
             sys.stderr.flush()
         except SystemExit as end:
             code = end.code
+        except BaseException:
+            os.write(heard, traceback.format_exc().encode())
         finally:
             os._exit(code if isinstance(code, int) else 71)
+    os.close(heard)
     return number
 
 

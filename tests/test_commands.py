@@ -474,6 +474,53 @@ def test_a_run_refuses_to_go_on_with_other_classes(tiny, tmp_path, capsys):
     assert_a_mistake(typed(capsys, "train", "--resume", tmp_path / "run", "--epochs", 2), "moon", tmp_path / "run")
 
 
+def with_state(saved, folder, change):
+    """A copy of the run whose only state is changed, with the right checksum."""
+    shutil.copytree(saved, folder)
+    (folder / "before_last.pt").unlink()
+    content = unpack((folder / "last.pt").read_bytes(), folder)
+    change(content)
+    (folder / "last.pt").write_bytes(pack(content))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "told"),
+    [
+        ("settings", "epochs", "many", "setting epochs cannot be 'many'"),
+        ("settings", "epochs", True, "setting epochs cannot be True"),
+        ("settings", "seed", -1, "setting seed cannot be -1"),
+        ("settings", "data", None, "setting data cannot be None"),
+        ("settings", "cls", float("nan"), "setting cls cannot be nan"),
+        ("settings", "box", torch.ones(2), "setting box cannot be tensor"),
+        ("settings", "until", ("map50", "high"), "setting until cannot be ('map50', 'high')"),
+        ("settings", "until", ("map60", 0.5), "until must be one of"),
+        ("settings", "optimizer", "lion", "lion"),
+        ("rebuilds", "model", {"num_classes": 3, "newer": 1}, "unexpected keyword argument 'newer'"),
+        ("rebuilds", "model", {"num_classes": 3, "seed": None}, "a model of seed None"),
+    ],
+)
+def test_a_setting_of_another_type_in_a_state_is_one_line(part, name, value, told, saved, tmp_path, capsys):
+    folder = with_state(saved, tmp_path / "run", lambda content: content[part].update({name: value}))
+    result = typed(capsys, "train", "--resume", folder, "--epochs", 3)
+    assert_a_mistake(result, told, folder if "must be" not in told and name != "optimizer" else "")
+
+
+def test_a_setting_of_a_later_version_is_named_and_left_out(saved, tmp_path, capsys):
+    folder = with_state(saved, tmp_path / "run", lambda content: content["settings"].update(mood="good", air=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        code, _, err = typed(capsys, "train", "--resume", folder, "--epochs", 3)
+    assert code == 0
+    assert "settings of another version are left out: air, mood" in err
+
+
+@pytest.mark.parametrize("machine", [None, 3, {}, {"threads": "all"}, {"threads": 0}, {"threads": 2**40}])
+def test_a_state_of_an_impossible_machine_is_one_line(machine, saved, tmp_path, capsys):
+    folder = with_state(saved, tmp_path / "run", lambda content: content["state"].update(machine=machine))
+    assert_a_mistake(typed(capsys, "train", "--resume", folder, "--epochs", 3), "this state is of another model")
+
+
 def test_a_damaged_state_is_told_in_one_line_and_the_one_before_it_goes_on(saved, tmp_path, capsys):
     folder = shutil.copytree(saved, tmp_path / "run")
     content = bytearray((folder / "last.pt").read_bytes())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from teachkit.commands.records import Records, Unbreakable
     from teachkit.feed.detector import Detector
     from teachkit.feed.loader import Loader
+    from teachkit.learn.checkpoint import Run
     from teachkit.learn.log import Record
     from teachkit.learn.saving import Checkpointer
     from teachkit.learn.trainer import Trainer
@@ -109,7 +110,7 @@ def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Train
     saved = load_run(folder)
     if "data" not in saved.settings:
         raise UserError(f"{folder}: this training was not begun by `train`: go on with it where its Trainer was made")
-    settings = replace(Settings(**saved.settings), threads=saved.state["machine"]["threads"], **given)
+    settings = replace(Settings.of_run(saved.settings, saved.file), threads=_threads(saved), **given)
     training, validation = _data(settings, device)
     if training.classes != saved.classes:
         raise UserError(f"{settings.data}: the classes are {training.classes}, but {folder} learned {saved.classes}")
@@ -136,6 +137,15 @@ def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Train
     if (damage := damage_of(Path(folder, BEST))) is not None:
         trainer.record_event("damaged", f"{damage}: until an epoch scores better, the last state stands in for it")
     return trainer, records
+
+
+def _threads(saved: "Run") -> int | None:
+    """As many as the run had; what a state of others says instead is met when it is loaded."""
+    from teachkit.learn.state import MOST_THREADS
+
+    machine = saved.state.get("machine")
+    threads = machine.get("threads") if isinstance(machine, dict) else None
+    return threads if type(threads) is int and 1 <= threads <= MOST_THREADS else None
 
 
 def _pictures_sum(state: dict[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -176,6 +177,8 @@ def load_run(folder: str | Path) -> Run:
         rebuilds = content["rebuilds"]
         height, width = rebuilds["image_size"]
         state = _state(content, file)
+        if rebuilds["model"] is not None:
+            signature(Detector).bind(**rebuilds["model"])  # TypeError for a setting that this version does not have
         return Run(state, content["settings"], rebuilds["model"], rebuilds["classes"], (height, width), file)
 
     return first_whole(Path(folder), TO_RESUME, run)

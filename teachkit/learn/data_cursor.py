@@ -103,7 +103,12 @@ class DataCursor:
                 f"this state is of {state['batches']} batches a pass, the training data has {len(self.data)}: "
                 "take the same data, split and batch size"
             )
-        own = (state["random"] or {}).get("own")
+        if state["epoch"] < 0 or not 0 <= state["batch_index"] < len(self.data):
+            raise ValueError(f"batch {state['batch_index']} of epoch {state['epoch']}")
+        random = state["random"]
+        if random is not None and not {"global", "own"} <= set(random):
+            raise ValueError("random numbers of another kind")
+        own = random and random["own"]
         if own is not None and getattr(self.data, "generator", None) is None:
             raise UserError("this state has random numbers of a DataLoader's generator, and the training data has none")
         pictures = self._pictures_digest()
@@ -114,7 +119,7 @@ class DataCursor:
         }
         for what in (what for what, so in differs.items() if so):
             warnings.warn(f"the state was made with {what}: results will differ", stacklevel=5)
-        self.epoch, self.batch_index, self._random = state["epoch"], state["batch_index"], state["random"]
+        self.epoch, self.batch_index, self._random = state["epoch"], state["batch_index"], random
         self._batches = None
 
 

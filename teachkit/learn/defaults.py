@@ -1,8 +1,11 @@
 """Defaults of a training, chosen to suit the data set."""
 
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
+
+from teachkit.errors import UserError
 
 SHAPES_EPOCHS = 8
 PICTURES_SHOWN = 6_200  # to a detector that learns a folder from scratch: 21 passes over BCCD's 292 pictures
@@ -12,6 +15,7 @@ FEW_PICTURES = (
 )
 CALM = 6  # the last of so many parts of the passes is calm
 FEW_DECAY = {"adamw": 0.3, "sgd": 5e-3}
+LARGEST = 2**63  # number that a setting may be; a seed
 LARGE_SIDE = 256  # px: larger pictures have more to tell apart, and get a wider detector
 WIDER = {"widths": (24, 64, 128), "neck": 64}
 
@@ -38,11 +42,35 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def of_run(cls, saved: dict[str, Any], where: object) -> "Settings":
+        """Of a saved run. A warning names what a later version has more; UserError, naming it, for another type."""
+        kinds = get_type_hints(cls)
+        if more := ", ".join(sorted(f"{name!s:.40}" for name in saved if name not in kinds)):
+            warnings.warn(f"{where}: settings of another version are left out: {more}", stacklevel=3)
+        known = {name: value for name, value in saved.items() if name in kinds}
+        for name, value in known.items():
+            if not _is_of(value, kinds[name]):
+                raise UserError(f"{where}: its setting {name} cannot be {value!r:.40}: train again")
+        return cls(**known)
+
     def for_pictures(self, count: int) -> "Settings":
         """The same, with epochs and batch size for `count` training images, and the absolute path of the data."""
         data = self.data if self.data == "shapes" else str(Path(self.data).resolve())
         batch_size = self.batch_size or (4 if count < FEW_PICTURES else 8)
         return replace(self, data=data, batch_size=batch_size, epochs=self.epochs or epochs_for(data, count))
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Whether it is of an annotated type; a whole number is a float too, no bool is a number, and none is below 0."""
+    if get_origin(kind) is tuple:
+        parts = get_args(kind)
+        return isinstance(value, tuple) and len(value) == len(parts) and all(map(_is_of, value, parts))
+    if choices := get_args(kind):
+        return any(_is_of(value, one) for one in choices)
+    if type(value) not in ((int, float) if kind is float else (kind,)):
+        return False
+    return not isinstance(value, int | float) or 0 <= value < LARGEST
 
 
 def epochs_for(data: str, pictures: int) -> int:

@@ -74,6 +74,10 @@ def check_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
     if name_of(optimizer) not in kinds:
         return
     needed = kinds[name_of(optimizer)]
+    settings = {"adamw": ("lr", "betas", "eps", "weight_decay"), "sgd": ("lr", "momentum", "nesterov", "weight_decay")}
+    for place, group in enumerate(state["param_groups"]):
+        if lacking := [name for name in settings[name_of(optimizer)] if name not in group]:
+            raise ValueError(f"the optimizer's group {place} has no {lacking[0]}")
     parameters = parameters_of(optimizer)
     for place, entry in state["state"].items():
         for name in {*needed, *entry}:

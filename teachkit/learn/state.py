@@ -10,6 +10,7 @@ from teachkit.errors import UserError
 from teachkit.learn.threads import choose_threads
 from teachkit.learn.untrusted import misfit
 
+MOST_THREADS = 1024
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # what a state of other make raises
 
 
@@ -89,6 +90,8 @@ class Machine:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """A warning names each difference that may change results."""
+        if not 1 <= state["threads"] <= MOST_THREADS:
+            raise ValueError(f"{state['threads']} threads")
         if self._chosen:
             self.threads = state["threads"]
         words = {"threads": "{} threads, now {}", "device": "the device {}, now {}", "torch": "torch {}, now {}"}

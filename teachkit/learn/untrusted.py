@@ -16,6 +16,14 @@ LARGEST_FILE = 2 * 10**9  # bytes of a state
 MOST_VALUES, DEEPEST = 10**6, 50  # of a state: boxes within boxes stand for more than is in the file
 LARGEST_NUMBER = 2**53  # beyond it a whole number is no float
 MOST_CHANNELS = 2048  # and as many classes: a model of more would fill the memory before its weights are looked at
+# Values of a state that may be None, each with an example of what it is else; None for what is only compared.
+NULLABLE: dict[str, Any] = {
+    **dict.fromkeys(("seed", "foreach", "fused", "momentum_buffer")),
+    **dict.fromkeys(("lr", "best"), 0.0),
+    **dict.fromkeys(("last_step", "began"), 0),
+    **dict.fromkeys(("reached", "diverged", "pictures"), ""),
+    **{"random": {}, "weights": {}, "own": torch.empty(0)},
+}
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -69,7 +77,14 @@ def check_plain(content: Any, size: int) -> None:
 
 def misfit(like: Any, value: Any, where: str = "") -> str | None:
     """Where a value is of another type than in its example; None if nowhere. What one of them lacks is left out."""
+    name = where.rpartition(".")[2]
+    if name in NULLABLE:
+        if value is None:
+            return None
+        like = NULLABLE[name] if like is None else like
     if isinstance(like, dict) and isinstance(value, dict):
+        if name == "weights" and (lacking := set(like) - set(value)):
+            return f"{where.lstrip('.')} has no {min(lacking)}"
         pairs = [(f"{where}.{key}", like[key], value[key]) for key in like if key in value]
     elif isinstance(like, list | tuple) and isinstance(value, list | tuple):
         pairs = [(f"{where}[{place}]", *pair) for place, pair in enumerate(zip(like, value, strict=False))]
@@ -87,8 +102,8 @@ def _is_like(like: Any, value: Any) -> bool:
         return isinstance(value, Tensor)
     if isinstance(like, int | float):
         whole = isinstance(value, int) and abs(value) <= LARGEST_NUMBER
-        return whole or (isinstance(like, float) and isinstance(value, float)) or value is None
-    return value is None or isinstance(value, type(like))
+        return whole or (isinstance(like, float) and isinstance(value, float))
+    return isinstance(value, type(like))
 
 
 def check_described(content: dict[str, Any]) -> None:
@@ -103,7 +118,7 @@ def check_described(content: dict[str, Any]) -> None:
         raise ValueError("settings that are no settings")
     for name, value in (model or {}).items():
         for number in value if isinstance(value, list | tuple) else [value]:
-            if not (name == "seed" or _is_count(number, MOST_CHANNELS)):
+            if not (_is_count(number, MOST_CHANNELS) or (name == "seed" and type(value) is int and value >= 0)):
                 raise ValueError(f"a model of {name} {value!r:.40}")
 
 

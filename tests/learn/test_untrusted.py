@@ -124,6 +124,10 @@ def test_a_model_that_would_fill_the_memory_is_not_built(run, tmp_path, change):
         ("train_step", "skips", "few"),
         ("trend", "past", 3),
         ("machine", "threads", "all"),
+        ("machine", "threads", None),
+        ("goal", "best", [1.0]),
+        ("control", "lr", "fast"),
+        ("progress", "first_step", None),
     ],
 )
 def test_a_state_with_a_value_of_another_type_is_refused_and_changes_nothing(make_trainer, part, name, value):
@@ -138,6 +142,29 @@ def test_a_state_with_a_value_of_another_type_is_refused_and_changes_nothing(mak
     trainer.fit(1)
 
 
+UNFIT = {
+    "a batch that no pass has": lambda state: state["cursor"].update(batch_index=1),
+    "an epoch before the first": lambda state: state["cursor"].update(epoch=-1),
+    "random numbers in part": lambda state: state["cursor"]["random"].pop("global"),
+    "a weight too few": lambda state: state["train_step"]["in_force"]["weights"].pop("box"),
+    "no threads": lambda state: state["machine"].update(threads=0),
+    "a setting of the optimizer too few": lambda state: state["train_step"]["optimizer"]["state"]["param_groups"][
+        1
+    ].pop("betas"),
+}
+
+
+@pytest.mark.parametrize("change", UNFIT.values(), ids=UNFIT)
+def test_a_state_that_fails_only_at_the_next_step_is_refused_before_it(make_trainer, change):
+    trainer = make_trainer(make_batches(1))
+    trainer.fit(1)
+    state = trainer.state_dict()
+    change(state)
+    with pytest.raises(UserError, match="this state is of another model"):
+        trainer.load_state_dict(state)
+    trainer.fit(1)
+
+
 def test_what_a_later_version_has_more_is_named_and_left_out(make_trainer):
     trainer = make_trainer(make_batches(1))
     trainer.fit(1)
@@ -148,7 +175,11 @@ def test_what_a_later_version_has_more_is_named_and_left_out(make_trainer):
 
 
 def test_types_are_compared_where_both_have_a_value():
-    assert misfit({"a": 1, "b": [1.0, {"c": "x"}]}, {"a": 2, "b": [3, {"c": None}], "d": 4}) is None
+    assert misfit({"a": 1, "b": [1.0, {"c": "x"}]}, {"a": 2, "b": [3, {"c": "y"}], "d": 4}) is None
+    assert misfit({"a": 1}, {"a": None}) == "a is None"
+    assert misfit({"best": 0.5, "lr": None}, {"best": None, "lr": 0.1}) is None
+    assert misfit({"lr": None}, {"lr": "fast"}) == "lr is 'fast'"
+    assert misfit({"weights": {"box": 1.0, "cls": 1.0}}, {"weights": {"box": 1.0}}) == "weights has no cls"
     assert misfit({"b": [1.0, {"c": "x"}]}, {"b": [3.0, {"c": 4}]}) == "b[1].c is 4"
     assert misfit({"a": True}, {"a": 1}) == "a is 1"
 
