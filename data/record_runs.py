@@ -10,6 +10,7 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parent
 RUNS = DATA.parent / "teachkit" / "experiments" / "runs"
+SEEDS = 5  # what a lesson says of a run holds on all of them
 TRAIN = [sys.executable, "-m", "teachkit", "train"]
 
 
@@ -94,22 +95,21 @@ def bccd() -> None:
 
 
 def rates() -> None:
-    """For lesson 08: six rates with three seeds each, and what the exam said of them at the end."""
+    """For lesson 08: six rates with five seeds each, and what the exam said of them at the end."""
     from teachkit.experiments.small import usual_rate
     from teachkit.experiments.sweep import sweep
 
     for optimizer in ("adamw", "sgd"):
         usual = usual_rate(optimizer)
         wanted = [usual * factor for factor in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)]
-        runs = sweep(wanted, seeds=(0, 1, 2), optimizer=optimizer, steps=160)
+        runs = sweep(wanted, seeds=range(SEEDS), optimizer=optimizer, steps=160)
         lines = [
             {
                 "kind": "run",
                 "optimizer": optimizer,
                 "factor": round(run.lr / usual, 6),
                 "seed": run.seed,
-                "found": run.found,
-                "objects": run.objects,
+                "f1": run.f1,
                 "diverged": bool(run.diverged),
                 **{name: run.losses(name)[::4] for name in ("box", "cls", "dfl")},
             }
@@ -145,20 +145,18 @@ def unseen() -> None:
 
 
 def data_faults() -> None:
-    """For lesson 10: each fault of the data with three seeds."""
+    """For lesson 10: each fault of the data with five seeds."""
     from teachkit.experiments.data_faults import FAULTS, train_with_fault
 
-    write_log("data_faults", [train_with_fault(fault, seed) for fault in FAULTS for seed in range(3)])
+    write_log("data_faults", [train_with_fault(fault, seed) for fault in FAULTS for seed in range(SEEDS)])
 
 
 def batches() -> None:
-    """For lesson 09: batches of 1 to 64, three seeds each, with the same rate and with one that grows along."""
+    """For lesson 09: batches of 1 to 64, five seeds each, with the same rate and with one that grows along."""
     from teachkit.experiments.batch_size import SIZES, train_with_batch_size
 
-    runs = [
-        train_with_batch_size(size, seed, grown=grown) for grown in (False, True) for size in SIZES for seed in range(3)
-    ]
-    write_log("batch_sizes", runs)
+    plans = [(size, seed, grown) for grown in (False, True) for size in SIZES for seed in range(SEEDS)]
+    write_log("batch_sizes", [train_with_batch_size(size, seed, grown=grown) for size, seed, grown in plans])
 
 
 def searches() -> None:

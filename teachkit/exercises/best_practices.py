@@ -25,11 +25,14 @@ WHY = {
     "than with clean data; with few scenes all training losses would be far lower",
     ("missing boxes", "loose boxes"): "its box loss and DFL are near the clean run's, not twice as large. An object "
     "without a label has no box loss: what it does is to be punished as background, in the class loss",
-    ("missing boxes", "wrong classes"): "the class loss cannot tell these two apart; the objects found do. Whoever was "
-    "punished for seeing an object goes silent, and finds the fewest of the two",
+    ("missing boxes", "wrong classes"): "the class loss cannot tell these two apart; the number of boxes does. Whoever "
+    "was punished for seeing an object goes silent, and draws by far the fewest",
     ("missing boxes", "few scenes"): "its training losses are above the clean run's; few scenes give far lower ones",
-    ("wrong classes", "missing boxes"): "the class loss cannot tell these two apart; the objects found do. Wrong names "
-    "at random still let the true name win, where a missing box teaches silence, and more are found",
+    (
+        "wrong classes",
+        "missing boxes",
+    ): "the class loss cannot tell these two apart; the number of boxes does. A "
+    "missing box teaches silence; a wrong name does not, and as many boxes are drawn as with clean data",
     ("wrong classes", "loose boxes"): "its box loss and DFL are the clean run's: the edges are in order, the names not",
     ("wrong classes", "few scenes"): "its training class loss is above the clean run's; few scenes give a far lower "
     "one",
@@ -44,20 +47,20 @@ CLAIMS: dict[str, tuple[bool, str]] = {
         "the class targets are made from overlaps: where boxes fit worse, the class loss of the exam rises too",
     ),
     "c": (True, "they did: twelve scenes were learned by heart, and the exam's class loss was the highest of all"),
-    "d": (False, "three runs of the same setting differed by more than twenty objects: take several seeds each"),
+    "d": (False, "five runs of the same setting lay 0.14 apart in mAP50: take several seeds each"),
     "e": (
         False,
         "then the smallest weights win, and nobody has learned anything: a ruler must not be searched. Use the exam",
     ),
-    "f": (True, "the best of many includes the luckiest of many: train it anew with other seeds before you believe it"),
+    "f": (True, "the first search's winner had 0.62, and trained anew 0.58, 0.63 and 0.76: one score is one run"),
 }
 
 
 def table() -> dict[str, dict[str, float]]:
-    """Names ("clean", and the letters of CASES) → "objects found", "training box", "exam box" …, at the end."""
+    """Names ("clean", and the letters of CASES) → "exam mAP50", "exam boxes", "training box" …, at the end."""
     runs = {run["fault"]: run for run in recorded.records("data_faults") if run["seed"] == SEED}
     return {
-        name: {"objects found": runs[fault]["found"]}
+        name: {"exam mAP50": runs[fault]["map50"], "exam boxes": runs[fault]["detections"]}
         | {f"training {loss}": runs[fault][loss][-1] for loss in LOSS_NAMES}
         | {f"exam {loss}": runs[fault][f"val_{loss}"][-1] for loss in LOSS_NAMES}
         for name, fault in {"clean": "clean", **CASES}.items()
@@ -65,11 +68,11 @@ def table() -> dict[str, dict[str, float]]:
 
 
 def told() -> str:
-    """The table as text: whole objects, losses with two decimals."""
+    """The table as text: whole boxes, the rest with two decimals."""
     shown = table()
     rows = [" " * 14 + "".join(f"{name:>8}" for name in shown)]
     for line in shown["clean"]:
-        digits = 0 if line == "objects found" else 2
+        digits = 0 if line == "exam boxes" else 2
         rows.append(f"{line:14}" + "".join(f"{row[line]:8.{digits}f}" for row in shown.values()))
     return "\n".join(rows)
 
@@ -83,23 +86,21 @@ def check_faults(answers: Any) -> Verdict:
 
 @exercise("10", "how sure?")
 def check_spread(answer: Any) -> Verdict:
-    """answer: the spread of three runs that found 98, 121 and 124 objects: largest minus smallest."""
+    """answer: the spread of five runs with an mAP50 of 0.70, 0.77, 0.79, 0.84 and 0.84: largest minus smallest."""
     return check_numbers(
         answer,
-        (26,),
+        (0.14,),
         {
-            7: "that is how far the friend's run lies above the best; how far apart are the three themselves?",
-            3: "that is the distance of the two best. Leaving out the worst run is how people fool themselves",
-            23: "that is the distance of the two lower ones: take the largest, 124",
-            13: "that is half of it: how far the ends are from the middle of the range",
-            114.3: "that is their mean. The spread says how far they are apart",
-            121: "that is the median. The spread says how far they are apart",
-            -26: "a spread is not negative: largest minus smallest",
+            0.04: "that is how far the friend's run lies above the best; how far apart are the five themselves?",
+            0.07: "that leaves out one of the ends, or is half of it. Leaving out the worst run is how people fool "
+            "themselves",
+            0.79: "that is the middle one, and their mean. The spread says how far they are apart",
+            -0.14: "a spread is not negative: largest minus smallest",
         },
         open_="write the largest minus the smallest number, then look at the claim again",
-        praise="26 objects, with nothing changed but the seed. Seven more in one run are no gain yet.",
-        hint="the largest of the three minus the smallest",
-        within=0.5,
+        praise="0.14, with nothing changed but the seed. 0.04 more in one run is no gain yet.",
+        hint="the largest of the five minus the smallest",
+        within=0.006,
     )
 
 

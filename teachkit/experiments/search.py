@@ -1,19 +1,21 @@
-"""A small search with Optuna: which learning rate and loss weights find the most objects after a short training.
+"""A small search with Optuna: which learning rate and loss weights reach the best mAP50 after a short training.
 
-Its objective is the number of objects found in the validation batch. The total loss cannot be the objective, since the
-search changes its weights.
+The total loss cannot be the objective, since the search changes its weights; nor can the number of objects found, which
+a flood of boxes raises.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from torch import nn
 from tqdm.auto import tqdm
 
 from teachkit.errors import UserError, whole
-from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, small_validation_batch
+from teachkit.experiments.small import BATCH_SIZE, COUNTS, for_exam, small_trainer, small_validation_batch
 from teachkit.learn.log import Record
-from teachkit.scoring import objects_found
+from teachkit.learn.validation import SCORE_THRESHOLD
+from teachkit.scoring import score
 from teachkit.structures import LossWeights
 
 RATES = (1e-5, 1e-1)  # searched on a logarithmic scale, like the factors of the usual loss weights
@@ -26,8 +28,8 @@ def search(
 ) -> list[Record]:
     """Runs trials one after the other, each from the same first weights → a record of each, in their order.
 
-    {"kind": "trial", "number", "lr", "box", "cls", "dfl", "found_each_epoch" (after each 16 steps), "found" (true
-    objects that the detector found at the end), "objects" (of how many), "state": "complete" | "pruned" | "diverged"}.
+    {"kind": "trial", "number", "lr", "box", "cls", "dfl", "map50_each_epoch" (after each 16 steps), "map50" (at
+    the end; 0 if it diverged), "state": "complete" | "pruned" | "diverged"}.
     weights: False searches the rate alone. Optuna (Akiba et al. 2019, arXiv 1907.10902) proposes values by TPE
     (Bergstra et al. 2011). It prunes a trial below the median of earlier trials at the same epoch (Golovin et al.
     2017). Ctrl-C ends the search. UserError if a number is out of range.
@@ -49,23 +51,23 @@ def search(
             if record["state"] == "pruned":
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             else:
-                study.tell(trial, record["found"])
+                study.tell(trial, record["map50"])
     return records
 
 
 def best(records: list[Record]) -> Record:
-    """The complete trial that found the most objects, the first of equals. UserError if none is complete."""
+    """The complete trial with the best mAP50, the first of equals. UserError if none is complete."""
     complete = [record for record in records if record["state"] == "complete"]
     if not complete:
         raise UserError("no trial of the search is complete: search longer, or with smaller rates")
-    return max(complete, key=lambda record: record["found"])
+    return max(complete, key=lambda record: record["map50"])
 
 
-def again(record: Record, seed: int, *, steps: int = 96) -> int:
-    """Objects found with the settings of a trial and another seed: other first weights, the same validation batch."""
+def again(record: Record, seed: int, *, steps: int = 96) -> float:
+    """mAP50 with the settings of a trial and another seed: other first weights, the same validation batch."""
     factors = {f"{name} factor": record[name] / usual for name, usual in LossWeights().as_dict().items()}
     fixed = _optuna().trial.FixedTrial({"lr": record["lr"], **factors})
-    return int(_train(fixed, steps, seed, True)["found"])
+    return float(_train(fixed, steps, seed, True)["map50"])
 
 
 def _train(trial: Any, steps: int, seed: int, weights: bool) -> Record:
@@ -80,28 +82,31 @@ def _train(trial: Any, steps: int, seed: int, weights: bool) -> Record:
         "number": trial.number,
         "lr": rate,
         **chosen,
-        "found_each_epoch": [],
+        "map50_each_epoch": [],
         "state": "complete",
     }
     trainer = small_trainer(rate, seed=seed)
     trainer.control.set(**chosen)
-    validation, epoch = small_validation_batch(), COUNTS["train"] // BATCH_SIZE
+    epoch = COUNTS["train"] // BATCH_SIZE
     for step in range(1, steps + 1):
         trainer.step()
         if trainer.diverged is not None:
             record["state"] = "diverged"
             break
         if step % epoch == 0 or step == steps:
-            detections = trainer.model.detect(validation.images)  # type: ignore[operator]
-            found, record["objects"] = objects_found([detections], [validation.ground_truth])
-            record["found_each_epoch"].append(found)
-            trial.report(found, len(record["found_each_epoch"]))
+            record["map50_each_epoch"].append(_map50(trainer.model))
+            trial.report(record["map50_each_epoch"][-1], len(record["map50_each_epoch"]))
             if step < steps and trial.should_prune():
                 record["state"] = "pruned"
                 break
-    record["found"] = 0 if record["state"] == "diverged" else record["found_each_epoch"][-1]
-    record.setdefault("objects", int(validation.ground_truth.mask.sum()))
+    record["map50"] = 0.0 if record["state"] == "diverged" else record["map50_each_epoch"][-1]
     return record
+
+
+def _map50(model: nn.Module) -> float:
+    batch = small_validation_batch()
+    detections = for_exam(model).detect(batch.images, SCORE_THRESHOLD)  # type: ignore[operator]
+    return score(detections, batch.ground_truth).map50
 
 
 def _optuna() -> Any:

@@ -13,25 +13,23 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from teachkit.errors import UserError, check_number
-from teachkit.experiments.small import small_trainer, small_validation_batch, usual_rate
+from teachkit.experiments.small import small_f1, small_trainer, usual_rate
 from teachkit.learn.control import LARGEST_RATE
 from teachkit.learn.log import Record
 from teachkit.learn.schedule import check_schedule
 from teachkit.learn.threads import use_threads
-from teachkit.scoring import objects_found
 
 _stop: Any = None  # in a worker process: the event that cancels all of them
 
 
 @dataclass(frozen=True)
 class SweptRun:
-    """One run. records: of its Trainer; found: how many of the true objects; diverged, error: why it ended, else ""."""
+    """One run. records: of its Trainer; f1: see `small_f1`; diverged, error: why it ended, else ""."""
 
     lr: float
     seed: int
     records: list[Record] = field(default_factory=list, repr=False)
-    found: int = 0
-    objects: int = 0
+    f1: float = 0.0
     diverged: str = ""
     cancelled: bool = False
     error: str = ""
@@ -50,12 +48,10 @@ def run_once(lr: float, seed: int, optimizer: str, steps: int, schedule: str) ->
         trainer.on_record = records.append
         while trainer.step_number < steps and trainer.diverged is None and not _cancelled():
             trainer.step()
-        validation = small_validation_batch()
-        detections = trainer.model.detect(validation.images)  # type: ignore[operator]
-        found, objects = objects_found([detections], [validation.ground_truth])
+        f1 = small_f1(trainer.model)
     except Exception as error:
         return SweptRun(lr, seed, records, error=_named(lr, seed, error))
-    return SweptRun(lr, seed, records, found, objects, trainer.diverged or "", _cancelled())
+    return SweptRun(lr, seed, records, f1, trainer.diverged or "", _cancelled())
 
 
 def sweep(

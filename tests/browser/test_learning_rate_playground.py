@@ -28,7 +28,7 @@ def test_start_by_mouse_pause_by_keys_and_the_curves_grow(notebook, widget):
     notebook.wait(widget, "widget.dataset.state === 'paused'")
     assert not is_blank(pixels(canvas))
     assert (pixels(canvas) != before).mean() > 1e-3
-    assert "finds" in widget.locator(".tk-lane-picture").nth(1).inner_text()
+    assert "F1" in widget.locator(".tk-lane-picture").nth(1).inner_text()
 
 
 def test_the_range_test_draws_its_curves(notebook, widget):

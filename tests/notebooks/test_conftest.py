@@ -23,7 +23,7 @@ def failed(folder, cells, *words):
             source,
             execution_count=1,
             metadata=metadata,
-            outputs=[nbformat.v4.new_output("stream", name="stdout", text=f"{stored}\n")],
+            outputs=[nbformat.v4.new_output("stream", name="stdout", text=f"{one}\n") for one in stored.split("\n")],
         )
         for source, stored, metadata in cells
     ]
@@ -52,6 +52,7 @@ CELLS = {  # what a cell prints, what is stored, its metadata, and whether it pa
     "another sign": ("≈ -0.50", "≈ 0.50", {}, False),
     "columns that move": ("found ≈    9 | here", "found ≈ 10     | here", {}, True),
     "other words": ("lost ≈ 9", "found ≈ 9", {}, False),
+    "prints stored apart": ("≈ 9\n≈ 8", "≈ 8\n≈ 9", {}, True),
     "a number without the mark": ("≈ 9 of 37", "≈ 9 of 36", {}, False),
     "more allowed in its metadata": ("≈ 0.4", "≈ 0.8", {"about": {"relative": 0.5}}, True),
     "so far away all the same": ("≈ 7", "≈ 3", {"about": {"absolute": 3}}, False),

@@ -61,20 +61,19 @@ def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> NotebookFig
 
 
 def faults_side_by_side(runs: Sequence[Record]) -> NotebookFigure:
-    """Objects found and validation losses by the fault in the training data. runs: of `train_with_fault`.
+    """mAP50 and validation losses by the fault in the training data. runs: of `train_with_fault`.
 
     A bar is the mean of the runs with that fault, each dot is a run.
     """
     faults = list(dict.fromkeys(run["fault"] for run in runs))
-    objects = runs[0]["objects"]
     panels = {
-        "found": f"objects found, of {objects}",
+        "map50": "exam: mAP50",
         "val_box": "exam: box loss",
         "val_cls": "exam: class loss",
         "val_dfl": "exam: DFL",
     }
     figure = NotebookFigure(
-        figsize=(9.5, 5), alt=f"Objects found and exam losses, one bar for each of: {', '.join(faults)}"
+        figsize=(9.5, 5), alt=f"mAP50 and losses in the exam, one bar for each of: {', '.join(faults)}"
     )
     for axes, (name, title) in zip(figure.subplots(2, 2, sharey=True).flat, panels.items(), strict=True):
         for place, fault in enumerate(faults):

@@ -34,20 +34,20 @@ def _kept_for_one() -> float:
 
 
 class BatchPlayground(ChartPlayground):
-    """Objects found against pictures seen, means of three recorded runs; the other batch sizes stay in the background.
+    """F1 against pictures seen, means of five recorded runs; the other batch sizes stay in the background.
 
     size: pictures in a batch, one of SIZES; rate: "same", or "grown" in proportion to the size.
     """
 
     title = "How many pictures should share a step? The batch size"
-    words = "Objects found in the exam against pictures seen, for one batch size among others"
-    caption = "objects found in the exam, mean of three runs"
+    words = "F1 in the exam against pictures seen, for one batch size among others"
+    caption = "F1 in the exam, mean of five runs"
     STYLES: ClassVar[dict[str, LineStyle]] = {
         "other": LineStyle("other sizes", "#a9b3bf", (), width=1.2),
         "chosen": LineStyle("this size", PALETTE[0], (), "circle"),
     }
     across = Axis("pictures seen", (0, COUNTS["train"] * (EPOCHS + 1)))
-    up = Axis("objects found, of 148", (0, 148))
+    up = Axis("F1", (0, 1))
     sliders: ClassVar[list[Any]] = [("size", "Batch size, pictures", SIZES)]
     menus: ClassVar[list[Any]] = [("rate", "Learning rate", RATES)]
     levers: Mapping[str, Callable[[Any], Any]] = {"size": choice_of("batch size", SIZES), "rate": one_of("rate", RATES)}
@@ -60,7 +60,7 @@ class BatchPlayground(ChartPlayground):
         return [self._line(size, "other") for size in SIZES if size != chosen] + [self._line(chosen, "chosen")]
 
     def _line(self, size: int, style: str) -> Line:
-        means = np.mean([run["found"] for run in _runs(size, self.values["rate"])], axis=0)
+        means = np.mean([run["f1"] for run in _runs(size, self.values["rate"])], axis=0)
         seen = COUNTS["train"] * np.arange(1, EPOCHS + 1)
         note = f"{size} a batch" if style == "chosen" else ""
         return Line(style, list(zip(seen.tolist(), means.tolist(), strict=True)), note)
@@ -72,5 +72,5 @@ class BatchPlayground(ChartPlayground):
             f"steps for {EPOCH:,} pictures": str(-(-EPOCH // size)),
             "kept for backward": f"{size * _kept_for_one():.0f} MB",
             "steps in this chart": str(runs[0]["steps"] * EPOCHS),
-            "found by three runs": " · ".join(str(run["found"][-1]) for run in runs),
+            "F1 of five runs": " · ".join(f"{run['f1'][-1]:.2f}" for run in runs),
         }

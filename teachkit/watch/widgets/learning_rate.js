@@ -123,9 +123,9 @@ class LanePicture extends Pictures {
     const times = `${this.lane === "low" ? "÷" : "×"} ${Number(factor.toPrecision(3))}`;
     this.rate.textContent = `${this.lane === "usual" ? "usual rate" : times}: ${formatted(rate)}`;
   }
-  showDetections({ found, ended, score, objects }) {
+  showDetections({ found, ended, f1 }) {
     this.show([found[this.lane]], null);
-    this.count.textContent = `${ended[this.lane] ? "diverged, " : ""}finds ${score[this.lane]} of ${objects}`;
+    this.count.textContent = `${ended[this.lane] ? "diverged, " : ""}F1 ${f1[this.lane].toFixed(2)}`;
     this.canvas.node.setAttribute("aria-label", `Boxes at the ${this.lane} rate: ${this.count.textContent}`);
   }
 }

@@ -175,7 +175,6 @@ class LearningRatePlayground(Playground):
             name: {lane: [] if fresh else [_four(value) for value in list(race.losses[lane][name])] for lane in LANES}
             for name in LOSSES
         }
-        objects = int(small_validation_batch().ground_truth.mask.sum())
         return {
             "state": self._state(),
             "step": 0 if fresh else race.steps,
@@ -183,16 +182,15 @@ class LearningRatePlayground(Playground):
             "lr": rates if fresh else race.lr,
             "losses": losses,
             "found": {lane: [] if fresh else race.found[lane] for lane in LANES},
-            "score": {lane: 0 if fresh else race.score[lane] for lane in LANES},
+            "f1": {lane: 0.0 if fresh else race.f1[lane] for lane in LANES},
             "ended": {lane: "" if fresh else race.ended(lane) for lane in LANES},
-            "objects": objects,
             "test": {
                 "lr": [point.lr for point in self.points],
                 **{name: [_four(value) for value in test.curve(name)] for name in LOSSES},
                 "suggested": test.suggested if self._test is None else None,
                 "largest": test.largest if self._test is None else None,
             },
-            "words": self._words(objects),
+            "words": self._words(),
         }
 
     def _state(self) -> str:
@@ -200,10 +198,9 @@ class LearningRatePlayground(Playground):
             return "over" if self.race.over and not self._moved else "paused" if self.race.steps else "ready"
         return "testing" if self._test is not None or self._test_wanted else "running"
 
-    def _words(self, objects: int) -> str:
-        score = self.race.score
-        return f"Step {self.race.steps}: of {objects} objects, " + ", ".join(
-            f"{score[lane]} found at the {lane} rate" for lane in LANES
+    def _words(self) -> str:
+        return f"Step {self.race.steps}: F1 " + ", ".join(
+            f"{self.race.f1[lane]:.2f} at the {lane} rate" for lane in LANES
         )
 
     def figure(self) -> NotebookFigure:

@@ -1,9 +1,8 @@
 """The same detector three times, from one seed on the same batches, at three rates. No thread, no widget."""
 
 from teachkit.errors import UserError
-from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_trainer, small_validation_batch, usual_rate
+from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_f1, small_trainer, small_validation_batch, usual_rate
 from teachkit.learn.log import Record
-from teachkit.scoring import objects_found
 from teachkit.structures import LOSS_NAMES
 from teachkit.watch.timeline.timeline import Rows, rows_of
 
@@ -23,7 +22,7 @@ def lane_rates(optimizer: str, factor: float) -> dict[str, float]:
 class Race:
     """One training a lane. `step` takes a step in each lane that has not diverged.
 
-    found: boxes on the first validation picture; score: validation objects found; lr: in force at the last step.
+    found: boxes on the first validation picture; f1: see `small_f1`; lr: in force at the last step.
     """
 
     def __init__(self, optimizer: str, factor: float, schedule: str, seed: int = 0) -> None:
@@ -37,7 +36,7 @@ class Race:
         self.losses: dict[str, dict[str, list[float]]] = {lane: {name: [] for name in LOSS_NAMES} for lane in LANES}
         self.lr = dict(self.rates)
         self.found: dict[str, Rows] = {lane: [] for lane in LANES}
-        self.score: dict[str, int] = {lane: 0 for lane in LANES}
+        self.f1: dict[str, float] = {lane: 0.0 for lane in LANES}
         self.steps = 0
 
     @property
@@ -60,16 +59,14 @@ class Race:
             self.detect()
 
     def detect(self) -> None:
-        """Counts the validation objects found, and keeps the boxes on the picture that is shown."""
-        validation = small_validation_batch()
+        """Scores the three detectors, and keeps the boxes on the picture that is shown."""
+        first = small_validation_batch().images[:1]
         for lane, trainer in self.trainers.items():
+            self.f1[lane] = small_f1(trainer.model)
             try:
-                detections = trainer.model.detect(validation.images, limit=MOST_BOXES)  # type: ignore[operator]
+                self.found[lane] = rows_of(trainer.model.detect(first, limit=MOST_BOXES)[0])  # type: ignore[operator]
             except UserError:  # weights that are no numbers any more find nothing
-                self.found[lane], self.score[lane] = [], 0
-                continue
-            self.found[lane] = rows_of(detections[0])
-            self.score[lane], _ = objects_found([detections], [validation.ground_truth])
+                self.found[lane] = []
 
 
 def _ignore(record: Record) -> None:

@@ -15,14 +15,14 @@ TRIALS = range(1, 17)
 
 
 class SearchPlayground(ChartPlayground):
-    """Recorded searches of 16 trials: the rate of each against the objects that it found.
+    """Recorded searches of 16 trials: the rate of each against its mAP50.
 
     trials: how many of them have been made, 1 … 16; search: a name of SEARCHES.
     """
 
     title = "A machine that searches: 16 trials"
-    words = "Objects found by each trial of a search against its learning rate, and by its winner trained anew"
-    caption = "objects found in the exam"
+    words = "mAP50 of each trial of a search against its learning rate, and of its winner trained anew"
+    caption = "mAP50 in the exam"
     STYLES: ClassVar[dict[str, LineStyle]] = {
         "complete": LineStyle("trial", PALETTE[0], (), "circle", 0),
         "pruned": LineStyle("cut short (pruned)", "#6b7785", (), "triangle", 0),
@@ -30,7 +30,7 @@ class SearchPlayground(ChartPlayground):
         "winner": LineStyle("winner so far", PALETTE[2], (), "square", 0),
     }
     across = Axis("learning rate", RATES, log=True)
-    up = Axis("objects found, of 37", (0, 37))
+    up = Axis("mAP50", (0, 1))
     sliders: ClassVar[list[Any]] = [("trials", "Trials made", TRIALS)]
     menus: ClassVar[list[Any]] = [("search", "Search", SEARCHES)]
     levers: Mapping[str, Callable[[Any], Any]] = {
@@ -51,9 +51,9 @@ class SearchPlayground(ChartPlayground):
         lines = []
         for style in ("complete", "pruned"):
             state = [one for one in made if (one["state"] == "complete") == (style == "complete")]
-            lines.append(Line(style, [(one["lr"], one["found"]) for one in state]))
-        lines.append(Line("again", [(winner["lr"], found) for found in winner["again"]]))
-        lines.append(Line("winner", [(winner["lr"], winner["found"])], f"{winner['lr']:.2g}"))
+            lines.append(Line(style, [(one["lr"], one["map50"]) for one in state]))
+        lines.append(Line("again", [(winner["lr"], map50) for map50 in winner["again"]]))
+        lines.append(Line("winner", [(winner["lr"], winner["map50"])], f"{winner['lr']:.2g}"))
         return lines
 
     def facts(self) -> dict[str, str]:
@@ -61,7 +61,7 @@ class SearchPlayground(ChartPlayground):
         anew = winner["again"]
         return {
             "winner's rate": f"{winner['lr']:.2g}",
-            "it found, of 37": str(winner["found"]),
-            "trained anew": " · ".join(map(str, anew)),
-            "their mean": f"{sum(anew) / len(anew):.1f}",
+            "its mAP50": f"{winner['map50']:.2f}",
+            "trained anew": " · ".join(f"{one:.2f}" for one in anew),
+            "their mean": f"{sum(anew) / len(anew):.2f}",
         }

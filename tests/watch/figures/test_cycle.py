@@ -51,8 +51,8 @@ def test_after_the_best_says_the_same_in_two_values(runs):
 
 def test_faults_side_by_side_has_a_dot_for_each_run():
     figure = cycle_figures.faults_side_by_side(recorded.records("data_faults"))
-    assert figure.axes[0].get_title() == "objects found, of 148"
-    assert all(sum(len(line.get_xdata()) for line in axes.lines) == 18 for axes in figure.axes)
+    assert figure.axes[0].get_title() == "exam: mAP50"
+    assert all(sum(len(line.get_xdata()) for line in axes.lines) == 30 for axes in figure.axes)
     assert figure.axes[0].get_yticklabels()[0].get_text() == "clean"
     assert figure.axes[0].yaxis_inverted()
     assert spread_of(figure) > 10

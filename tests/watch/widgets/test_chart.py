@@ -46,7 +46,7 @@ def test_batches_show_the_mean_of_the_recorded_runs():
     runs = [run for run in recorded.records("batch_sizes") if run["size"] == 8 and run["grown"]]
     seen, found = zip(*points(playground, "chosen"), strict=True)
     assert seen[:2] == (COUNTS["train"], 2 * COUNTS["train"])
-    assert found == pytest.approx(np.mean([run["found"] for run in runs], axis=0).tolist())
+    assert found == pytest.approx(np.mean([run["f1"] for run in runs], axis=0).tolist())
     assert len(playground.lines()) == len(SIZES)
     assert playground.facts()["steps for 1,000 pictures"] == "125"
     playground.set(size="64")
@@ -60,7 +60,7 @@ def test_a_search_tells_of_its_winner_so_far_and_what_it_is_worth_anew():
     for made in range(1, 17):
         playground.set(trials=made)
         winner = best(trials[:made])
-        assert points(playground, "winner") == [(winner["lr"], winner["found"])]
+        assert points(playground, "winner") == [(winner["lr"], winner["map50"])]
         assert len(points(playground, "complete")) + len(points(playground, "pruned")) == made
         assert [found for _, found in points(playground, "again")] == winner["again"]
     playground.close()
