@@ -45,7 +45,7 @@ def _export(arguments: argparse.Namespace) -> int:
             f"{arguments.out}: cannot be written ({error.strerror}); make room, remove what is there, do it again"
         ) from None
     pictures = ", ".join(f"{len(examples)} {split}" for split, examples in splits.items())
-    print(f"{arguments.out}: {pictures} pictures in {arguments.format.upper()} form")
+    print(one_line(f"{arguments.out}: {pictures} pictures in {arguments.format.upper()} form"))
     return 0
 
 
@@ -53,5 +53,5 @@ def _get(arguments: argparse.Namespace) -> int:
     from teachkit.feed.download import get
 
     folder: Path = get(arguments.name)
-    print(f"{folder}: complete, every file as its checksum says; train on it with --data {folder}")
+    print(one_line(f"{folder}: complete, every file as its checksum says; train on it with --data {folder}"))
     return 0

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(scores.as_dict(), allow_nan=False))
         return 0
-    print(f"{arguments.data}, split {arguments.split}: {len(data.names)} pictures")
+    print(one_line(f"{arguments.data}, split {arguments.split}: {len(data.names)} pictures"))
     rows = {"all": scores, **{one_line(name): row for name, row in scores.per_class.items()}}
     width = max(map(len, rows))
     print(f"{'':{width}}  {'map':>6} {'map50':>6} {'map75':>6}")

@@ -43,7 +43,8 @@ def _export(file: Path, name: str) -> int:
         raise UserError("whose progress is it? Give --name")
     solved = {lesson: list(pair) for lesson, pair in progress.counts().items()}
     content = {"kind": KIND, "name": name, "solved": solved, "done": progress.read()}
-    write_output(file, json.dumps(content, indent=1, ensure_ascii=False).encode(), _is_export, "a progress")
+    text = json.dumps(content, indent=1, ensure_ascii=False).encode(errors="backslashreplace")
+    write_output(file, text, _is_export, "a progress")
     print(one_line(f"{file}: hand this file in"))
     return 0
 

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from teachkit.errors import one_line
 from teachkit.learn.log import LogWriter, Record, cut_log, kept_of, read_log, refuse_other_log
 from teachkit.structures import LOSS_NAMES
 
@@ -58,7 +59,7 @@ class Records:
             log.write(record)
 
     def _say(self, line: str) -> None:
-        tqdm.write(line, file=sys.stderr)  # past the bar, not through it
+        tqdm.write(one_line(line), file=sys.stderr)  # past the bar, not through it
 
     def sync(self) -> None:
         for log in self._logs:

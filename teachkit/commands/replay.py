@@ -2,10 +2,12 @@
 
 import argparse
 
+from teachkit.errors import one_line
+
 
 def run(arguments: argparse.Namespace) -> int:
     from teachkit.watch.replay.replay import export
 
     path = export(arguments.run, arguments.out, arguments.data)
-    print(f"{path}: open it in any browser ({path.stat().st_size / 10**6:.1f} MB)")
+    print(one_line(f"{path}: open it in any browser ({path.stat().st_size / 10**6:.1f} MB)"))
     return 0

@@ -274,12 +274,12 @@ def _draw(trainer: "Trainer", history: "list[Record]", saver: "Checkpointer") ->
     try:
         found = cast("Detector", trainer.ema).detect(images)
     except UserError as error:  # a run that diverged may have nothing left to find anything with
-        print(error, file=sys.stderr)
-        print(f"{saver.folder}: weights, {LOG}, {CURVES}")
+        print(one_line(error), file=sys.stderr)
+        print(one_line(f"{saver.folder}: weights, {LOG}, {CURVES}"))
         return
     grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
     _write(saver, DETECTIONS, grid.png(**metadata))
-    print(f"{saver.folder}: weights, {LOG}, {CURVES}, {DETECTIONS}")
+    print(one_line(f"{saver.folder}: weights, {LOG}, {CURVES}, {DETECTIONS}"))
 
 
 def _write(saver: "Checkpointer", name: str, content: bytes) -> None:
@@ -291,4 +291,5 @@ def _write(saver: "Checkpointer", name: str, content: bytes) -> None:
         claim(saver.folder)  # somebody may have put a file there in the meantime
         write_whole(file, content)
     except OSError as error:
-        print(f"warning: {file} could not be written ({error.strerror}); the training is not harmed", file=sys.stderr)
+        what = f"warning: {file} could not be written ({error.strerror}); the training is not harmed"
+        print(one_line(what), file=sys.stderr)

@@ -4,6 +4,8 @@ import errno
 import json
 import math
 import os
+import stat
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +29,7 @@ NEEDED = {
 NEEDED_BY = {"lr": ("lr", "schedule"), "weights": ("weights", "before"), "optimizer": ("optimizer",)}  # of an event
 LARGEST_LOG, LARGEST_PLACE = 500 * 10**6, 2**53  # bytes; beyond the place a whole number is no float
 FIRST = {"start": ("settings",), **NEEDED}  # the records that a log may begin with, and what they hold
+PATIENCE = 2.0  # s for who reads a pipe
 LONGEST_FIRST = 2**20  # bytes of the first line
 
 
@@ -65,11 +68,12 @@ class LogWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # always at the end, also after a truncation
-            self._file = open(self.path, "ab+", buffering=0)  # noqa: SIM115 — stays open for the whole run
+            self._file = open(self.path, "ab+", buffering=0, opener=_without_waiting)  # noqa: SIM115 — for the whole run
         except OSError as error:
             raise UserError(
                 f"{self.path}: cannot be written ({error.strerror}): choose another place for the log"
             ) from None
+        self._is_file = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
         self._size = self._end_of_last_line() if append else 0
         with suppress(OSError):  # a pipe or a device has no length
             self._file.truncate(self._size)
@@ -80,26 +84,36 @@ class LogWriter:
         return self._file.read().rfind(b"\n") + 1
 
     def write(self, record: Record) -> None:
-        line = json.dumps(as_json(record), allow_nan=False, ensure_ascii=False) + "\n"
-        self._waiting += line.encode()
+        self._waiting += _line(as_json(record))
         try:
             self._write_waiting()
         except OSError as error:
-            with suppress(OSError):
-                self._file.truncate(self._size)  # of a line that found room in part, nothing stays
             self._tell(error)
 
     def _write_waiting(self) -> None:
+        """Of a line that found room in part, nothing stays in a file; a pipe gets the rest of it later."""
         done = 0
-        while done < len(self._waiting):
-            done += self._file.write(self._waiting[done:])
+        try:
+            while done < len(self._waiting):
+                written = self._file.write(self._waiting[done:])
+                if written is None:
+                    raise BlockingIOError(errno.EAGAIN, "nobody reads it")
+                done += written
+        except OSError:
+            if self._is_file:
+                with suppress(OSError):
+                    self._file.truncate(self._size)
+            else:
+                self._waiting = self._waiting[done:]
+            raise
         self._waiting, self._told = b"", False
         self._size += done
 
     def _tell(self, error: OSError) -> None:
         if not self._told:
             self._told = True
-            why = why_not_written(error, self.path, len(self._waiting))
+            unread = isinstance(error, BlockingIOError)
+            why = f"{self.path}: {error.strerror}" if unread else why_not_written(error, self.path, len(self._waiting))
             warnings.warn(f"{why}; the training goes on", stacklevel=3)
 
     def sync(self) -> None:
@@ -112,6 +126,14 @@ class LogWriter:
                 self._tell(error)
 
     def close(self) -> None:
+        """What waits is written now, or lost; who reads a pipe slowly is waited for, but not for long."""
+        deadline = time.monotonic() + (0 if self._is_file else PATIENCE)
+        while self._waiting and not self._file.closed:
+            with suppress(OSError):
+                self._write_waiting()
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(PATIENCE / 100)
         self._file.close()
 
     def __enter__(self) -> "LogWriter":
@@ -119,6 +141,16 @@ class LogWriter:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    """Opens a file; a pipe that is full, for nobody reads it, is an error then and no wait without end."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
+def _line(record: Record) -> bytes:
+    """As JSON. What is no UTF-8, as in the name of a folder, is spelt out as JSON spells it."""
+    return (json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def is_log(path: Path) -> bool:
@@ -227,5 +259,4 @@ def kept_of(records: Sequence[Record], step: int, epoch: int) -> list[Record]:
 def cut_log(path: str | Path, step: int, epoch: int) -> None:
     """Keeps what was written before a state, see `kept_of`."""
     kept = kept_of(read_log(path), step, epoch)
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
-    write_whole(Path(path), text.encode())
+    write_whole(Path(path), b"".join(map(_line, kept)))

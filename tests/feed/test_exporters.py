@@ -538,3 +538,6 @@ def test_a_training_split_whose_objects_are_all_difficult_is_refused(tmp_path, w
         UserError, match="no object of the split 'train' can be used: 3 objects are marked as difficult"
     ):
         read_folder(tmp_path)
+    [problem] = check(tmp_path)
+    assert problem.file.endswith(".xml")
+    assert problem.what == "this object and all others of train are marked as difficult: there is none to learn from"

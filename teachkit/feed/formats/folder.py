@@ -139,15 +139,21 @@ def examine(path: str | Path) -> Report:
         problems += copies
         once.update(((entry.picture, entry.label_file), entry) for entry in kept)
     problems += without_copies(list(once.values()), "and another split holds that one")[1]
-    usable, remarks = {}, Remarks()
+    usable, set_apart, remarks = {}, {}, Remarks()
     for entry, _, found in _usable(list(once.values()), contents, problems, kept_bytes=None):
-        usable[id(entry)] = len(found.labels)
+        usable[id(entry)], set_apart[id(entry)] = len(found.labels), len(found.difficult[1])
         remarks.add(entry, found)
     problems[:0] = remarks.fractions(contents.form)
     splits = {
         name: (len(its := [usable[id(entry)] for entry in entries if id(entry) in usable]), sum(its))
         for name, entries in contents.splits.items()
     }
+    for name, (_, objects) in splits.items():
+        difficult = [entry for entry in contents.splits[name] if set_apart.get(id(entry))]
+        if same_split(name) in TRAINING_SPLITS and difficult and not objects:
+            file, line = difficult[0].label_file, next(row.line for row in difficult[0].rows if row.difficult)
+            what = f"this object and all others of {name} are marked as difficult: there is none to learn from"
+            problems.append(Problem(str(file), line, what))
     notes = [*contents.notes, *remarks.notes()]
     return Report(contents.form, contents.classes, splits, list(dict.fromkeys(problems)), notes)
 

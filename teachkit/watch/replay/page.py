@@ -38,7 +38,7 @@ def page(title: str, content: dict[str, Any]) -> bytes:
 </script>
 </body>
 </html>
-""".encode()
+""".encode(errors="backslashreplace")  # a name that is no UTF-8 is spelt out, as JSON does
 
 
 def recorded_acts() -> bytes:
