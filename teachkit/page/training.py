@@ -22,9 +22,10 @@ MOST_OBJECTS = 4  # in a picture of the small setting: a graph has fixed shapes
 
 
 class NotingAssigner(TaskAlignedAssigner):
-    """Keeps its last assignment, for whoever draws it."""
+    """Can be traced, and keeps its last assignment, for whoever draws it."""
 
     last: Assignment
+    fixed_shapes = True
 
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Assignment:
         self.last = super().__call__(predictions, ground_truth)
@@ -95,7 +96,7 @@ def trace_gradient(program: Program) -> None:
 
 def trace_shares(program: Program) -> None:
     """products: of the three losses' gradients on the features, each with each."""
-    model, criterion, (batch, fed) = small_model(), Criterion(), example_batch()
+    model, criterion, (batch, fed) = small_model(), Criterion(assigner=NotingAssigner()), example_batch()
 
     def measure() -> Tensors:
         rows = torch.stack(list(loss_gradients(model, criterion, batch).values()))  # [3, F]

@@ -1,7 +1,7 @@
 """Which anchor point answers for which object: task-aligned assignment.
 
-B images, C classes, M objects (padded), A anchor points. Shapes depend on these four only, and nothing is read back
-from the device: a whole step can be captured in a CUDA graph.
+B images, C classes, M objects (padded), A anchor points. On a GPU shapes depend on these four only, and nothing is read
+back from the device: a whole step can be captured in a CUDA graph.
 """
 
 import math
@@ -23,7 +23,10 @@ class TaskAlignedAssigner:
     topk: anchor points per object; alpha, beta: exponents in the metric score^alpha · overlap^beta.
     Feng et al. 2021, "TOOD", arXiv 2108.07755, section 3.2; there overlap is IoU, alpha 1, beta 6 and topk 13. CIoU and
     the values here are YOLOv8's (Jocher et al. 2023). ValueError if one is out of range.
+    fixed_shapes: whether shapes are fixed on a CPU too, for a step that is traced; the numbers are the same.
     """
+
+    fixed_shapes = False
 
     def __init__(self, topk: int = 10, alpha: float = 0.5, beta: float = 6.0) -> None:
         self.topk = whole("topk", topk, 1)
@@ -42,19 +45,21 @@ class TaskAlignedAssigner:
         check_shapes(predictions, ground_truth)
         if ground_truth.boxes.shape[1] == 0:
             return empty_assignment(predictions)
-        classes = torch.arange(predictions.cls_logits.shape[-1], device=predictions.cls_logits.device)
-        labels, unknown = checked_labels(ground_truth, len(classes))
+        labels, unknown = checked_labels(ground_truth, predictions.cls_logits.shape[-1])
         boxes = ground_truth.boxes.where(ground_truth.mask[..., None], 0)  # padding may hold anything, even NaN
-        inside = candidates(predictions, ground_truth).to(boxes)  # [B, M, A], 1 or 0: products are quicker than masks
-        overlap = ciou(boxes[:, :, None], predictions.boxes[:, None]).clamp(min=0) * inside
-        metric = scores_of(labels, predictions) ** self.alpha * overlap**self.beta * inside
+        inside = candidates(predictions, ground_truth)  # [B, M, A]
+        few = inside.device.type == "cpu" and not self.fixed_shapes
+        overlap, scores = (measure_candidates if few else measure_all)(boxes, labels, inside, predictions)
+        inside = inside.to(boxes)  # 1 or 0: products are quicker than masks
+        metric = scores**self.alpha * overlap**self.beta * inside
 
         positive, owner = resolve_conflicts(select_topk(metric, self.topk) * inside, overlap)  # [B, A]
         quality = normalise(metric, overlap, positive, owner)  # [B, A]
         quality += 0 * boxes.sum((1, 2))[:, None]  # a true box of NaN makes the loss NaN; else its object would be lost
         quality = quality if unknown is None else quality.masked_fill(unknown[:, None], math.nan)
-        is_class = labels.gather(1, owner)[..., None] == classes  # [B, A, C]
-        return Assignment(positive, owner, quality[..., None] * is_class)
+        label = labels.gather(1, owner)  # [B, A]
+        target_scores = torch.zeros_like(predictions.cls_logits).scatter(2, label[..., None], quality[..., None])
+        return Assignment(positive, owner, target_scores)
 
 
 def empty_assignment(predictions: Predictions) -> Assignment:
@@ -82,6 +87,30 @@ def checked_labels(ground_truth: GroundTruth, classes: int) -> tuple[Tensor, Ten
             f"labels must lie in 0 … {classes - 1}: the model has {classes} classes, not {wrong}"
         ) from None
     return labels, None
+
+
+def measure_all(boxes: Tensor, labels: Tensor, inside: Tensor, predictions: Predictions) -> tuple[Tensor, Tensor]:
+    """Overlap, 0 outside the object, and score of each anchor point and object. inside: [B, M, A] → [B, M, A] twice."""
+    overlap = ciou(boxes[:, :, None], predictions.boxes[:, None]).clamp(min=0) * inside
+    return overlap, scores_of(labels, predictions)
+
+
+def measure_candidates(
+    boxes: Tensor, labels: Tensor, inside: Tensor, predictions: Predictions
+) -> tuple[Tensor, Tensor]:
+    """The same numbers, but only inside the objects, where both count; the others are 0.
+
+    Often a tenth of the work, but the number of candidates has to be known: a GPU would be waited for.
+    """
+    points, classes = predictions.cls_logits.shape[1:]
+    place = inside.flatten().nonzero()[:, 0]  # [n]
+    pair = place // points  # of image and object
+    point = pair // inside.shape[1] * points + place % points  # of all images
+    owners, predicted = boxes.flatten(0, 1)[pair], predictions.boxes.flatten(0, 1)[point]  # [n, 4]
+    overlap = ciou(owners, predicted).clamp(min=0)
+    score = predictions.scores.flatten()[point * classes + labels.flatten()[pair]]
+    zeros = torch.zeros_like(inside, dtype=overlap.dtype).flatten()
+    return zeros.scatter(0, place, overlap).view_as(inside), zeros.scatter(0, place, score).view_as(inside)
 
 
 def scores_of(labels: Tensor, predictions: Predictions) -> Tensor:

@@ -1,13 +1,14 @@
 """The criterion: assigns anchor points to objects, then computes the losses of classes, boxes and bins."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from teachkit.boxes import boxes_to_distances, distances_to_boxes, expected_bin
 from teachkit.punish.assigner import TaskAlignedAssigner
-from teachkit.punish.losses import beyond_bins, box_loss, cls_loss, dfl_loss
+from teachkit.punish.losses import SummedClsLoss, beyond_bins, box_loss, cls_loss, dfl_loss
 from teachkit.structures import Assignment, GroundTruth, Losses, LossWeights, Predictions, check_shapes
 
 Assigner = Callable[[Predictions, GroundTruth], Assignment]
@@ -41,16 +42,10 @@ class Criterion:
             assignment = self.assigner(predictions, ground_truth)
         total_score = assignment.target_scores.sum().clamp(min=1)
 
-        cls = cls_loss(predictions.cls_logits, assignment.target_scores)  # [B, A, C]
-        if self.class_weights is not None:
-            self.class_weights = fitted(
-                self.class_weights, cls
-            )  # kept, so that only the first call moves it to the device
-            cls = cls * self.class_weights
-
         per_object = getattr(self.assigner, "topk", len(predictions.strides))
         places = positive_places(assignment.positive, per_object * ground_truth.boxes.shape[1])  # [B, K]
-        weight = (assignment.target_scores.sum(-1) * assignment.positive).gather(1, places)  # [B, K]
+        weight = rows(assignment.target_scores, places).sum(-1) * assignment.positive.gather(1, places)  # [B, K]
+        cls = self._summed_cls_loss(predictions.cls_logits, assignment.target_scores)
         boxes = boxes_of_owners(ground_truth, assignment.object.gather(1, places))  # [B, K, 4]
         points, strides = predictions.anchor_points[places], predictions.strides[places]  # [B, K, 2], [B, K]
         bins = rows(predictions.box_logits, places)  # [B, K, 4, R]
@@ -59,11 +54,21 @@ class Criterion:
         dfl = dfl_loss(bins, distances).mean(-1)  # [B, K]
         return Losses(
             box=(box * weight).sum() / total_score,
-            cls=cls.sum() / total_score,
+            cls=cls / total_score,
             dfl=(dfl * weight).sum() / total_score,
             weights=self.weights,
             clipped=(beyond_bins(distances, bins.shape[-1]) & (weight > 0)[..., None]).sum(),
         )
+
+    def _summed_cls_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """logits, targets: [B, A, C] → 0-d."""
+        if self.class_weights is None:
+            return cast(Tensor, SummedClsLoss.apply(logits, targets))
+        losses = cls_loss(logits, targets)  # [B, A, C]
+        if self.class_weights is not None:
+            self.class_weights = fitted(self.class_weights, losses)  # kept: only the first call moves it to the device
+            losses = losses * self.class_weights
+        return losses.sum()
 
 
 def checked_class_weights(values: Sequence[float] | Tensor) -> Tensor:

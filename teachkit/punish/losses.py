@@ -1,5 +1,7 @@
 """The losses, each a pure function with one number per box, side or class. The caller sums them up."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -8,6 +10,7 @@ from teachkit.boxes import at_least_float32, ciou
 
 # A DFL target lies at most at the last bin minus this margin, so that there is always a bin to its right.
 LAST_BIN_MARGIN = 0.01
+SOFTPLUS_THRESHOLD = 20  # torch's own: above it softplus(x) is x
 
 
 def box_loss(predicted: Tensor, target: Tensor) -> Tensor:
@@ -27,6 +30,25 @@ def cls_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """
     logits = at_least_float32(logits)
     return F.softplus(logits) - targets * logits
+
+
+class SummedClsLoss(torch.autograd.Function):
+    """Σ cls_loss(logits, targets) → 0-d; no slope for the targets. Bit for bit the same in half the time.
+
+    Its backward pass goes over the logits once instead of once for each operation. logits, targets: float32 [..., C].
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
+        ctx.save_for_backward(logits, targets)
+        return F.softplus(logits).sub_(targets * logits).sum()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        """slope · (score − target), where torch's own kernel gives the score: the slope of softplus."""
+        logits, targets = ctx.saved_tensors
+        scores = torch.ops.aten.softplus_backward(slope.expand_as(logits), logits, 1, SOFTPLUS_THRESHOLD)
+        return scores.sub_(slope * targets), None
 
 
 def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:

@@ -346,3 +346,13 @@ def test_a_label_that_is_no_class_is_refused(truth, label):
 def test_settings_out_of_range_are_refused(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))} must be a (whole )?number"):
         TaskAlignedAssigner(**setting)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_to_look_only_inside_the_objects_changes_no_bit(truth, seed):
+    predictions, plain = make_predictions(truth, seed=seed), TaskAlignedAssigner()
+    plain.fixed_shapes = True
+    one, other = TaskAlignedAssigner()(predictions, truth), plain(predictions, truth)
+    assert torch.equal(one.positive, other.positive)
+    assert torch.equal(one.object, other.object)
+    assert torch.equal(one.target_scores, other.target_scores)

@@ -393,7 +393,8 @@ class RefuseToLook(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("class_weights", [None, [1, 2, 3]])
-def test_no_value_is_read_back_from_the_device(truth, class_weights):
+def test_no_value_is_read_back_from_the_device(truth, class_weights, monkeypatch):
+    monkeypatch.setattr(TaskAlignedAssigner, "fixed_shapes", True)  # as on a GPU
     predictions, criterion = make_predictions(truth), Criterion(class_weights=class_weights)
     with RefuseToLook():
         criterion(predictions, truth).backward()
@@ -405,8 +406,9 @@ def test_looking_would_be_noticed(look):
         look(torch.ones(3))
 
 
-def test_all_shapes_are_known_before_the_values_are(truth):
+def test_all_shapes_are_known_before_the_values_are(truth, monkeypatch):
     """Fake tensors have shapes and no values: data-dependent shapes and branches fail on them."""
+    monkeypatch.setattr(TaskAlignedAssigner, "fixed_shapes", True)  # as on a GPU
     real, mode = make_predictions(truth), FakeTensorMode()
     box_logits = mode.from_tensor(real.box_logits.detach()).requires_grad_()
     cls_logits = mode.from_tensor(real.cls_logits.detach())

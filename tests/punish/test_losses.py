@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 from torchvision import ops
 
-from teachkit.punish.losses import beyond_bins, box_loss, cls_loss, dfl_loss, dfl_target, focal_loss
+from teachkit.punish.losses import SummedClsLoss, beyond_bins, box_loss, cls_loss, dfl_loss, dfl_target, focal_loss
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 
@@ -201,3 +201,19 @@ def test_half_precision_is_computed_in_float32(dtype):
 def test_what_lies_beyond_the_bins_is_what_the_clamp_moves():
     distances = torch.tensor([-0.001, 0.0, 7.0, 14.98, 14.995, 15.0, 40.0])
     assert beyond_bins(distances, 16).tolist() == [True, False, False, False, True, True, True]
+
+
+def test_the_summed_class_loss_is_the_plain_one_bit_for_bit():
+    logits, targets = (60 * randn(4, 30, 7)).float(), rand(4, 30, 7, seed=1).float()
+    targets = targets * (targets > 0.8)
+    assert torch.equal(SummedClsLoss.apply(logits, targets), cls_loss(logits, targets).sum())
+    fast, plain = (
+        slope(lambda at: SummedClsLoss.apply(at, targets), logits),
+        slope(lambda at: cls_loss(at, targets).sum(), logits),
+    )
+    assert torch.equal(fast, plain)
+
+
+def test_the_slope_of_the_summed_class_loss_is_that_of_finite_differences():
+    logits = randn(3, 5).requires_grad_()
+    assert torch.autograd.gradcheck(SummedClsLoss.apply, (logits, rand(3, 5, seed=1)))
