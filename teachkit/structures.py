@@ -71,6 +71,12 @@ class GroundTruth:
         return len(self.boxes)
 
 
+def share_of(count: int, share: tuple[int, int]) -> slice:
+    """Which of `count` images are rank r's of n. share: (r, n). Each image is one rank's; a rank may have none."""
+    rank, ranks = share
+    return slice(count * rank // ranks, count * (rank + 1) // ranks)
+
+
 @dataclass
 class Batch:
     """What the model is fed. images: [B, 3, H, W] float32 RGB in 0–1; names: B file names, or scene names."""

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST = {"test_soak.py", "test_training.py", "test_commands.py", "test_pretended_gpu.py", "test_foreign_files.py"}
+LONGEST = {
+    "test_ranks.py",
+    "test_soak.py",
+    "test_training.py",
+    "test_commands.py",
+    "test_pretended_gpu.py",
+    "test_foreign_files.py",
+}
 
 
 @pytest.fixture(autouse=True, scope="session")

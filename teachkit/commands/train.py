@@ -1,12 +1,15 @@
 """`train`: the whole loop with a progress bar, a log, and pictures of what came out."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import psutil
 
 from teachkit.errors import UserError, one_line
 from teachkit.files import SOFTWARE, piece, write_whole
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from teachkit.feed.loader import Loader
     from teachkit.learn.checkpoint import Run
     from teachkit.learn.log import Record
+    from teachkit.learn.ranks import Ranks
     from teachkit.learn.saving import Checkpointer
     from teachkit.learn.trainer import Trainer
 
@@ -31,11 +35,18 @@ EXIT_CODES = {"until": 0, "epochs": 0, "early_stop": 0, "diverged": 3, "interrup
 def run(arguments: argparse.Namespace) -> int:
     from teachkit.commands.records import unbreakable_streams
     from teachkit.learn.interrupts import endings_as_interrupts
+    from teachkit.learn.ranks import Ranks
 
     given = {name: value for name, value in vars(arguments).items() if value is not None and name != "command"}
     log, device = given.pop("log", None), given.pop("device", "auto")
-    with endings_as_interrupts(), unbreakable_streams() as streams:
-        trainer, records = (_resume if "resume" in given else _begin)(given, log, device)
+    ranks = Ranks()
+    if not ranks.first:
+        log = None
+    with endings_as_interrupts(), ranks.speaking(), unbreakable_streams() as streams:
+        if ranks.of_first(lambda: _was_restarted(given)):
+            given = {"resume": given["save"]}
+        begin = _resume if "resume" in given else _begin
+        trainer, records = ranks.together(lambda: begin(given, log, device, ranks))
         trainer.on_record = _with_losses(trainer, records, streams)
         try:
             reason = records.left or trainer.fit(total_epochs=records.epochs)["reason"]
@@ -46,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         if trainer.checkpointer is not None:
             _draw(trainer, records.history, trainer.checkpointer)
             _refuse_unsaved(trainer.checkpointer, reason)
+    ranks.leave()
     missed = trainer.goal.until is not None and reason in ("epochs", "early_stop")
     return 1 if missed else EXIT_CODES[reason]
 
@@ -73,12 +85,22 @@ def _refuse_unsaved(saver: "Checkpointer", reason: str) -> None:
     raise UserError(f"{saver.folder}: the end of this training is not saved, {latest} ({saver.unsaved}; then --resume)")
 
 
-def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
+def _was_restarted(given: dict[str, Any]) -> bool:
+    """Whether torchrun has started this training anew, after a rank was lost, and it has a state to go on from."""
+    from teachkit.learn.run_folder import LAST
+
+    if not int(os.environ.get("TORCHELASTIC_RESTART_COUNT") or 0) or "save" not in given:
+        return False
+    last = Path(given["save"], LAST)  # if it is older than torchrun, it is of an earlier training
+    return last.is_file() and last.stat().st_mtime > psutil.Process(os.getppid()).create_time()
+
+
+def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
     from teachkit.learn.log import refuse_other_log
 
-    folder = given.pop("save", None)
-    settings = Settings(**given)
+    settings = Settings(**{name: value for name, value in given.items() if name != "save"})
+    folder = given.get("save") if ranks.first else None
     training, validation = _data(settings, device)
     settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
     training.batch_size = settings.batch_size
@@ -93,21 +115,22 @@ def _begin(given: dict[str, Any], log: str | None, device: str) -> "tuple[Traine
     return trainer, records
 
 
-def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Trainer, Records]":
+def _resume(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
     from teachkit.learn.checkpoint import TO_RESUME, damage_of, load_run
     from teachkit.learn.log import refuse_other_log
     from teachkit.learn.run_folder import BEST, FolderLock
 
-    folder = given.pop("resume")
+    folder, given = given["resume"], {name: value for name, value in given.items() if name != "resume"}
     refused = ", ".join(f"--{name.replace('_', '-')}" for name in given if name not in NEW_ON_RESUME)
     if refused:
         raise UserError(
             f"a run goes on as it began: only --epochs --until --log --device --data go with --resume, not {refused}"
         )
     # Before reading, for what another is about to save is not in it; the trainer takes it over.
-    lock = FolderLock(Path(folder)) if any(Path(folder, name).exists() for name in TO_RESUME) else None  # noqa: F841
-    saved = load_run(folder)
+    there = ranks.first and any(Path(folder, name).exists() for name in TO_RESUME)
+    lock = FolderLock(Path(folder)) if there else None  # noqa: F841
+    saved = ranks.of_first(lambda: load_run(folder))
     if "data" not in saved.settings:
         raise UserError(f"{folder}: this training was not begun by `train`: go on with it where its Trainer was made")
     settings = replace(Settings.of_run(saved.settings, saved.file), threads=_threads(saved), **given)
@@ -118,17 +141,18 @@ def _resume(given: dict[str, Any], log: str | None, device: str) -> "tuple[Train
     if "data" in given and _pictures_sum(trainer.state_dict()) != _pictures_sum(saved.state):
         raise UserError(f"{settings.data}: these are not the pictures and labels that {folder} was trained on")
     trainer.load_state_dict(saved.state)
-    done, files = trainer.progress.closed_epochs, _log_files(log, folder)
+    done, files = trainer.progress.closed_epochs, _log_files(log, folder) if ranks.first else []
     for file in files:
         refuse_other_log(file)
-    left = _left_to_do(trainer, Path(folder))
+    left = ranks.of_first(lambda: _left_to_do(trainer, Path(folder)))
     if settings.epochs <= done and not left:
         raise UserError(f"{folder}: all its {done} epochs are done; --epochs counts them too, ask for more")
     records = Records(files, len(training), settings.epochs, (trainer.step_number, done))
     if left and not {"epochs", "until"} & set(given):
         records.left = trainer.progress.reached
+    if trainer.checkpointer is None:  # not the rank that saves
+        return trainer, records
     trainer.on_record = records.take
-    assert trainer.checkpointer is not None
     trainer.checkpointer.before_save, trainer.checkpointer.saved_step = records.sync, trainer.step_number
     trainer.record_event("resumed", f"resumed from {saved.file}")
     if records.missing:

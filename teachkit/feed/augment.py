@@ -122,16 +122,24 @@ def clip(ground_truth: GroundTruth, image_size: tuple[int, int], min_visible: fl
     return GroundTruth(clipped * kept[..., None], ground_truth.labels * kept, kept)
 
 
-def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator, sources: Batch | None = None) -> Batch:
+def augment(
+    batch: Batch,
+    settings: AugmentSettings,
+    generator: torch.Generator,
+    sources: Batch | None = None,
+    of: tuple[int, slice] | None = None,
+) -> Batch:
     """Augments each image by its own random numbers. The given batch is not changed.
 
-    generator: on the CPU; sources: images whose objects may be pasted, None for the batch itself.
+    generator: on the CPU; sources: images whose objects may be pasted, None for the batch itself;
+    of: where the images are only a share of a batch, how many it has, and which of them they are.
     """
+    total, own = (len(batch), slice(None)) if of is None else of
     if settings.paste:
-        draws = torch.rand(DRAWS, len(batch), generator=generator).to(batch.images.device)
+        draws = torch.rand(DRAWS, total, generator=generator)[:, own][:, : len(batch)].to(batch.images.device)
         batch = paste(batch, sources or batch, settings.paste, draws)
     images, truth = batch.images, batch.ground_truth
-    draws = torch.rand(8, len(images), generator=generator)
+    draws = torch.rand(8, total, generator=generator)[:, own][:, : len(images)]  # fewer, where one cannot be decoded
     images, boxes = flip(images, truth.boxes, draws[0] < settings.flip)
     if settings.vertical_flip:
         images, boxes = flip(images, boxes, draws[1] < settings.vertical_flip, vertical=True)

@@ -23,7 +23,7 @@ from teachkit.feed.pictures import picture_size
 from teachkit.feed.scenes import COUNTS, SceneSettings, make_scenes
 from teachkit.feed.seeds import shifted
 from teachkit.feed.store import InFiles, Resident, padded
-from teachkit.structures import Batch
+from teachkit.structures import Batch, GroundTruth, share_of
 
 RESIDENT_BYTES = 2**30  # of pixels kept on the device; the images of larger data sets stay in their files
 SMALL_SIDE, LARGE_SIDE = 128, 256  # px of the longer side if no image size is given
@@ -36,6 +36,7 @@ class Loader:
 
     image_size: px, the side of a square or (height, width); shuffle: anew in each epoch, else in order;
     augment: None for none; workers: threads that decode; resident_bytes: most bytes of pixels kept on the device.
+    share: (r, n) for rank r's images of each batch, of n ranks; set by a Trainer that trains as several.
     UserError if a setting is out of range or no image can be used.
     """
 
@@ -64,6 +65,7 @@ class Loader:
         self._order: tuple[int, list[int]] | None = None
         self._rarity: Tensor | None = None
         self._next, self._resumed = (0, 0), False
+        self.share = (0, 1)
 
     @property
     def names(self) -> list[str]:
@@ -106,17 +108,21 @@ class Loader:
             self._next = (epoch, place + 1) if place + 1 < len(self) else (epoch + 1, 0)
             yield batch
 
-    def batch(self, epoch: int, place: int) -> Batch:
-        """Batch number `place` of `epoch`, both from 0. IndexError if there is no such batch."""
+    def batch(self, epoch: int, place: int, share: tuple[int, int] | None = None) -> Batch:
+        """Batch number `place` of `epoch`, both from 0, or a share of it. IndexError if there is no such batch."""
         if not 0 <= place < len(self):
             raise IndexError(f"there is no batch {place}: a pass has {len(self)}")
-        batch = self._taken(self._shuffled(epoch)[place * self.batch_size : (place + 1) * self.batch_size])
+        indices = self._shuffled(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+        own = share_of(len(indices), self.share if share is None else share)
+        is_whole = own == slice(0, len(indices))
+        batch = self._taken(indices) if is_whole else self._share_taken(indices[own])
         augment = None if self.augment is None else self.augment.at(epoch)
-        if augment is None:
+        if augment is None or not len(batch):
             return batch
         generator = self._generator(epoch, place + 1)
-        sources = self._source_images(len(batch), generator) if augment.paste else None
-        return augmented(batch, augment, generator, sources)
+        total = len(batch) if is_whole else len(indices)
+        sources = self._source_images(total, generator) if augment.paste else None
+        return augmented(batch, augment, generator, sources, None if is_whole else (total, own))
 
     def state_dict(self) -> dict[str, int]:
         """Epoch and place (its index in the epoch) of the next batch."""
@@ -136,6 +142,14 @@ class Loader:
             truth.ignored = padded(*map(list, zip(*taken.difficult, strict=True)))
         truth = truth.to(self.device)
         return Batch(taken.pixels.to(torch.float32).div_(255), truth, taken.names)
+
+    def _share_taken(self, indices: list[int]) -> Batch:
+        """The same where the share is empty, or none of it can be decoded: a batch of no images."""
+        with suppress(UserError):
+            if indices:
+                return self._taken(indices)
+        truth = GroundTruth(torch.zeros(0, 4, 4), torch.zeros(0, 4, dtype=torch.int64), torch.zeros(0, 4) > 0)
+        return Batch(torch.zeros(0, 3, *self.image_size), truth, []).to(self.device)
 
     def _source_images(self, count: int, generator: torch.Generator) -> Batch | None:
         """Images to paste objects from, rare classes preferred; None if they cannot be decoded."""

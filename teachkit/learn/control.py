@@ -1,12 +1,14 @@
 """What a running training is asked for. Any thread may ask; the trainer applies it between two steps."""
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from teachkit.errors import UserError, check_number
-from teachkit.learn.schedule import check_schedule
+from teachkit.learn.schedule import SCHEDULES, check_schedule
 from teachkit.structures import LOSS_NAMES, LossWeights
 
 LARGEST_RATE = 100.0  # of the control: a slip of the hand is refused
@@ -21,6 +23,32 @@ class Rate:
     base: float
     schedule: str
     lr: float | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All that a control asks for at one moment."""
+
+    rate: Rate
+    weights: dict[str, float]
+    paused: bool
+    stopped: bool
+
+    def as_numbers(self) -> list[float]:
+        """For a rank that is told it. NaN where nothing is asked for."""
+        rate = [self.rate.base, list(SCHEDULES).index(self.rate.schedule), _or_nan(self.rate.lr)]
+        return [*rate, *(_or_nan(self.weights.get(name)) for name in LOSS_NAMES), self.paused, self.stopped]
+
+    @classmethod
+    def from_numbers(cls, numbers: list[float]) -> "Asked":
+        base, schedule, lr, *weights, paused, stopped = numbers
+        asked = {name: value for name, value in zip(LOSS_NAMES, weights, strict=True) if not math.isnan(value)}
+        rate = Rate(base, list(SCHEDULES)[int(schedule)], None if math.isnan(lr) else lr)
+        return cls(rate, asked, paused > 0, stopped > 0)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _live_weight(name: str) -> property:
@@ -114,14 +142,27 @@ class Control:
             own = self._loss_weights()
             return {} if own is None else own.as_dict() | self._wanted
 
-    def take(self) -> Rate:
-        """The rate of the next step. Sets the loss weights asked for in the criterion. Called by the trainer only."""
+    def take(self, asked: Asked | None = None) -> Rate:
+        """The rate of the next step. Sets the loss weights asked for in the criterion. Called by the trainer only.
+
+        asked: what all ranks have agreed on; None for what is asked for now. What is asked for since then stays asked.
+        """
         with self._changed:
-            own = self._loss_weights()
-            for name, value in self._wanted.items() if own is not None else ():
+            own, weights = self._loss_weights(), self._wanted if asked is None else asked.weights
+            for name, value in weights.items() if own is not None else ():
                 setattr(own, name, value)
-            self._wanted = {}
-            return self._rate
+            self._wanted = {name: value for name, value in self._wanted.items() if value != weights.get(name)}
+            return self._rate if asked is None else asked.rate
+
+    def asked(self) -> Asked:
+        with self._changed:
+            return Asked(self._rate, self.wanted_weights(), self._paused, self._stopped)
+
+    def follow(self, asked: Asked) -> None:
+        """Asks for what another control does: rank 0's."""
+        with self._changed:
+            self._rate, self._wanted = asked.rate, dict(asked.weights)
+            self._switch(asked.paused, asked.stopped)
 
     # pause, resume, stop
 
@@ -153,10 +194,11 @@ class Control:
             self._paused, self._stopped = paused, stopped
             self._changed.notify_all()
 
-    def wait_while_paused(self) -> None:
-        """Sleeps until resume or stop; no processor time is used."""
+    def wait_while_paused(self, most: float = math.inf) -> None:
+        """Sleeps until resume or stop, or so many seconds; no processor time is used."""
+        end = time.monotonic() + most
         with self._changed:
-            while self._paused and not self._stopped:
+            while self._paused and not self._stopped and time.monotonic() < end:
                 # A signal handler may have called stop() just before we slept: look again now and then.
                 self._changed.wait(timeout=1.0)
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from teachkit.errors import UserError
-from teachkit.structures import Batch
+from teachkit.learn.ranks import ALONE, Ranks
+from teachkit.structures import Batch, share_of
 
 
 class DataCursor:
@@ -17,15 +18,42 @@ class DataCursor:
 
     Data with `load_state_dict` goes to a position by itself. Any other data, such as torch's DataLoader, is run through
     from the start of the epoch, with the random numbers of that time.
+
+    ranks: each gets its share of every batch. A Loader reads no more than that; of other data the share is taken, and
+    all ranks begin with rank 0's random numbers. UserError if there are more ranks than pictures in a batch.
     """
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, ranks: Ranks = ALONE) -> None:
         if check_data("the training data", data) is None:
             raise UserError("the training data must have a len, its number of batches: hand over a list or a loader")
-        self.data = data
+        self.data, self._ranks = data, ranks
+        self._reads_share = hasattr(data, "share")
+        if ranks.count > 1:
+            self._divide()
         self.epoch = self.batch_index = 0
         self._batches: Iterator[Batch] | None = None
         self._random: dict[str, Any] | None = None  # as it was when the epoch began
+
+    def _divide(self) -> None:
+        if not self._reads_share:
+            self._set_random_state(self._ranks.told(self._random_state()))
+            return
+        most = min(len(self.data.names), self.data.batch_size)
+        if self._ranks.count > most:
+            raise UserError(
+                f"{self._ranks.count} ranks share {len(self.data.names)} pictures in batches of "
+                f"{self.data.batch_size}: start at most {most}, or take larger batches"
+            )
+        self.data.share = self._ranks.share
+
+    @property
+    def place(self) -> tuple[int, int, dict[str, Any] | None]:
+        """Of the batch to come, for `go_back`."""
+        return self.epoch, self.batch_index, self._random
+
+    def go_back(self, place: tuple[int, int, dict[str, Any] | None]) -> None:
+        """The batch at this place is to come once more."""
+        (self.epoch, self.batch_index, self._random), self._batches = place, None
 
     def __next__(self) -> Batch:
         if self._batches is None:
@@ -43,7 +71,9 @@ class DataCursor:
         self.batch_index += 1
         if self.batch_index == len(self.data):
             self.epoch, self.batch_index, self._batches, self._random = self.epoch + 1, 0, None, None
-        return batch
+        if self._reads_share or self._ranks.count == 1:
+            return batch
+        return batch.take(share_of(len(batch), self._ranks.share))
 
     def description(self) -> dict[str, Any]:
         """classes of the data, and its image_size (height, width) in px where it has one."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from teachkit.errors import UserError
 from teachkit.learn.log import Event
+from teachkit.learn.ranks import ALONE, Ranks
 from teachkit.structures import LOSS_NAMES, Batch, Losses
 
 LOSSES = (*LOSS_NAMES, "total")
@@ -27,16 +28,23 @@ class NotFiniteError(ArithmeticError):
 
 
 def clip_and_check(
-    losses: Losses, parameters: Iterable[nn.Parameter], clip: float, counts: dict[str, Tensor]
+    losses: Losses,
+    parameters: Iterable[nn.Parameter],
+    clip: float,
+    counts: dict[str, Tensor],
+    ranks: Ranks = ALONE,
 ) -> dict[str, float]:
     """Scales the gradient down to the norm `clip`, if it is larger.
 
-    → box, cls, dfl, total, grad_norm (before clipping) and the counts, in one transfer from the device.
+    → box, cls, dfl, total, grad_norm (before clipping) and the counts of all ranks, in one transfer from the device.
     NotFiniteError if any of them is NaN or infinite.
     """
     norm = nn.utils.clip_grad_norm_(list(parameters), clip)
-    named = {name: getattr(losses, name).detach() for name in LOSSES} | {"grad_norm": norm} | counts
-    row = torch.stack([value.to(norm.device, torch.float32) for value in named.values()])
+    named = {name: getattr(losses, name).detach() for name in LOSSES} | {"grad_norm": norm}
+    if ranks.count > 1:  # these are sums, the rest are means
+        counts = {name: ranks.count * count for name, count in counts.items()}
+    named |= counts
+    row = ranks.mean(torch.stack([value.to(norm.device, torch.float32) for value in named.values()]))
     values = dict(zip(named, row.tolist(), strict=True))
     if not all(map(math.isfinite, values.values())):
         raise NotFiniteError(values)
@@ -50,14 +58,14 @@ def put_back(buffers: list[Tensor], before: list[Tensor]) -> None:
         buffer.copy_(value)
 
 
-def skipped(batch: Batch, error: NotFiniteError, classes: int | None = None) -> Event:
-    """classes: how many the model has, None if it does not say."""
-    names = ", ".join(batch.names[:NAMES_SHOWN]) + (", …" if len(batch.names) > NAMES_SHOWN else "")
+def skipped(batch: Batch, names: list[str], error: NotFiniteError, classes: int | None = None) -> Event:
+    """names: of the whole batch; classes: how many the model has, None if it does not say."""
+    shown = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
     return Event(
         "skipped",
-        f"step skipped, the weights stay as they are: {error} ({names}). "
+        f"step skipped, the weights stay as they are: {error} ({shown}). "
         + (_foreign_label(batch, classes) or "If these files are sound, lower the learning rate."),
-        {"names": list(batch.names), "not_finite": error.bad},
+        {"names": names, "not_finite": error.bad},
     )
 
 

@@ -13,6 +13,7 @@ from teachkit.structures import Batch, Losses
 # how torch words it where it has no exception of its own: CPU, MPS
 WORDINGS = ("out of memory", "can't allocate memory", "not enough memory")
 TOO_SMALL = "out of memory with one picture at a time: choose a smaller image size or a narrower detector"
+TOO_SMALL_RANK = "rank {} is out of memory: start more ranks, or choose smaller batches"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

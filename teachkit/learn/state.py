@@ -69,11 +69,11 @@ def cloned(tree: Any) -> Any:
 class Machine:
     """What the last digits of a result depend on: threads, device, version of torch, and its random generators.
 
-    threads: None chooses, and a loaded state then changes them.
+    threads: None chooses, and a loaded state then changes them; ranks: how many share each batch.
     """
 
-    def __init__(self, model: nn.Module, threads: int | None = None) -> None:
-        self._model, self._chosen = model, threads is None
+    def __init__(self, model: nn.Module, threads: int | None = None, ranks: int = 1) -> None:
+        self._model, self._chosen, self.ranks = model, threads is None, ranks
         self.threads = threads or choose_threads()
 
     @property
@@ -86,7 +86,8 @@ class Machine:
     def _description(self) -> dict[str, Any]:
         device = self.device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-        return {"threads": self.threads, "device": f"{device.type} ({name})", "torch": str(torch.__version__)}
+        found = {"threads": self.threads, "device": f"{device.type} ({name})", "torch": str(torch.__version__)}
+        return found | {"ranks": self.ranks}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """A warning names each difference that may change results."""
@@ -95,6 +96,7 @@ class Machine:
         if self._chosen:
             self.threads = state["threads"]
         words = {"threads": "{} threads, now {}", "device": "the device {}, now {}", "torch": "torch {}, now {}"}
+        words["ranks"], state = "{} ranks, now {}", {"ranks": 1} | state  # states from before they were kept have one
         for what, now in self._description().items():
             if state[what] != now:
                 difference = words[what].format(state[what], now)

@@ -1,11 +1,9 @@
-"""How many threads torch uses on the CPU, and the check that a single process trains."""
+"""How many threads torch uses on the CPU."""
 
 import os
 
 import psutil
 import torch
-
-from teachkit.errors import UserError
 
 MOST = 8  # a small detector on small pictures gains nothing from more
 
@@ -31,13 +29,3 @@ def usable_cores() -> int:
 def use_threads(count: int) -> None:
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
-
-
-def refuse_ranks() -> None:
-    """UserError if torchrun has started several processes, which would overwrite each other's states."""
-    ranks = os.environ.get("WORLD_SIZE") or "1"
-    if ranks != "1":
-        rank = os.environ.get("RANK", "?")
-        raise UserError(
-            f"this is rank {rank} of {ranks}, but a Trainer trains in one process: start it with python, not torchrun"
-        )

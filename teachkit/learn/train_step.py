@@ -13,8 +13,17 @@ from teachkit.learn.control import Rate
 from teachkit.learn.ema import AveragedWeights
 from teachkit.learn.guard import NAMES_SHOWN, NotFiniteError, clip_and_check, only_deterministic, put_back, skipped
 from teachkit.learn.log import Event
-from teachkit.learn.microbatch import TOO_SMALL, Gathered, give_memory_back, halved, is_out_of_memory, split
+from teachkit.learn.microbatch import (
+    TOO_SMALL,
+    TOO_SMALL_RANK,
+    Gathered,
+    give_memory_back,
+    halved,
+    is_out_of_memory,
+    split,
+)
 from teachkit.learn.optimizer import check_optimizer_state, make_optimizer, name_of, parameters_of, rates, set_rate
+from teachkit.learn.ranks import ALONE, Ranks
 from teachkit.learn.state import cloned
 from teachkit.structures import Batch, Losses, LossWeights
 
@@ -37,6 +46,9 @@ class TrainStep:
     max_skips: steps in a row without a finite gradient before the run counts as diverged. base_rates: learning rates of
     the optimizer's groups when it was handed over; rate, weights: learning rate and loss weights of the last step;
     accumulation_steps: into how many microbatches a batch is split; skips: in a row.
+
+    ranks: where several share a batch, `model` is what is called, and `module` the model in it; losses, gradients and
+    counts are those of the whole batch. sync_batch_norm: see `Ranks.ready`.
     """
 
     def __init__(
@@ -49,8 +61,11 @@ class TrainStep:
         clip: float | None = 10.0,
         max_skips: int = 5,
         strict_determinism: bool = False,
+        ranks: Ranks = ALONE,
+        sync_batch_norm: bool = True,
     ) -> None:
-        self.model, self.criterion = model, criterion
+        self.module, self.ranks = model, ranks
+        self.model, self.criterion = ranks.ready(model, sync_batch_norm), criterion
         self.use_optimizer(optimizer)
         self.averaged = AveragedWeights(model, check_number("ema", ema, 1.0))
         self.clip = check_number("clip", math.inf if clip is None else clip, math.inf)
@@ -101,7 +116,7 @@ class TrainStep:
             counts = count_objects(batch)
             if self.losses.clipped is not None:
                 counts["clipped"] = self.losses.clipped
-            values.update(clip_and_check(self.losses, parameters_of(optimizer), self.clip, counts))
+            values.update(clip_and_check(self.losses, parameters_of(optimizer), self.clip, counts, self.ranks))
 
         hook = self.optimizer.register_step_pre_hook(check)
         try:
@@ -111,7 +126,7 @@ class TrainStep:
                 self._feed_punish_learn_in_microbatches(batch, accumulation_steps)
         finally:
             hook.remove()
-        self.averaged.update_parameters(self.model)
+        self.averaged.update_parameters(self.module)
         return values
 
     # around it
@@ -153,6 +168,8 @@ class TrainStep:
                 put_back(self._buffers, statistics)
                 if not is_out_of_memory(error):
                     raise
+                if self.ranks.count > 1:  # the others would wait for its share
+                    raise UserError(TOO_SMALL_RANK.format(self.ranks.rank)) from None
                 self.losses = None
                 self.optimizer.zero_grad()
                 give_memory_back(error)
@@ -164,7 +181,8 @@ class TrainStep:
     def _skip(self, batch: Batch, error: NotFiniteError) -> list[Event]:
         self.optimizer.zero_grad()
         self.skips += 1
-        event = skipped(batch, error, getattr(self.model, "num_classes", None))
+        names = [name for names in self.ranks.gathered(batch.names) for name in names]
+        event = skipped(batch, names, error, getattr(self.module, "num_classes", None))
         if self.skips != self.max_skips:
             return [event]
         message = f"diverged: {self.skips} steps in a row gave no finite gradient. "
@@ -216,7 +234,10 @@ class TrainStep:
         UserError if it is of another model.
         """
         known = {
-            id(one) for part in (self.model, self.criterion) if isinstance(part, nn.Module) for one in part.parameters()
+            id(one)
+            for part in (self.module, self.criterion)
+            if isinstance(part, nn.Module)
+            for one in part.parameters()
         }
         strange = [one for one in parameters_of(optimizer) if id(one) not in known]
         if strange:
@@ -231,13 +252,13 @@ class TrainStep:
 
     def description(self) -> dict[str, Any]:
         """model: settings that rebuild it, None if it has none; image_size: (height, width) of the last batch, px."""
-        settings = getattr(self.model, "settings", None)
+        settings = getattr(self.module, "settings", None)
         return {"model": None if settings is None else settings(), "image_size": list(self._image_size)}
 
     def state_dict(self) -> dict[str, Any]:
         """A copy that no later step changes; tensors and plain values only."""
         return {
-            "model": cloned(dict(self.model.state_dict())),
+            "model": cloned(dict(self.module.state_dict())),
             "ema": {
                 "model": cloned(dict(self.averaged.module.state_dict())),
                 "count": int(self.averaged.n_averaged),
@@ -257,8 +278,8 @@ class TrainStep:
         """Makes a new optimizer if the state is of another kind, unless the one handed over is of that kind."""
         name, own = state["optimizer"]["name"], self._handed_over
         if name != name_of(self.optimizer):
-            self.optimizer = own if name == name_of(own) else make_optimizer(name, self.model)
-        self.model.load_state_dict(state["model"])
+            self.optimizer = own if name == name_of(own) else make_optimizer(name, self.module)
+        self.module.load_state_dict(state["model"])
         self.averaged.module.load_state_dict(state["ema"]["model"])
         check_optimizer_state(self.optimizer, state["optimizer"]["state"])
         # cloned, because the optimizer goes on with the very tensors that it is given
@@ -269,7 +290,8 @@ class TrainStep:
         weights = self.loss_weights()
         for loss, value in (self.weights or {}).items() if weights is not None else ():
             setattr(weights, loss, value)
-        self.accumulation_steps, self.skips = state["accumulation_steps"], state["skips"]
+        self.accumulation_steps = 1 if self.ranks.count > 1 else state["accumulation_steps"]
+        self.skips = state["skips"]
         self.boxes_told = state.get("boxes_told", False)  # states from before it was kept have none
 
 

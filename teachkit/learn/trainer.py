@@ -13,19 +13,20 @@ from torch import nn
 from torch.optim import Optimizer
 
 from teachkit.errors import UserError, whole
-from teachkit.learn.control import Control
+from teachkit.learn.control import Asked, Control
 from teachkit.learn.data_cursor import DataCursor, check_data
 from teachkit.learn.goal import METRICS, Goal
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.learn.interrupts import HeldInterrupt, OneAtATime
 from teachkit.learn.log import Event, Record
-from teachkit.learn.optimizer import make_optimizer, name_of
+from teachkit.learn.optimizer import make_optimizer, name_of, rates
 from teachkit.learn.progress import Progress
+from teachkit.learn.ranks import LostRankError, Ranks
 from teachkit.learn.resources import process_seconds, usage
 from teachkit.learn.saving import Checkpointer
 from teachkit.learn.schedule import SCHEDULES, usual_warmup
 from teachkit.learn.state import Machine, Part, capture, restore
-from teachkit.learn.threads import refuse_ranks, use_threads
+from teachkit.learn.threads import use_threads
 from teachkit.learn.train_step import TrainStep
 from teachkit.learn.trend import Trend
 from teachkit.learn.validation import evaluate
@@ -37,7 +38,9 @@ GRAVE = (
     "out_of_memory",
     "unsaved",
     "boxes",
+    "lost_rank",
 )  # events of which a warning tells where nobody records
+PAUSE_TOLD = 10.0  # seconds: a rank that waits longer for another than torch allows is given up
 
 
 class Trainer:
@@ -49,6 +52,9 @@ class Trainer:
     and the score at which to stop; early_stop: epochs without a better one; save_dir: where the states go; settings:
     plain values kept with them; max_skips: steps in a row without a finite gradient before the run counts as diverged;
     threads: None chooses; strict_determinism: see `only_deterministic`. UserError where these do not fit together.
+
+    Started by torchrun, each process makes the same Trainer, and each step takes its share of the batch in each of
+    them; rank 0 alone emits, saves, and is controlled. sync_batch_norm: normalise by the statistics of the whole batch.
     """
 
     def __init__(
@@ -74,13 +80,14 @@ class Trainer:
         max_skips: int = 5,
         threads: int | None = None,
         strict_determinism: bool = False,
+        sync_batch_norm: bool = True,
     ) -> None:
-        refuse_ranks()
+        ranks = self.ranks = Ranks()
         if not isinstance(optimizer, Optimizer):
             optimizer = make_optimizer(optimizer or "adamw", model, lr, weight_decay)
         elif (lr, weight_decay) != (None, None):
             raise UserError("lr and weight_decay are set in the optimizer that is handed over, not here")
-        self.cursor = DataCursor(training_data)
+        self.cursor = DataCursor(training_data, ranks)
         if validation_data is not None:
             check_data("the validation data", validation_data)
         for name, value, least in (
@@ -92,6 +99,17 @@ class Trainer:
         ):
             if value is not None:
                 whole(name, value, least)
+        ranks.compare(
+            {
+                "optimizer and its rates": f"{name_of(optimizer)} {rates(optimizer)}",
+                "number of batches": len(training_data),
+            }
+            | {"training pictures, labels or batch size": self.cursor.state_dict()["pictures"]}
+            | {
+                "model": [list(one.shape) for one in model.parameters()],
+                "settings": [settings, schedule, warmup, epochs],
+            }
+        )
         self.train_step = TrainStep(
             model,
             criterion,
@@ -100,13 +118,16 @@ class Trainer:
             clip=clip,
             max_skips=max_skips,
             strict_determinism=strict_determinism,
+            ranks=ranks,
+            sync_batch_norm=sync_batch_norm,
         )
         self.control = Control(self.train_step.base_rates[0], schedule, self.train_step.loss_weights)
         self.train_step.rate = self.control.take()
         self.progress = Progress(last_step=None if epochs is None else epochs * len(training_data))
-        self.trend, self.goal, self.machine = Trend(), Goal(until, early_stop), Machine(model, threads)
+        self.trend, self.goal, self.machine = Trend(), Goal(until, early_stop), Machine(model, threads, ranks.count)
         self.validation_data, self.warmup, self.settings = validation_data, warmup, settings or {}
-        self.checkpointer = None if save_dir is None else Checkpointer(Path(save_dir), self.settings)
+        folder = None if save_dir is None or not ranks.first else Path(save_dir)
+        self.checkpointer = None if folder is None else Checkpointer(folder, self.settings)
         self.on_record, self.alone = on_record, OneAtATime.of(model)
         use_threads(self.machine.threads)
 
@@ -114,7 +135,7 @@ class Trainer:
 
     @property
     def model(self) -> nn.Module:
-        return self.train_step.model
+        return self.train_step.module
 
     @property
     def ema(self) -> nn.Module:
@@ -161,21 +182,33 @@ class Trainer:
     def step(self) -> Record:
         """Learns from the next batch → the step's record. Ctrl-C waits until the step is done."""
         with self.alone, HeldInterrupt() as held:
-            record = self._step()
+            record = self._step(self._agree())
         if held.received:
             raise KeyboardInterrupt
         return record
 
-    def _step(self) -> Record:
+    def _agree(self) -> Asked:
+        """What the next step is asked for. Of several ranks each does what rank 0 is asked for."""
+        asked = self.ranks.agreed(self.control.asked())
+        if not self.ranks.first:
+            self.control.follow(asked)
+        return asked
+
+    def _step(self, asked: Asked) -> Record:
         use_threads(self.machine.threads)  # torch counts them for each thread apart
-        began, step, epoch = time.perf_counter(), self.step_number, self.epoch
-        settling = self._apply_controls()
+        began, step, epoch, place = time.perf_counter(), self.step_number, self.epoch, self.cursor.place
+        settling = self._apply_controls(asked)
         batch = next(self.cursor)
         try:
-            result = self.train_step.run(batch)
+            with self.ranks.sharing(self.criterion):
+                result = self.train_step.run(batch)
             self._record(result.events)
             if result.updated:
                 self._observe(result.values, settling)
+        except LostRankError:  # nothing was learned: the step is still to come
+            self.cursor.go_back(place)
+            step -= 1
+            raise
         finally:
             self.progress.step, self.progress.reached = step + 1, None
             self.progress.train_seconds += time.perf_counter() - began
@@ -189,9 +222,9 @@ class Trainer:
             grad_norm=result.values["grad_norm"],
         )
 
-    def _apply_controls(self) -> bool:
+    def _apply_controls(self, asked: Asked) -> bool:
         """Puts into force what was asked for → whether the schedule is at its low end."""
-        rate = self.control.take()
+        rate = self.control.take(asked)
         past, total = self.progress.scheduled
         factor = SCHEDULES[rate.schedule](past, total, usual_warmup(total) if self.warmup is None else self.warmup)
         self._record(self.train_step.use_rate(rate, factor))
@@ -211,13 +244,13 @@ class Trainer:
             elif event.what == "diverged":
                 self.progress.diverged = event.message
             self._emit("event", step=self.step_number, what=event.what, **event.details, message=event.message)
-            if self.on_record is None and event.what in GRAVE:
+            if self.on_record is None and event.what in GRAVE and self.ranks.first:
                 warnings.warn(event.message, stacklevel=2)
 
     def _emit(self, kind: str, **values: Any) -> Record:
         """Gives `on_record` a record, with the seconds since the process began."""
         record = {"kind": kind, **values, "seconds": round(process_seconds(), 3)}
-        if self.on_record is not None:
+        if self.on_record is not None and self.ranks.first:
             self.on_record(record)
         return record
 
@@ -242,7 +275,11 @@ class Trainer:
                 self._emit("start", settings=self._start_settings())
             try:
                 with HeldInterrupt(self.control.stop):
-                    reason = self._train()
+                    try:
+                        reason = self._train()
+                    except LostRankError as error:
+                        reason = "interrupted"
+                        self.record_event("lost_rank", f"{error}: nothing of step {self.step_number} was learned")
                     if reason == "interrupted":
                         self._save()
                     return self.end(reason)
@@ -261,16 +298,26 @@ class Trainer:
         while self.progress.diverged is None:
             if self.progress.closed_epochs < self.epoch and (reason := self._close_epoch()) is not None:
                 return reason
-            if self.control.paused and not self.control.stopped:
+            asked = self._agree()
+            if asked.paused and not asked.stopped:
                 self.record_event("paused", "paused")
-                self.control.wait_while_paused()
+                asked = self._wait_while_paused()
                 self.record_event("continued", "continued")
-            if self.control.stopped:
+            if asked.stopped:
                 return "interrupted"
             if self.progress.is_over:
                 return "epochs"
-            self._step()
+            self._step(asked)
         return "diverged"
+
+    def _wait_while_paused(self) -> Asked:
+        """Of several ranks only rank 0 knows when the pause ends, and tells the others from time to time."""
+        while True:
+            if self.ranks.first:
+                self.control.wait_while_paused(PAUSE_TOLD)
+            asked = self._agree()
+            if asked.stopped or not asked.paused:
+                return asked
 
     def _close_epoch(self) -> str | None:
         """Validates, records and saves the epoch that has ended → "until", "early_stop" or "diverged", else None.
@@ -310,7 +357,7 @@ class Trainer:
         """
         if self.validation_data is None:
             raise UserError("there is no validation data: hand it to the Trainer")
-        measured = evaluate(self.ema, self.validation_data, self.criterion, stopped)
+        measured = evaluate(self.ema, self.validation_data, self.criterion, stopped, self.ranks)
         if measured is None:
             return {}
         scores, losses = measured

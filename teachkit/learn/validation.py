@@ -2,9 +2,11 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,7 +15,8 @@ from teachkit.errors import UserError
 from teachkit.feed.decode import decode, eval_mode
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.learn.microbatch import TOO_SMALL, give_memory_back, is_out_of_memory, split
-from teachkit.structures import Batch, Detections, Losses
+from teachkit.learn.ranks import ALONE, Ranks
+from teachkit.structures import Batch, Detections, GroundTruth, Losses
 
 if TYPE_CHECKING:
     from teachkit.scoring import Scores
@@ -22,41 +25,93 @@ if TYPE_CHECKING:
 SCORE_THRESHOLD, IOU_THRESHOLD, LIMIT = 0.001, 0.7, 100
 
 
+@dataclass
+class Part:
+    """What was measured on some of the batches: of each its index, its size, what was found, the truth, its losses."""
+
+    rows: list[tuple[int, int, list[Detections], GroundTruth, dict[str, float]]] = field(default_factory=list)
+    batches: int = 0
+    stopped: bool = False
+    finite: bool = True
+
+
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
     data: Iterable[Batch],
     criterion: Callable[..., Losses] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    ranks: Ranks = ALONE,
 ) -> "tuple[Scores, dict[str, float]] | None":
     """Scores, and box, cls, dfl and total as means over the images (none without a criterion); the mode is restored.
 
     None if `stopped` came true between two batches. NotFiniteError if the model's predictions are not finite. A batch
     with NaN in it is left out, and one too large for the memory is split into microbatches; a warning names both.
-    UserError if the data promises batches and gives none.
+    UserError if the data promises batches and gives none. Of several ranks each measures its share of the batches, and
+    rank 0 scores them all.
     """
-    from teachkit.scoring import score  # not before the first epoch has ended
+    parts = ranks.collected(measure(model, data, criterion, stopped, ranks))
+    finite, stops = all(part.finite for part in parts), any(part.stopped for part in parts)
+    whole = None if stops or not finite or not ranks.first else scored(parts, data, criterion is not None)
+    finite, whole = ranks.told((finite, whole))
+    if not finite:
+        raise NotFiniteError({"predictions": math.nan})
+    return whole
 
-    detections, truths, sums, images, count, batches = [], [], dict.fromkeys(LOSSES, 0.0), 0, 1, 0
+
+def measure(
+    model: nn.Module,
+    data: Iterable[Batch],
+    criterion: Callable[..., Losses] | None,
+    stopped: Callable[[], bool],
+    ranks: Ranks,
+) -> Part:
+    part, count = Part(), 1
     with eval_mode(model):
-        for batches, batch in enumerate(data, start=1):  # noqa: B007 — counted, for data that is walked only once
+        for part.batches, batch in own_batches(data, ranks):
             if stopped():
-                return None
+                part.stopped = True
+                break
             if not is_finite(batch):
                 names = ", ".join(batch.names)
-                warnings.warn(f"pictures or boxes are not finite, left out of the validation: {names}", stacklevel=2)
+                warnings.warn(f"pictures or boxes are not finite, left out of the validation: {names}", stacklevel=3)
                 continue
-            measured, count = in_microbatches(batch, count, partial(detect_and_measure, model, criterion))
-            for microbatch, found, losses in measured:
-                detections.append(found)
-                truths.append(microbatch.ground_truth)
-                images += len(microbatch)
-                for name, value in losses.items():
-                    sums[name] += value * len(microbatch)
-    if not batches and getattr(data, "__len__", lambda: 1)():
+            try:
+                measured, count = in_microbatches(batch, count, partial(detect_and_measure, model, criterion))
+            except NotFiniteError:
+                part.finite = False
+                break
+            for one, found, losses in measured:
+                truth = one.ground_truth
+                if ranks.count > 1:  # to be sent
+                    found, truth = [each.to("cpu") for each in found], truth.to("cpu")
+                part.rows.append((part.batches, len(one), found, truth, losses))
+    return part
+
+
+def own_batches(data: Any, ranks: Ranks) -> Iterator[tuple[int, Batch]]:
+    """This rank's batches and their numbers, from 1. Of a plain Loader no others are read, other data is walked."""
+    if ranks.count > 1 and hasattr(data, "share") and data.augment is None and not data.shuffle:
+        for place in range(ranks.rank, len(data), ranks.count):
+            yield place + 1, data.batch(0, place, (0, 1))
+    else:
+        yield from islice(enumerate(data, start=1), ranks.rank, None, ranks.count)
+
+
+def scored(parts: list[Part], data: Any, with_losses: bool) -> "tuple[Scores, dict[str, float]]":
+    """In the order of the batches, as if one process had measured them."""
+    from teachkit.scoring import score  # not before the first epoch has ended
+
+    if not any(part.batches for part in parts) and getattr(data, "__len__", lambda: 1)():
         raise UserError("the validation data gives no batches any more: it must give them anew each time it is walked")
+    rows = sorted((row for part in parts for row in part.rows), key=lambda row: row[0])
+    images, sums = sum(row[1] for row in rows), dict.fromkeys(LOSSES, 0.0)
+    for _, count, _, _, losses in rows:
+        for name, value in losses.items():
+            sums[name] += value * count
     means = {name: value / max(1, images) for name, value in sums.items()}
-    return score(detections, truths, getattr(data, "classes", None)), means if criterion is not None else {}
+    detections, truths = [row[2] for row in rows], [row[3] for row in rows]
+    return score(detections, truths, getattr(data, "classes", None)), means if with_losses else {}
 
 
 Measured = tuple[Batch, list[Detections], dict[str, float]]

@@ -14,11 +14,16 @@ from teachkit.structures import Assignment, GroundTruth, Losses, LossWeights, Pr
 Assigner = Callable[[Predictions, GroundTruth], Assignment]
 
 
+def at_least_one(total_score: Tensor) -> Tensor:
+    return total_score.clamp(min=1)
+
+
 class Criterion:
     """Box, cls and dfl loss of YOLOv8, each a sum over anchor points divided by the sum of target scores, at least 1.
 
     weights: read at each call, so they may change at any time. class_weights: [C], multiply the columns of the BCE.
     assigner: if it has a `topk`, an image may have at most topk · M positive points. ValueError on bad class weights.
+    normaliser: what the sums are divided by, from the sum of target scores; another one where ranks share a batch.
     Jocher et al. 2023, YOLOv8; the weighting by target score is from Feng et al. 2021, arXiv 2108.07755, section 3.2.
     """
 
@@ -31,6 +36,7 @@ class Criterion:
         self.weights = LossWeights() if weights is None else weights
         self.assigner = TaskAlignedAssigner() if assigner is None else assigner
         self.class_weights = None if class_weights is None else checked_class_weights(class_weights)
+        self.normaliser: Callable[[Tensor], Tensor] = at_least_one
 
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Losses:
         """The losses of a batch, summed over B · A anchor points. M = 0 and images without objects are allowed.
@@ -40,7 +46,7 @@ class Criterion:
         check_shapes(predictions, ground_truth)
         with torch.no_grad():  # the targets are made from the predictions, but no gradient flows through them
             assignment = self.assigner(predictions, ground_truth)
-        total_score = assignment.target_scores.sum().clamp(min=1)
+        total_score = self.normaliser(assignment.target_scores.sum())
 
         per_object = getattr(self.assigner, "topk", len(predictions.strides))
         places = positive_places(assignment.positive, per_object * ground_truth.boxes.shape[1])  # [B, K]

@@ -1,17 +1,13 @@
 """Threads are chosen so that a busy neighbour costs little; under torchrun nothing hangs, because nothing begins."""
 
 import os
-import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
-from teachkit.errors import UserError
 from teachkit.learn.threads import choose_threads, usable_cores, use_threads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,34 +57,3 @@ def test_each_thread_that_trains_uses_the_chosen_number(make_trainer):
 def test_a_trainer_chooses_for_itself_or_takes_what_is_given(make_trainer):
     assert make_trainer(threads=None).machine.threads == choose_threads()
     assert make_trainer(threads=2).machine.threads == torch.get_num_threads() == 2
-
-
-# several processes
-
-
-@pytest.mark.parametrize(("rank", "ranks"), [("0", "2"), ("1", "2"), ("7", "8"), ("15", "16")])
-def test_a_rank_of_several_is_refused_and_told_how_to_start(make_trainer, monkeypatch, rank, ranks):
-    monkeypatch.setenv("WORLD_SIZE", ranks)
-    monkeypatch.setenv("RANK", rank)
-    with pytest.raises(UserError, match=f"rank {rank} of {ranks}.*start it with python"):
-        make_trainer()
-
-
-@pytest.mark.parametrize("ranks", [None, "1", ""])
-def test_a_single_process_trains(make_trainer, monkeypatch, ranks):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    if ranks is not None:
-        monkeypatch.setenv("WORLD_SIZE", ranks)
-    make_trainer().step()
-
-
-def test_under_torchrun_itself_all_ranks_end_within_half_a_minute():
-    program = "from tests.learn.tiny import *; Recorded(tiny_detector(), None, make_batches(), threads=1).fit(1)"
-    script = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
-    began = time.perf_counter()
-    done = subprocess.run(
-        [*script, sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120
-    )
-    assert done.returncode != 0
-    assert "of 2, but a Trainer trains in one process" in done.stderr
-    assert time.perf_counter() - began < 60  # two imports of torch on two busy cores among them

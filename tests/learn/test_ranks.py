@@ -1,0 +1,254 @@
+"""Several ranks, started by torchrun itself: they learn what one process learns, and end together."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from teachkit.errors import UserError
+from teachkit.feed.formats.write import write_folder
+from teachkit.feed.scenes import SceneSettings, make_scenes
+from teachkit.learn.control import Asked, Rate
+from teachkit.learn.ranks import ALONE, Failure, Ranks
+from teachkit.structures import share_of
+from tests.learn import several
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+SCENARIOS = ["whole_batch", "batch_norm", "uneven", "fewer_than_ranks", "not_finite_on_one", "control"]
+SCENARIOS += ["stop_of_another", "resumed", "other_data"]
+
+
+def start(*words: Any, ranks: int = 2, restarts: int = 0, **settings: Any) -> "subprocess.Popen[str]":
+    options = ["--nproc-per-node", str(ranks), "--max-restarts", str(restarts)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [*TORCHRUN, *options, *map(str, words)]
+    return subprocess.Popen(command, text=True, cwd=ROOT, env=environment, stderr=subprocess.PIPE, **settings)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
+    """What two and then three ranks have found; the three go on from the state of the two."""
+    folder, results = tmp_path_factory.mktemp("ranks"), {}
+    for ranks in (2, 3):
+        file = folder / f"{ranks}.json"
+        process = start("tests/learn/several.py", file, *SCENARIOS, ranks=ranks)
+        _, err = process.communicate(timeout=120)
+        assert file.exists(), err
+        results[ranks] = json.loads(file.read_text())
+    return results
+
+
+@pytest.fixture(params=[2, 3])
+def ranks(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def test_they_learn_in_twenty_steps_what_one_process_learns_from_whole_batches(found, ranks):
+    alone, shared = several.whole_batch(), found[ranks]["whole_batch"]
+    for one, other in zip(alone["steps"], shared["steps"], strict=True):
+        assert other == pytest.approx(one, rel=1e-5)
+    assert shared["weights"] == pytest.approx(alone["weights"], rel=1e-5)
+
+
+def test_a_shared_batch_norm_is_torchs_on_the_whole_batch(found, ranks):
+    differences = found[ranks]["batch_norm"]
+    assert max(max(of_rank) for of_rank in differences) < 1e-10
+    assert len(differences) == ranks
+
+
+def test_each_picture_of_an_uneven_batch_is_read_by_one_rank(found, ranks):
+    whole, batches = several.scenes(), zip(*found[ranks]["uneven"]["seen"], strict=True)
+    for place, batch in enumerate(batches):
+        assert [name for share in batch for name in share] == whole.batch(place // 2, place % 2).names
+
+
+def test_uneven_batches_with_augmentation_are_learned_as_by_one_process(found, ranks):
+    data, validation = several.scenes(), several.scenes(5, 2, "val")
+    one = several.trainer(data, validation_data=validation, lr=5e-4)
+    totals = [one.step()["total"] for _ in range(4)]
+    assert found[ranks]["uneven"]["steps"] == pytest.approx(totals, rel=1e-5)
+    assert found[ranks]["uneven"]["validation"] == pytest.approx(one.validate(), rel=1e-4, abs=1e-6)
+
+
+def test_a_rank_without_a_picture_takes_the_step_all_the_same(found, ranks):
+    one = several.trainer(several.scenes(5, 4))
+    found_here = found[ranks]["fewer_than_ranks"]
+    assert found_here["True"]["totals"] == pytest.approx([one.step()["total"] for _ in range(4)], rel=1e-4)
+    first, *others = found_here["True"]["weights"]
+    assert all(other == first for other in others)
+    assert all(0 < total < 100 for total in found_here["False"]["totals"])  # NaN is neither
+
+
+def test_a_step_that_is_not_finite_on_one_rank_is_skipped_by_all(found, ranks):
+    results = found[ranks]["not_finite_on_one"]
+    assert [one[:2] for one in results["skipped"]] == [[True, 0]] * ranks
+    assert all(one[2] == results["skipped"][0][2] for one in results["skipped"])
+    (event,) = results["events"]
+    assert len(event["names"]) == 6  # of the whole batch
+    first, *others = results["records"]
+    assert first > 0
+    assert others == [0] * (ranks - 1)
+
+
+def test_rank_0_alone_is_controlled_and_all_follow(found, ranks):
+    results = found[ranks]["control"]
+    assert results["told"] == [[0.0123, {"box": 3.0, "cls": 0.5, "dfl": 9.0}, "interrupted", 9]] * ranks
+    assert results["events"] == ["lr", "weights", "paused", "continued", "weights"]
+    assert [step["lr"] == 0.0123 for step in results["steps"]] == [False] * 3 + [True] * 6
+
+
+def test_a_stop_of_any_rank_stops_all(found, ranks):
+    assert found[ranks]["stop_of_another"] == [["interrupted", 0]] * ranks
+
+
+def test_another_number_of_ranks_goes_on_from_a_state_and_says_what_differs(found, tmp_path):
+    first, second = found[2]["resumed"], found[3]["resumed"]
+    assert (first["step"], second["step"]) == (0, 3)
+    assert first["warnings"] == []
+    assert second["warnings"] == ["the state was made with 2 ranks, now 3: results may differ in the last digits"]
+    assert second["saves"] == [True, False, False]
+    alone = several.trainer(several.scenes(), lr=5e-4)
+    totals = [alone.step()["total"] for _ in range(6)]
+    assert [*first["totals"], *second["totals"]] == pytest.approx(totals, rel=1e-4)
+
+
+def test_ranks_with_other_pictures_are_told_apart_in_a_sentence(found, ranks):
+    assert found[ranks]["other_data"] == (
+        "rank 1 and rank 0 differ in the training pictures, labels or batch size: give all ranks the same"
+    )
+
+
+# the command, and ranks that are killed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven pictures in batches of four; two to validate."""
+    folder, settings = tmp_path_factory.mktemp("data") / "seven", SceneSettings(image_size=64, objects=(1, 2))
+    splits = {split: make_scenes(count, 0, settings, split=split) for split, count in (("train", 7), ("val", 2))}
+    write_folder(splits, folder, "yolo")
+    return folder
+
+
+def lines_of(log: Path) -> list[dict[str, Any]]:
+    return (
+        [json.loads(line) for line in log.read_text().splitlines(True) if line.endswith("\n")] if log.exists() else []
+    )
+
+
+def of_rank(process: "subprocess.Popen[str]", rank: int) -> Iterator[psutil.Process]:
+    for child in psutil.Process(process.pid).children():
+        if child.environ().get("RANK") == str(rank):
+            yield child
+
+
+def kill_at(process: "subprocess.Popen[str]", log: Path, step: int, rank: int) -> float:
+    end = time.monotonic() + 60
+    while sum(one["kind"] == "step" for one in lines_of(log)) <= step:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    next(of_rank(process, rank)).kill()
+    return time.monotonic()
+
+
+def test_a_killed_rank_ends_all_and_the_next_start_loses_nothing(folder, tmp_path):
+    """Any of them at any step; torchrun starts them anew once, and the log then has each step once."""
+    log, save = tmp_path / "log.jsonl", tmp_path / "run"
+    options = ["--data", folder, "--epochs", 16, "--lr", 1e-4, "--log", log, "--save", save]
+    process = start("-m", "--", "teachkit", "train", *options, restarts=1)
+    kill_at(process, log, random.randint(2, 10), random.randint(0, 1))
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 0, err
+    assert "exitcode: -9" in err
+    records = lines_of(log)
+    assert [one["step"] for one in records if one["kind"] == "step"] == list(range(32))
+    assert [one["epoch"] for one in records if one["kind"] == "epoch"] == list(range(16))
+    assert [one["what"] for one in records if one["kind"] == "event"] == ["resumed"]
+    assert records[-1]["kind"] == "end"
+
+
+def test_without_another_start_all_end_within_half_a_minute_and_one_process_goes_on(folder, tmp_path):
+    log, save = tmp_path / "log.jsonl", tmp_path / "run"
+    options = ["--data", folder, "--epochs", 16, "--lr", 1e-4, "--log", log, "--save", save]
+    process = start("-m", "--", "teachkit", "train", *options)
+    began = kill_at(process, log, 7, 1)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    assert process.returncode != 0
+    assert "another of the 2 ranks is gone" in err
+    assert "Signal 9 (SIGKILL)" in err
+    done = max(one["step"] for one in lines_of(log) if one["kind"] == "step")
+    alone = [sys.executable, "-m", "teachkit", "train", "--resume", str(save), "--log", str(log)]
+    run = subprocess.run(alone, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    assert "made with 2 ranks, now 1" in run.stderr
+    (resumed,) = (one for one in lines_of(log) if one["kind"] == "event" and one["what"] == "resumed")
+    assert resumed["step"] == done + 1
+
+
+def test_more_ranks_than_pictures_in_a_batch_is_one_line(folder):
+    process = start("-m", "--", "teachkit", "train", "--data", folder, "--batch-size", 1)
+    _, err = process.communicate(timeout=60)
+    told = [line for line in err.splitlines() if line.startswith("python -m teachkit")]
+    assert told == [
+        "python -m teachkit train: 2 ranks share 7 pictures in batches of 1: start at most 1, or take larger batches"
+    ]
+    assert process.returncode != 0
+
+
+# one process
+
+
+def test_alone_nothing_is_sent():
+    assert (ALONE.share, ALONE.first) == ((0, 1), True)
+    value = torch.ones(2)
+    assert ALONE.sum(value) is value
+    assert ALONE.mean(value) is value
+    assert ALONE.told(3) == 3
+    assert ALONE.collected(3) == ALONE.gathered(3) == [3]
+    assert ALONE.together(lambda: 4) == ALONE.of_first(lambda: 4) == 4
+    model = torch.nn.Linear(1, 1)
+    assert ALONE.ready(model) is model
+    with pytest.raises(UserError, match="no such thing"):
+        ALONE.gathered(Failure("no such thing"))
+
+
+@pytest.mark.parametrize("ranks", [None, "1", ""])
+def test_a_single_process_does_not_even_look_for_others(monkeypatch, ranks):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if ranks is not None:
+        monkeypatch.setenv("WORLD_SIZE", ranks)
+    assert Ranks().count == 1
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_rank_that_was_not_started_by_torchrun_is_told_how(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(UserError, match=r"rank 1 of 2.*MASTER_ADDR.*torchrun"):
+        Ranks()
+
+
+@pytest.mark.parametrize(("count", "ranks"), [(8, 2), (7, 2), (7, 3), (1, 3), (2, 5), (0, 2)])
+def test_every_picture_is_one_ranks_and_shares_differ_by_one_at_most(count, ranks):
+    shares = [list(range(count))[share_of(count, (rank, ranks))] for rank in range(ranks)]
+    assert [place for share in shares for place in share] == list(range(count))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("lr", [None, 0.25])
+@pytest.mark.parametrize("weights", [{}, {"box": 1.0, "cls": 0.1, "dfl": 7.7}])
+def test_what_is_asked_for_comes_through_as_numbers(lr, weights):
+    asked = Asked(Rate(1e-7, "steps", lr), weights, paused=True, stopped=False)
+    assert Asked.from_numbers(asked.as_numbers()) == asked
