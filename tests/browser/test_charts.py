@@ -1,6 +1,8 @@
 """The charts of a run alone on an empty page: where what they draw lies."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +34,7 @@ def test_a_name_stands_at_the_end_of_its_line(front_ends):
         assert end == pytest.approx(points[-1])
 
 
-# [rows] → ms of a frame of the raw and the stacked losses, the fastest of five, with the drawing done
+# [rows] → ms of a frame of the raw and the stacked losses, the fastest of fifteen, with the drawing done
 FRAME = """async ([rows]) => {
     const { Chart } = await import("/frontend/charts.js");
     const { RUN_CHARTS, weighted } = await import("/frontend/run_charts.js");
@@ -47,7 +49,7 @@ FRAME = """async ([rows]) => {
         canvas.measure();
     }
     const times = [];
-    for (let time = 0; time < 5; time += 1) {
+    for (let time = 0; time < 15; time += 1) {
         const began = performance.now();
         charts.forEach((chart, place) => {
             chart.show({ data: place ? weighted(steps) : steps, ghosts: [], marks: [], last: 3 * rows, cursor: null });
@@ -60,7 +62,30 @@ FRAME = """async ([rows]) => {
 }"""
 
 
-def test_a_frame_of_nine_thousand_steps_does_not_cost_ten_times_one_of_nine_hundred(front_ends):
-    few, many = front_ends.evaluate(FRAME, [300]), front_ends.evaluate(FRAME, [3000])  # what is kept of 9,000 steps
-    print(f"{few:.1f} ms, {many:.1f} ms")
-    assert many < 8 * few + 5
+def test_a_frame_of_nine_thousand_rows_costs_hardly_more_than_one_of_a_thousand(front_ends):
+    few, some, many = (front_ends.evaluate(FRAME, [rows]) for rows in (100, 1000, 9000))
+    print(f"{few:.1f} ms, {some:.1f} ms, {many:.1f} ms")
+    assert many < 2 * some + 5
+
+
+# [values] → the places of those that are drawn
+ROWS = """async ([values]) => (await import("/frontend/series.js")).rowsToDraw(values)"""
+
+
+@given(st.lists(st.none() | st.integers(0, 50), min_size=200, max_size=2000), st.integers(0, 1999))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_drawn_of_a_long_run_keeps_its_spike_its_newest_rows_and_its_end(front_ends, values, place):
+    values[place % len(values)] = 999
+    rows = front_ends.evaluate(ROWS, [values])
+    if rows is None:  # a short run is drawn as it is
+        assert len(values) < 256
+        return
+    assert rows == sorted(set(rows))
+    assert len(rows) < 500
+    assert place % len(values) in rows
+    assert set(range(len(values) - 64, len(values))) <= set(rows)
+    there = [row for row, value in enumerate(values) if value is not None]
+    assert max(there) in rows
+    assert min(values[row] for row in there) in [values[row] for row in rows]
+    if None in values:  # a gap stays a gap
+        assert None in [values[row] for row in rows]

@@ -5,6 +5,7 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import Loader, first_images, load_data
+from teachkit.learn.threads import choose_threads, use_threads
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.watch.cockpit.session import Session
@@ -26,6 +27,7 @@ def build_trainer(
 
     By default the schedule is constant and nothing is clipped, so that the sliders alone decide.
     """
+    use_threads(choose_threads())  # from the first scene on: more only wait for each other, and cost 2 s at start
 
     def load(split: str, size: int, most: int | None) -> Loader:
         made, read = (most, None) if data == "shapes" else (None, most)

@@ -3,10 +3,10 @@
 import { logTicks, niceTicks } from "./axes.js";
 import { Canvas } from "./canvas.js";
 import { COLOURS } from "./colours.js";
-import { drawCurve, drawLine, drawMarker, hatch, rowsInSight } from "./drawing.js";
+import { drawCurve, drawLine, drawMarker, hatch } from "./drawing.js";
 import { element, figure, note } from "./elements.js";
 import { formatted } from "./numbers.js";
-import { complete, limits, smoothed, stacked } from "./series.js";
+import { complete, limits, rowsToDraw, smoothed, stacked } from "./series.js";
 
 // settings: {title, unit, kind: "lines" | "stack", scale: "linear" | "log", range: [low, high] or null, smooth, dots,
 // words: marks have their words written, series: {name: {label, colour, dash, marker}}}
@@ -14,7 +14,8 @@ export class Chart {
   constructor(settings) {
     this.settings = settings;
     this.names = Object.keys(settings.series);
-    this.view = { data: { step: [] }, ghosts: [], marks: [], cursor: null, last: 10 };
+    this.prepared = new WeakMap(); // data → what is drawn of it; an earlier run is prepared once
+    this.view = { data: this.prepare({ step: [] }), ghosts: [], marks: [], cursor: null, last: 10 };
     this.canvas = new Canvas(settings.title, (...sizes) => this.draw(...sizes));
     this.note = note();
     this.node = figure("", [element("span", {}, settings.title), this.note], this.canvas.node);
@@ -22,20 +23,38 @@ export class Chart {
   // view: {data, ghosts, marks, cursor, last, key}; nothing is drawn again while `key`, a text, stays the same.
   show(view) {
     if (view.key != null && view.key === this.view.key) return;
-    const whole = (data) => (this.settings.kind === "stack" ? complete(data, this.names) : data);
-    this.view = { ...view, data: whole(view.data), ghosts: view.ghosts.map(whole) };
+    this.view = { ...view, data: this.prepare(view.data), ghosts: view.ghosts.map((ghost) => this.prepare(ghost)) };
     this.canvas.node.dataset.points = view.data.step.length;
     this.canvas.paint();
+  }
+  // The rows that are drawn, however long the run: of stacked areas the same ones, of lines each line's own. → steps,
+  // values and bold values by name, and `layers` of areas.
+  prepare(data) {
+    const done = this.prepared.get(data);
+    if (done?.of === data.step.length) return done;
+    const stack = this.settings.kind === "stack";
+    const whole = stack ? complete(data, this.names) : data;
+    const column = (name) => whole[name] ?? [];
+    const shared = stack ? rowsToDraw(sums(this.names.map(column))) : null;
+    const made = { of: data.step.length, newest: data.step.at(-1) ?? 0, steps: {}, values: {}, bold: {} };
+    for (const name of this.names) {
+      const values = column(name);
+      const rows = stack ? shared : rowsToDraw(values);
+      const drawn = (all) => (rows ? rows.map((row) => all[row]) : all);
+      made.steps[name] = drawn(whole.step);
+      made.values[name] = drawn(values);
+      made.bold[name] = this.settings.smooth ? drawn(smoothed(values)) : made.values[name];
+    }
+    if (stack) made.layers = stacked(made.values, this.names);
+    this.prepared.set(data, made);
+    return made;
   }
   // For a screen reader that reaches the curve; called rarely, for changing a label is not free.
   describe() {
     const { series, title } = this.settings;
-    const { data } = this.view;
-    const newest = Object.entries(series).map(([name, { label }]) => `${label} ${formatted(data[name]?.at(-1))}`);
-    this.canvas.node.setAttribute("aria-label", `${title} at step ${data.step.at(-1) ?? 0}: ${newest.join(", ")}`);
-  }
-  bold(values) {
-    return this.settings.smooth ? smoothed(values) : values;
+    const { values, newest: step } = this.view.data;
+    const newest = Object.entries(series).map(([name, { label }]) => `${label} ${formatted(values[name].at(-1))}`);
+    this.canvas.node.setAttribute("aria-label", `${title} at step ${step}: ${newest.join(", ")}`);
   }
 
   draw(pen, width, height, size) {
@@ -97,22 +116,22 @@ export class Chart {
 
   drawLines(pen, data, { x, y, log, size }) {
     for (const [name, { colour, dash, marker }] of Object.entries(this.settings.series)) {
-      const values = data[name] ?? [];
+      const [steps, values] = [data.steps[name], data.values[name]];
       pen.strokeStyle = colour;
       pen.setLineDash([]);
       if (this.settings.smooth) {
         pen.lineWidth = 1;
         pen.globalAlpha = 0.4;
-        drawCurve(pen, data.step, values, x, y, log);
+        drawCurve(pen, steps, values, x, y, log);
         pen.globalAlpha = 1;
       }
       pen.lineWidth = Math.max(2.5, size / 6);
       pen.setLineDash(dash);
-      drawCurve(pen, data.step, this.bold(values), x, y, log);
+      drawCurve(pen, steps, data.bold[name], x, y, log);
       if (!this.settings.dots) continue;
       pen.fillStyle = colour;
       values.forEach((value, index) => {
-        if (value != null) drawMarker(pen, marker, x(data.step[index]), y(value), size / 5);
+        if (value != null) drawMarker(pen, marker, x(steps[index]), y(value), size / 5);
       });
     }
     pen.setLineDash([]);
@@ -124,12 +143,12 @@ export class Chart {
     pen.lineWidth = 1.5;
     pen.globalAlpha = 0.75;
     if (this.settings.kind === "stack") {
-      const layers = Object.values(stacked(data, this.names)).slice(this.settings.range ? 0 : -1);
-      for (const { top } of layers) drawCurve(pen, data.step, top, x, y, log);
+      const layers = Object.values(data.layers).slice(this.settings.range ? 0 : -1);
+      for (const { top } of layers) drawCurve(pen, data.steps[this.names[0]], top, x, y, log);
     } else {
       for (const [name, { dash }] of Object.entries(this.settings.series)) {
         pen.setLineDash(dash);
-        drawCurve(pen, data.step, this.bold(data[name] ?? []), x, y, log);
+        drawCurve(pen, data.steps[name], data.bold[name], x, y, log);
       }
     }
     pen.globalAlpha = 1;
@@ -137,14 +156,13 @@ export class Chart {
   }
 
   drawAreas(pen, data, { x, y }) {
-    if (!data.step.length) return;
-    const layers = stacked(data, this.names);
-    const rows = rowsInSight(data.step, Object.values(layers).at(-1).top, x);
+    const steps = data.steps[this.names[0]];
+    const across = steps.map(x);
     for (const [name, one] of Object.entries(this.settings.series)) {
-      const { floor, top } = layers[name];
+      const { floor, top } = data.layers[name];
       pen.beginPath();
-      for (const index of rows) pen.lineTo(x(data.step[index]), y(top[index]));
-      for (const index of [...rows].reverse()) pen.lineTo(x(data.step[index]), y(floor[index]));
+      across.forEach((at, row) => pen.lineTo(at, y(top[row])));
+      for (let row = across.length - 1; row >= 0; row -= 1) pen.lineTo(across[row], y(floor[row]));
       pen.closePath();
       pen.globalAlpha = 0.3;
       pen.fillStyle = one.colour;
@@ -155,13 +173,13 @@ export class Chart {
       pen.globalAlpha = 1;
       pen.strokeStyle = one.colour;
       pen.lineWidth = 2;
-      drawCurve(pen, data.step, top, x, y, false);
+      drawCurve(pen, steps, top, x, y, false);
     }
   }
 
   // Labels at the right end of each line, pushed apart where lines meet.
   drawEnds(pen, data, plot) {
-    if (this.names.length < 2 || !data.step.length) return;
+    if (this.names.length < 2) return;
     const { right, size } = plot;
     const stack = this.settings.kind === "stack";
     const labels = this.ends(data, plot).sort((a, b) => a.at - b.at);
@@ -179,18 +197,21 @@ export class Chart {
   }
   // Where each line ends, px: [{one: its series, at: its label, from: the line, end: its x}]; of areas the middle.
   ends(data, { x, y, log }) {
-    const layers = this.settings.kind === "stack" ? stacked(data, this.names) : null;
     const middle = ({ top, floor }) => top.map((value, index) => (value + floor[index]) / 2);
     return Object.entries(this.settings.series).flatMap(([name, one]) => {
-      const values = layers ? middle(layers[name]) : this.bold(data[name] ?? []);
+      const values = data.layers ? middle(data.layers[name]) : data.bold[name];
       const index = values.findLastIndex((value) => value != null && (!log || value > 0));
-      return index < 0 ? [] : [{ one, at: y(values[index]), from: y(values[index]), end: x(data.step[index]) }];
+      return index < 0 ? [] : [{ one, at: y(values[index]), from: y(values[index]), end: x(data.steps[name][index]) }];
     });
   }
 
   close() {
     this.canvas.close();
   }
+}
+
+function sums(columns) {
+  return (columns[0] ?? []).map((_, row) => columns.reduce((sum, column) => sum + column[row], 0));
 }
 
 // First down from the highest place, then up again from the lowest.

@@ -45,19 +45,6 @@ export function drawCurve(pen, steps, values, x, y, log) {
   pen.stroke();
 }
 
-// Of the rows that share a column of pixels the one where `heights` is largest: their places.
-export function rowsInSight(steps, heights, x) {
-  const rows = [];
-  let column = null;
-  steps.forEach((step, place) => {
-    const at = Math.floor(x(step) / COLUMN);
-    if (at !== column) rows.push(place);
-    else if (heights[place] > heights[rows.at(-1)]) rows[rows.length - 1] = place;
-    column = at;
-  });
-  return rows;
-}
-
 export function drawMarker(pen, marker, x, y, size) {
   pen.setLineDash([]);
   pen.beginPath();

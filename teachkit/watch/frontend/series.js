@@ -25,13 +25,38 @@ export function complete(data, names) {
   return Object.fromEntries(["step", ...names].map((name) => [name, rows.map((index) => data[name][index])]));
 }
 
+const [BLOCKS, NEWEST] = [64, 64]; // a run is drawn by the extremes of 64 to 128 blocks, and its newest rows as they are
+
+// The places of the values to draw, so that a spike, a gap and the end stay in sight; null for all of a short run.
+export function rowsToDraw(values) {
+  const size = 2 ** Math.floor(Math.log2(values.length / BLOCKS)); // blocks stay where they are: no flicker in growth
+  if (!(size > 2)) return null;
+  const rows = new Set();
+  const recent = Math.floor((values.length - NEWEST) / size) * size;
+  for (let start = 0; start < recent; start += size) {
+    let [low, high, missing] = [-1, -1, -1];
+    for (let row = start; row < start + size; row += 1) {
+      const value = values[row];
+      if (value == null) missing = row;
+      else {
+        if (low < 0 || value < values[low]) low = row;
+        if (high < 0 || value > values[high]) high = row;
+      }
+    }
+    for (const row of [low, high, missing]) if (row >= 0) rows.add(row);
+  }
+  for (let row = recent; row < values.length; row += 1) rows.add(row);
+  rows.add(values.findLastIndex((value) => value != null)).delete(-1); // where the line ends
+  return [...rows].sort((one, other) => one - other);
+}
+
 // Each series on top of those before it: name → {floor: […], top: […]}.
 export function stacked(data, names) {
-  const below = new Array(data.step.length).fill(0);
+  const below = new Array(data[names[0]].length).fill(0);
   const layers = {};
   for (const name of names) {
     const floor = below.slice();
-    (data[name] ?? []).forEach((value, index) => {
+    data[name].forEach((value, index) => {
       below[index] += value ?? 0;
     });
     layers[name] = { floor, top: below.slice() };
@@ -39,14 +64,13 @@ export function stacked(data, names) {
   return layers;
 }
 
-// Lower and upper end of the axis. earlier: data of earlier runs, which stay in sight.
+// Lower and upper end of the axis. earlier: of earlier runs, which stay in sight; each as a chart prepares it.
 export function limits(data, earlier, names, { range, scale, kind, floor }) {
   if (range) return range;
   const log = scale === "log";
   let [low, high] = [Infinity, -Infinity];
   for (const run of [data, ...earlier]) {
-    const rows =
-      kind === "stack" ? [Object.values(stacked(run, names)).at(-1).top] : names.map((name) => run[name] ?? []);
+    const rows = kind === "stack" ? [run.layers[names.at(-1)].top] : names.map((name) => run.values[name]);
     for (const row of rows) {
       const values = row.filter((value) => value != null && (!log || value > 0));
       const most = kind === "stack" ? withoutSpikes(values, run === data) : Infinity;
