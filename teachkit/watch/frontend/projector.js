@@ -7,7 +7,7 @@ export function project(root, on = !root.classList.contains("tk-projector")) {
   root.classList.toggle("tk-projector", on);
 }
 
-// The total loss, the learning rate and mAP50. A total that has vanished is written as 0.
+// The total loss, the learning rate and mAP50. A total that has vanished is written as 0, and so is such a score.
 export function largeNumbers() {
   const tile = (name, words) => element("div", {}, element("dt", {}, words), element("dd", { "data-large": name }));
   const node = element(
@@ -17,8 +17,9 @@ export function largeNumbers() {
     tile("lr", "learning rate"),
     tile("map50", "mAP50"),
   );
-  const show = ({ total, ...others }) => {
-    const values = { ...others, total: total == null ? null : Number(total.toFixed(3)) };
+  const rounded = (value, digits) => (value == null ? null : Number(value.toFixed(digits)));
+  const show = ({ total, lr, map50 }) => {
+    const values = { total: rounded(total, 3), lr, map50: rounded(map50, 2) };
     for (const one of node.querySelectorAll("dd")) one.textContent = formatted(values[one.dataset.large]);
   };
   return { node, show };
