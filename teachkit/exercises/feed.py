@@ -16,7 +16,7 @@ FAULTS = {
     ),
     "e": (False, "a file with one row less is as well formed as before; only somebody who sees the star can miss it"),
     "f": (False, "it is still a box in the picture, like any other"),
-    "g": (False, "each is in order for itself; that they are all alike shows only in pictures from elsewhere"),
+    "g": (False, "what is missing leaves no trace in the files: it shows only in pictures from elsewhere"),
 }
 
 

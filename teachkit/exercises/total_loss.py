@@ -44,7 +44,7 @@ SHARE_SLIPS = {
 CLAIMS = {
     "a": (False, "a raw loss compares predictions with the truth; no weight of the total takes part in that"),
     "b": (False, "the ruler has changed, not the student: look at the raw losses"),
-    "c": (True, "DFL teaches the same four edges: on three seeds the boxes came to lie nearly as well"),
+    "c": (True, "DFL teaches the same four edges: on five seeds the boxes came to lie nearly as well"),
     "d": (False, "boxes come to lie well, but nothing teaches a score, and without a score nothing is shown"),
     "e": (False, "the share of a loss says nothing of its slope: a large loss may be flat"),
     "f": (True, "all three pulls grow alike, so the direction stays; only the length grows ten times"),
