@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parent
@@ -159,6 +160,39 @@ def batches() -> None:
     write_log("batch_sizes", [train_with_batch_size(size, seed, grown=grown) for size, seed, grown in plans])
 
 
+def class_weights() -> None:
+    """For lesson 04: an imbalanced training set, with four choices of class weights and five seeds each."""
+    import torch
+
+    from teachkit import scoring
+    from teachkit.experiments.small import BATCH_SIZE, NECK, SCENES, SIDE, WIDTHS
+    from teachkit.feed.detector import Detector
+    from teachkit.feed.loader import Loader
+    from teachkit.feed.scenes import CLASSES, make_scenes
+    from teachkit.learn.trainer import Trainer
+    from teachkit.punish.criterion import Criterion
+
+    rare = make_scenes(192, settings=replace(SCENES, imbalance=0.5), split="train")
+    fair = next(iter(Loader(make_scenes(64, settings=SCENES, split="val"), "val", 64, SIDE, "cpu", shuffle=False)))
+    counts = torch.bincount(torch.cat(rare.labels), minlength=len(CLASSES))
+    weights = counts.max() / counts
+    plans = {"none": None, "by rarity": weights, "by rarity, mean 1": weights / weights.mean()}
+    plans["4 for each class"] = torch.full((len(CLASSES),), 4.0)
+    lines = []
+    for plan, values in plans.items():
+        for seed in range(SEEDS):
+            model = Detector(len(CLASSES), device="cpu", widths=WIDTHS, neck=NECK, seed=seed)
+            data = Loader(rare, "train", BATCH_SIZE, SIDE, "cpu", seed)
+            trainer = Trainer(model, Criterion(class_weights=values), data, schedule="constant", threads=1)
+            for _ in range(150):
+                trainer.step()
+            found = trainer.ema.detect(fair.images)
+            stars, _ = scoring.found_by_class(found, fair.ground_truth, len(CLASSES))[-1]
+            f1 = scoring.f1_score(found, fair.ground_truth)
+            lines.append({"kind": "run", "weights": plan, "seed": seed, "stars": stars, "f1": f1})
+    write_log("class_weights", lines)
+
+
 def searches() -> None:
     """For lesson 10: three searches for a rate; who was ever the winner is trained anew with three other seeds."""
     from teachkit.experiments.search import again, best, search
@@ -232,6 +266,7 @@ RECIPES: dict[str, Callable[[], None]] = {
     "unseen": unseen,
     "data_faults": data_faults,
     "batches": batches,
+    "class_weights": class_weights,
     "searches": searches,
     "overfit": overfit,
     "five_acts": five_acts,
