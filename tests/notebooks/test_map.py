@@ -91,3 +91,9 @@ def test_a_section_ends_where_the_next_one_begins():
     assert loop[0].source.startswith("## The loop")
     assert again[0].source.startswith("## Again")
     assert not {cell.id for cell in loop} & {cell.id for cell in again}
+
+
+@pytest.mark.parametrize("file", sorted(NOTEBOOKS.rglob("*.ipynb")), ids=lambda file: file.name)
+def test_a_stored_notebook_holds_pictures_of_widgets_and_no_dead_views(file):
+    if ".ipynb_checkpoints" not in file.parts:
+        assert VIEW not in file.read_text(encoding="utf-8")
