@@ -58,7 +58,8 @@ class TaskAlignedAssigner:
         quality += 0 * boxes.sum((1, 2))[:, None]  # a true box of NaN makes the loss NaN; else its object would be lost
         quality = quality if unknown is None else quality.masked_fill(unknown[:, None], math.nan)
         label = labels.gather(1, owner)  # [B, A]
-        target_scores = torch.zeros_like(predictions.cls_logits).scatter(2, label[..., None], quality[..., None])
+        nothing = torch.zeros_like(predictions.cls_logits)
+        target_scores = nothing.scatter(2, label[..., None], quality[..., None].to(nothing.dtype))
         return Assignment(positive, owner, target_scores)
 
 
@@ -109,8 +110,11 @@ def measure_candidates(
     owners, predicted = boxes.flatten(0, 1)[pair], predictions.boxes.flatten(0, 1)[point]  # [n, 4]
     overlap = ciou(owners, predicted).clamp(min=0)
     score = predictions.scores.flatten()[point * classes + labels.flatten()[pair]]
-    zeros = torch.zeros_like(inside, dtype=overlap.dtype).flatten()
-    return zeros.scatter(0, place, overlap).view_as(inside), zeros.scatter(0, place, score).view_as(inside)
+
+    def spread(values: Tensor) -> Tensor:  # boxes and scores may be of two types
+        return values.new_zeros(inside.numel()).scatter(0, place, values).view_as(inside)
+
+    return spread(overlap), spread(score)
 
 
 def scores_of(labels: Tensor, predictions: Predictions) -> Tensor:

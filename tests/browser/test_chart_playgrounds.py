@@ -12,7 +12,7 @@ CELLS = [
     "import torch\ntorch.set_num_threads(1)\nimport teachkit as tk\n"
     "patience = tk.PatiencePlayground(patience=10)\npatience",
     "batch = tk.BatchPlayground(size=8)\nbatch",
-    "search = tk.SearchPlayground(trials=8)\nsearch",
+    "search = tk.SearchPlayground(trials=1)\nsearch",
 ]
 # name → its place on the page, slider, first and last number, menu, another choice
 WIDGETS = {

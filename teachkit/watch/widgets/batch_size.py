@@ -68,9 +68,10 @@ class BatchPlayground(ChartPlayground):
     def facts(self) -> dict[str, str]:
         size = int(self.values["size"])
         runs = _runs(size, self.values["rate"])
+        ends = [run["f1"][-1] for run in runs]
         return {
             f"steps for {EPOCH:,} pictures": str(-(-EPOCH // size)),
             "kept for backward": f"{size * _kept_for_one():.0f} MB",
             "steps in this chart": str(runs[0]["steps"] * EPOCHS),
-            "F1 of five runs": " · ".join(f"{run['f1'][-1]:.2f}" for run in runs),
+            "F1 of five runs": f"{min(ends):.2f} to {max(ends):.2f}",
         }
