@@ -223,4 +223,4 @@ def test_nothing_is_left_when_the_command_ends(tmp_path):
     one = Demo(tmp_path)
     children = psutil.Process(one.process.pid).children(recursive=True)
     assert one.end() == 0
-    assert not [child for child in children if child.is_running()]
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]

@@ -25,7 +25,7 @@ export function complete(data, names) {
   return Object.fromEntries(["step", ...names].map((name) => [name, rows.map((index) => data[name][index])]));
 }
 
-const [BLOCKS, NEWEST] = [64, 64]; // a run is drawn by the extremes of 64 to 128 blocks, and its newest rows as they are
+const [BLOCKS, NEWEST] = [64, 64]; // a run is drawn by the extremes of 64 to 128 blocks, its newest rows whole
 
 // The places of the values to draw, so that a spike, a gap and the end stay in sight; null for all of a short run.
 export function rowsToDraw(values) {
