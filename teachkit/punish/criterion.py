@@ -71,10 +71,8 @@ class Criterion:
         if self.class_weights is None:
             return cast(Tensor, SummedClsLoss.apply(logits, targets))
         losses = cls_loss(logits, targets)  # [B, A, C]
-        if self.class_weights is not None:
-            self.class_weights = fitted(self.class_weights, losses)  # kept: only the first call moves it to the device
-            losses = losses * self.class_weights
-        return losses.sum()
+        self.class_weights = fitted(self.class_weights, losses)  # kept: only the first call moves it to the device
+        return (losses * self.class_weights).sum()
 
 
 def checked_class_weights(values: Sequence[float] | Tensor) -> Tensor:
