@@ -171,5 +171,5 @@ def normalise(metric: Tensor, overlap: Tensor, positive: Tensor, owner: Tensor) 
     overlap = overlap.gather(1, owner[:, None])[:, 0] * positive
     none = metric.new_zeros(objects)
     best_metric = none.scatter_reduce(1, owner, metric, "amax").gather(1, owner)
-    best_overlap = none.scatter_reduce(1, owner, overlap, "amax").gather(1, owner)
+    best_overlap = none.to(overlap).scatter_reduce(1, owner, overlap, "amax").gather(1, owner)
     return metric * best_overlap / (best_metric + EPSILON)

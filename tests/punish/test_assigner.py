@@ -1,6 +1,7 @@
 """The assigner against a slow, plain loop, and its rules one by one."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -356,3 +357,14 @@ def test_to_look_only_inside_the_objects_changes_no_bit(truth, seed):
     assert torch.equal(one.positive, other.positive)
     assert torch.equal(one.object, other.object)
     assert torch.equal(one.target_scores, other.target_scores)
+
+
+@pytest.mark.parametrize("wide", ["cls_logits", "box_logits"])
+@pytest.mark.parametrize("fixed_shapes", [False, True])
+def test_scores_and_boxes_may_be_of_two_number_types(truth, wide, fixed_shapes):
+    predictions, assigner = make_predictions(truth), TaskAlignedAssigner()
+    assigner.fixed_shapes = fixed_shapes
+    expected = assigner(predictions, truth)
+    mixed = assigner(replace(predictions, **{wide: getattr(predictions, wide).double()}), truth)
+    assert torch.equal(mixed.positive, expected.positive)
+    assert_close(mixed.target_scores.float(), expected.target_scores)
