@@ -9,7 +9,6 @@ import { buildKernels, writtenLoops } from "./build_engine.mjs";
 const HERE = import.meta.dirname, LIVE = join(HERE, "../teachkit/page/live");
 const PLAYGROUNDS = join(HERE, "../teachkit/page/playgrounds");
 const DATA = ["training.json", "training.bin", "facts.json", "scenes.webp"];
-const PLAYGROUND_DATA = ["playgrounds.json", "playgrounds.bin", "playground_facts.json"];
 const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' blob: data:";
 const ALONE = "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src blob: data:";
 
@@ -27,7 +26,7 @@ async function buildLive(exported, site) {
   const [style, worker, script, alone, play, playStyle] = await Promise.all([bundled(join(LIVE, "live.css")), bundled(join(LIVE, "worker.js"), "iife"),
     bundled(join(LIVE, "page.js"), "iife"), bundled(join(LIVE, "alone.js"), "esm"), bundled(join(PLAYGROUNDS, "page.js"), "iife"),
     bundled(join(PLAYGROUNDS, "page.css")), buildKernels(join(folder, "kernels.wasm"))]);
-  for (const name of [...DATA, ...PLAYGROUND_DATA]) cpSync(join(exported, name), join(folder, name));
+  for (const name of [...DATA, "playgrounds"]) cpSync(join(exported, name), join(folder, name), { recursive: true });
   writeFileSync(join(folder, "live.css"), style);
   writeFileSync(join(folder, "worker.js"), worker);
   writeFileSync(join(folder, "page.js"), script);

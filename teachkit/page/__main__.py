@@ -1,6 +1,5 @@
 """Writes what the live pages are built from: python -m teachkit.page FOLDER."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from teachkit.experiments.small import SIDE, small_scenes
 from teachkit.feed.scenes import CLASSES
 from teachkit.learn.optimizer import DEFAULTS
 from teachkit.learn.schedule import SCHEDULES
-from teachkit.page.playgrounds import playground_facts, playground_program
+from teachkit.page.playgrounds import PLAYGROUNDS, write_playground
+from teachkit.page.trace import write_json
 from teachkit.page.training import training_program
 from teachkit.structures import LossWeights
 from teachkit.watch.cockpit.frames import OPTIMIZERS, SLIDER_RATES
@@ -59,10 +59,10 @@ def sheet() -> Image.Image:
 def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     training_program().write(folder / "training")
-    playground_program().write(folder / "playgrounds")
-    for name, content in {"facts": facts(), "playground_facts": playground_facts()}.items():
-        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    write_json(folder / "facts.json", facts())
+    (folder / "playgrounds").mkdir(exist_ok=True)
+    for name in PLAYGROUNDS:
+        write_playground(name, folder / "playgrounds")
     sheet().save(folder / "scenes.webp", quality=QUALITY, method=6)
 
 

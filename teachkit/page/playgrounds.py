@@ -1,128 +1,182 @@
-"""What playgrounds compute with torch, as graphs; and what a page has to know of each to answer as the kernel does."""
+"""The playgrounds of the site: what each has to know to answer as the kernel does, its graphs, and its pictures."""
 
 import inspect
-from collections.abc import Callable
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from teachkit.analysis.sliding_box import MEASURES, STOPS, losses_and_slopes
-from teachkit.boxes import expected_bin
-from teachkit.page.trace import Program, Tensors
-from teachkit.punish.losses import LAST_BIN_MARGIN, beyond_bins, cls_loss, dfl_loss, dfl_target, focal_loss
-from teachkit.watch.widgets.confidence import SCORES, ConfidencePlayground
+from teachkit.analysis.surfaces import LOST
+from teachkit.learn.log import as_json
+from teachkit.page import playground_graphs as graphs
+from teachkit.page.trace import Program, Tensors, write_json
+from teachkit.structures import LOSS_NAMES
+from teachkit.watch.timeline.marks import word
+from teachkit.watch.widgets.assigner import MOST_ROWS, AssignerPlayground
+from teachkit.watch.widgets.batch_size import BatchPlayground
+from teachkit.watch.widgets.chart import ChartPlayground
+from teachkit.watch.widgets.confidence import ConfidencePlayground
 from teachkit.watch.widgets.dfl import BINS, LEAST_SHARE, SHAPES, DFLPlayground, shares_of
-from teachkit.watch.widgets.iou import FLAT, IoUPlayground
+from teachkit.watch.widgets.iou import FLAT, STOPS, IoUPlayground
+from teachkit.watch.widgets.loss_weights import LossWeightsPlayground
+from teachkit.watch.widgets.optimizer import RULES, SURFACES, OptimizerPlayground
+from teachkit.watch.widgets.patience import PatiencePlayground
 from teachkit.watch.widgets.playground import Playground
+from teachkit.watch.widgets.runs_side_by_side import LOSSES, SCORES, RunsSideBySide
+from teachkit.watch.widgets.search import SearchPlayground
+from teachkit.watch.widgets.threshold import DRAWN, ThresholdPlayground
 
-PLAYGROUNDS: dict[str, type[Playground]] = {
-    "iou": IoUPlayground,
-    "dfl": DFLPlayground,
-    "confidence": ConfidencePlayground,
+
+@dataclass
+class Content:
+    """traced: the graphs by name; rules: constants of the page's rules; tensors: numbers that a rule reads."""
+
+    traced: Mapping[str, graphs.Traced] = field(default_factory=dict)
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    tensors: Tensors = field(default_factory=dict)
+
+
+def iou(_: Playground) -> Content:
+    return Content({"iou": graphs.trace_iou()}, {"flat": FLAT, "stops": STOPS})
+
+
+def dfl(_: Playground) -> Content:
+    none = torch.ones(BINS, dtype=torch.float64)
+    fixed = [name for name in SHAPES if name not in ("hand", "target")]
+    shapes = {name: [shares_of(name, k, none, none).tolist() for k in range(BINS - 1)] for name in fixed}
+    return Content({"dfl": graphs.trace_dfl()}, {"least_share": LEAST_SHARE, "shapes": shapes})
+
+
+def confidence(_: Playground) -> Content:
+    return Content({"confidence": graphs.trace_confidence()})
+
+
+def optimizer(_: Playground) -> Content:
+    starts = {name: one.start for name, one in SURFACES.items()}
+    return Content(graphs.traced_surfaces(), {"starts": starts, "names": RULES, "lost": LOST})
+
+
+def assigner(playground: Playground) -> Content:
+    shown = cast(AssignerPlayground, playground)
+    largest = described(shown.levers["topk"])["high"]
+    inside = graphs.candidates(next(iter(shown.predictions.values())), shown.truth)[0].sum(-1).tolist()
+    strides = next(iter(shown.predictions.values())).strides.tolist()
+    rules = {"most_rows": MOST_ROWS, "inside": inside, "strides": strides, "labels": shown.truth.labels[0].tolist()}
+    tensors = {
+        f"{model}.{name}": getattr(one, name).detach()
+        for model, one in shown.predictions.items()
+        for name in ("boxes", "cls_logits")
+    }
+    return Content({"assigner": graphs.trace_assigner(shown, largest)}, rules, tensors)
+
+
+def threshold(playground: Playground) -> Content:
+    from torchvision import ops  # half a second to load
+
+    shown = cast(ThresholdPlayground, playground)
+    truth = shown.batch.ground_truth
+    objects = [torch.cat([boxes, labels[:, None]], 1).tolist() for boxes, labels in map(truth.image, range(len(truth)))]
+    size = cast(tuple[int, int], tuple(shown.batch.images.shape[-2:]))
+    tensors: Tensors = {}
+    for model, one in shown.predictions.items():
+        tensors |= {f"{model}.boxes": ops.clip_boxes_to_image(one.boxes.detach(), size)}
+        tensors |= {f"{model}.scores": one.scores.detach()}
+    return Content({}, {"objects": objects, "drawn": DRAWN}, tensors)
+
+
+def loss_weights(playground: Playground) -> Content:
+    shown = cast(LossWeightsPlayground, playground)
+    measured = {
+        model: {
+            "raw": {name: float(getattr(one.losses, name)) for name in LOSS_NAMES},
+            "norms": one.pulls.norms,
+            "cosines": [[a, b, cosine] for (a, b), cosine in one.pulls.cosines.items()],
+        }
+        for model, one in shown.measured.items()
+    }
+    return Content({}, {"measured": measured, "words": {name: word(name) for name in LOSS_NAMES}})
+
+
+def runs_side_by_side(playground: Playground) -> Content:
+    shown = cast(RunsSideBySide, playground)
+    looks = [run.timeline.detections for run in shown.runs]
+    return Content({}, {"looks": looks, "losses": LOSSES, "scores": SCORES})
+
+
+def table(playground: Playground) -> Content:
+    """All answers of a playground whose settings are few: the answers, and which belongs to which settings."""
+    chart = cast(ChartPlayground, playground)
+    choices: dict[str, list[Any]] = {name: list(numbers) for name, _, numbers in chart.sliders}
+    choices |= {name: list(menu) for name, _, menu in chart.menus}
+    first, places = chart.values, []
+    answers: dict[str, int] = {}
+    for setting in itertools.product(*choices.values()):
+        chart.values = dict(zip(choices, setting, strict=True))
+        text = json.dumps(as_json(chart.numbers()), ensure_ascii=False)
+        places.append(answers.setdefault(text, len(answers)))
+    chart.values = first
+    return Content({}, {"choices": choices, "places": places, "answers": [json.loads(one) for one in answers]})
+
+
+# name → the widget of the lessons, and what its page holds
+PLAYGROUNDS: dict[str, tuple[Callable[[], Playground], Callable[[Playground], Content]]] = {
+    "iou": (IoUPlayground, iou),
+    "assigner": (AssignerPlayground, assigner),
+    "confidence": (ConfidencePlayground, confidence),
+    "dfl": (DFLPlayground, dfl),
+    "loss_weights": (LossWeightsPlayground, loss_weights),
+    "optimizer": (OptimizerPlayground, optimizer),
+    "threshold": (ThresholdPlayground, threshold),
+    "patience": (PatiencePlayground, table),
+    "batch_size": (BatchPlayground, table),
+    "search": (SearchPlayground, table),
+    "runs_side_by_side": (
+        partial(RunsSideBySide, "few_pictures_0", "many_pictures_0", names=["32 pictures", "1,000 pictures"]),
+        runs_side_by_side,
+    ),
 }
 
 
-def playground_program() -> Program:
-    """A graph for each of PLAYGROUNDS, by its name; all in float64. Named tensors: iou.predicted, iou.losses …"""
-    program = Program()
-    for name, (work, inputs) in {"iou": trace_iou(), "dfl": trace_dfl(), "confidence": trace_confidence()}.items():
-        program.trace(name, partial(prefixed, name, work), {f"{name}.{key}": one for key, one in inputs.items()})
-    return program
+def write_playground(name: str, folder: Path) -> None:
+    """name.json: title, first values, levers, set-up, constants, graphs; name.bin: their numbers, then the pictures."""
+    make, fill = PLAYGROUNDS[name]
+    widget, program = make(), Program()
+    content, (setup, pictures) = fill(widget), widget.setup()
+    for graph, (work, inputs) in content.traced.items():
+        program.trace(graph, partial(prefixed, graph, work), {f"{graph}.{key}": one for key, one in inputs.items()})
+    program.tensors |= {key: one.clone() for key, one in content.tensors.items()}
+    written, numbers = program.content()
+    ends = list(itertools.accumulate(map(len, pictures), initial=len(numbers)))
+    facts = {
+        "title": widget.title,
+        "first": widget.values,
+        "levers": {lever: described(check) for lever, check in widget.levers.items()},
+        "setup": setup,
+        "rules": content.rules,
+    }
+    widget.close()
+    write_json(folder / f"{name}.json", {"facts": as_json(facts), "program": written, "pictures": ends})
+    (folder / f"{name}.bin").write_bytes(numbers + b"".join(pictures))
 
 
-def prefixed(name: str, work: Callable[[], Tensors]) -> Tensors:
+def prefixed(name: str, work: Callable[[], Tensors]) -> dict[str, Tensor]:
     return {f"{name}.{key}": one for key, one in work().items()}
 
 
-Traced = tuple[Callable[[], Tensors], Tensors]
-
-
-def trace_iou() -> Traced:
-    """predicted, truth [4] px, along [STOPS, 4] → losses [4], slopes [4, 4] per px, chart [4, STOPS]."""
-    truth = torch.tensor([24.0, 24, 104, 104], dtype=torch.float64)
-    predicted, along = truth + 8, (truth + 8).repeat(STOPS, 1)
-
-    def work() -> Tensors:
-        losses, slopes = losses_and_slopes(predicted, truth)
-        chart = torch.stack([1 - measure(along, truth) for _, measure in MEASURES.values()])
-        return {"losses": losses, "slopes": slopes, "chart": chart}
-
-    return work, {"predicted": predicted, "truth": truth, "along": along}
-
-
-def trace_dfl() -> Traced:
-    """shares [R], place [] in strides → target [R], loss, floor, expected, used, beyond."""
-    shares, place = torch.full((BINS,), 1 / BINS, dtype=torch.float64), torch.tensor(4.3, dtype=torch.float64)
-
-    def work() -> Tensors:
-        logits, target = shares.log(), dfl_target(place, BINS)
-        return {
-            "target": target,
-            "loss": dfl_loss(logits, place),
-            "floor": -torch.special.xlogy(target, target).sum(),
-            "expected": expected_bin(logits),
-            "used": place.clamp(0, BINS - 1 - LAST_BIN_MARGIN),
-            "beyond": beyond_bins(place, BINS),
-        }
-
-    return work, {"shares": shares, "place": place}
-
-
-def trace_confidence() -> Traced:
-    """score, target, alpha, gamma, background_score, each [1] → curves [2, 100], loss, slope, crowd [2].
-
-    Of BCE and focal loss; the weighted loss is a multiple of the first.
-    """
-    inputs = {name: torch.tensor([0.5], dtype=torch.float64) for name in ("score", "target", "alpha", "gamma")}
-    inputs["background_score"] = torch.tensor([0.05], dtype=torch.float64)
-
-    def losses(logits: Tensor, target: Tensor) -> Tensor:
-        targets = target.expand_as(logits)
-        focal = cast(Callable[..., Tensor], focal_loss)  # numbers are inputs of the graph, so tensors
-        return torch.stack([cls_loss(logits, targets), focal(logits, targets, inputs["alpha"], inputs["gamma"])])
-
-    def work() -> Tensors:
-        logit = torch.logit(inputs["score"]).requires_grad_()
-        loss = losses(logit.sigmoid().logit(), inputs["target"])[:, 0]
-        slope = torch.stack([torch.autograd.grad(one, logit, retain_graph=True)[0][0] for one in loss])
-        crowd = losses(torch.logit(inputs["background_score"]), torch.zeros_like(inputs["target"]))[:, 0]
-        curves = losses(torch.logit(SCORES), inputs["target"])
-        return {"loss": loss.detach(), "slope": slope, "crowd": crowd, "curves": curves}
-
-    return work, inputs
-
-
-def playground_facts() -> dict[str, Any]:
-    """Of each playground its title, first values, levers and set-up, and the constants of its rules."""
-    facts: dict[str, Any] = {}
-    for name, kind in PLAYGROUNDS.items():
-        widget = kind()
-        levers = {lever: described(check) for lever, check in widget.levers.items()}
-        facts[name] = {"title": widget.title, "first": widget.values, "levers": levers, "setup": widget.setup()[0]}
-        widget.close()
-    facts["iou"] |= {"flat": FLAT, "stops": STOPS}
-    facts["dfl"] |= {"least_share": LEAST_SHARE, "shapes": shape_table()}
-    return facts
-
-
 def described(check: Callable[[Any], Any]) -> dict[str, Any]:
-    """The rule of a lever, as data: between, rounded and one_of tell it by what they hold."""
+    """The rule of a lever, as data: those of playground.py and chart.py tell it by what they hold."""
     held = dict(inspect.getclosurevars(check).nonlocals)
-    if "low" in held:
-        return {"kind": "between", "name": held["name"], "low": held["low"], "high": held["high"]}
-    if "choices" in held:
-        return {"kind": "one_of", "name": held["name"], "choices": list(held["choices"])}
-    if "check" in held:
-        return {**described(held["check"]), "kind": "rounded"}
     if "numbers" in held:
         return {"kind": "box", "sides": [described(one) for one in held["numbers"]]}
-    return {"kind": check.__name__}
-
-
-def shape_table() -> dict[str, list[list[float]]]:
-    """The shares of each shape but the drawn one and the target, for each k."""
-    none = torch.ones(BINS, dtype=torch.float64)
-    fixed = [name for name in SHAPES if name not in ("hand", "target")]
-    return {name: [shares_of(name, k, none, none).tolist() for k in range(BINS - 1)] for name in fixed}
+    if "check" in held:
+        return {**described(held["check"]), "kind": "rounded"}
+    if not held or "self" in held:
+        return {"kind": check.__name__}
+    known = {name: list(one) if name == "choices" else one for name, one in held.items()}
+    return {"kind": check.__qualname__.split(".")[0], **known}

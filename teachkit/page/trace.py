@@ -89,8 +89,8 @@ class Program:
                 graph.add(node)
         return {name: getattr(graph, name) for name in ("values", "nodes", "inputs", "outputs")}
 
-    def write(self, path: Path) -> None:
-        """path.json, the graphs and where each tensor's values lie (null: all are 0), and path.bin, these values."""
+    def content(self) -> tuple[dict[str, Any], bytes]:
+        """The graphs and where each tensor's values lie (null: all are 0), and these values."""
         tensors, pieces, at = {}, [], 0
         for name, tensor in self.tensors.items():
             dtype, something = DTYPES[tensor.dtype], bool(tensor.any())
@@ -99,10 +99,17 @@ class Program:
                 piece = tensor.contiguous().numpy().astype(ARRAYS[dtype]).tobytes()
                 pieces.append(piece + b"\0" * (-len(piece) % 8))
                 at += len(pieces[-1])
-        content = {"tensors": tensors, "graphs": self.graphs}
-        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        path.with_suffix(".json").write_text(text, encoding="utf-8")
-        path.with_suffix(".bin").write_bytes(b"".join(pieces))
+        return {"tensors": tensors, "graphs": self.graphs}, b"".join(pieces)
+
+    def write(self, path: Path) -> None:
+        """path.json and path.bin: the two parts of `content`."""
+        content, numbers = self.content()
+        write_json(path.with_suffix(".json"), content)
+        path.with_suffix(".bin").write_bytes(numbers)
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, separators=(",", ":"), ensure_ascii=False), encoding="utf-8")
 
 
 class Written:

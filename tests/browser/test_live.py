@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from teachkit.page.playgrounds import PLAYGROUNDS
 from tests.page.conftest import node_modules  # noqa: F401 — a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,7 +168,7 @@ def test_the_run_can_be_branched_and_the_earlier_one_stays(opened, address):
 
 
 def test_playgrounds_answer_in_the_page_as_the_kernel_would(opened, address):
-    page = opened(address.replace("live.html", "playgrounds.html"), ".tk-confidence[data-drawn]")
+    page = opened(address.replace("live.html", "playgrounds.html"), ".tk-iou[data-drawn]")
     page.fill('[data-control="typed"]', "30, 30, 90, 90")
     page.press('[data-control="typed"]', "Enter")
     page.wait_for_selector('.tk-iou[data-box="30 30 90 90"]')
@@ -175,11 +176,22 @@ def test_playgrounds_answer_in_the_page_as_the_kernel_would(opened, address):
         2 * 80**2
     )  # of the two boxes: no gap of shapes, the centres 4 px apart in x and y
     until(page, f"Math.abs(document.querySelector('.tk-iou').dataset.loss - {1 - ciou}) < 1e-6")
+    page.locator('[data-playground="confidence"]').scroll_into_view_if_needed()
+    page.wait_for_selector(".tk-confidence[data-drawn]")
     page.fill('[data-control="score-field"]', "2")
     page.press('[data-control="score-field"]', "Enter")
     until(page, "document.querySelector('.tk-confidence .tk-message').textContent.includes('score must be a number')")
     page.locator(".tk-dfl select").select_option("peak")
     until(page, "document.querySelector('.tk-dfl').dataset.shape === 'peak'")
+
+
+def test_every_playground_of_the_page_comes_alive(opened, address):
+    page = opened(address.replace("live.html", "playgrounds.html"), ".tk-iou[data-drawn]")
+    for section in page.locator("[data-playground]").all():
+        section.scroll_into_view_if_needed()
+        section.locator(".tk-root[data-drawn]").wait_for()
+    assert page.locator(".tk-root[data-drawn]").count() == len(PLAYGROUNDS)
+    assert page.locator(".tk-message:visible").count() == 0
 
 
 def test_one_file_alone_opens_from_the_disk(opened, site):

@@ -1,27 +1,34 @@
-"""Playgrounds in a page: for random settings numbers and sentences are the kernel's, and so is what is refused."""
+"""Playgrounds in a page: for random settings numbers and sentences are the kernel's, and so is what is refused.
+
+TEACHKIT_PAGE_SETTINGS=1000 asks for as many settings of each.
+"""
 
 import json
+import os
 
 import numpy as np
 import pytest
+import torch
 
 from teachkit.errors import UserError
-from teachkit.page.playgrounds import PLAYGROUNDS, playground_facts, playground_program
-from teachkit.watch.widgets.confidence import ConfidencePlayground
-from teachkit.watch.widgets.dfl import SHAPES, DFLPlayground
-from teachkit.watch.widgets.iou import SLIDES, IoUPlayground
+from teachkit.learn.log import as_json
+from teachkit.page.playgrounds import PLAYGROUNDS, described, write_playground
+from teachkit.watch.widgets.dfl import SHAPES
+from teachkit.watch.widgets.iou import SLIDES
 from tests.page.engine import asked
 
-SETTINGS = 1000
+SETTINGS = int(os.environ.get("TEACHKIT_PAGE_SETTINGS", "100"))
+SINGLE = {"assigner", "loss_weights", "threshold", "runs_side_by_side"}  # of what is computed in float32
 SCRIPT = """
     const { Machine } = await import(data.engine + "/machine.js");
     const { Kernel, computing } = await import("LIVE/../playgrounds/kernel.js");
-    const rules = (await import(`LIVE/../playgrounds/${data.name}.js`))[data.name];
+    const { RULES } = await import("LIVE/../playgrounds/rules.js");
     const bytes = (name) => Uint8Array.from(readFileSync(new URL(name))).buffer;
-    const program = JSON.parse(readFileSync(new URL(data.work + "/playgrounds.json"), "utf8"));
+    const { facts, program, pictures } = JSON.parse(readFileSync(new URL(`${data.work}/${data.name}.json`), "utf8"));
     const kernels = await WebAssembly.compile(bytes(data.engine + "/kernels.wasm"));
-    const machine = await Machine.load(program, bytes(data.work + "/playgrounds.bin"), kernels);
-    const kernel = new Kernel(data.facts[data.name], rules, computing(machine, data.name));
+    const numbers = bytes(`${data.work}/${data.name}.bin`).slice(0, pictures[0]);
+    const compute = computing(await Machine.load(program, numbers, kernels));
+    const kernel = new Kernel({ ...facts, ...facts.rules }, RULES[data.name], compute);
     const said = [];
     kernel.on("msg:custom", (message) => said.push(message));
     answer = data.settings.map((values) => { kernel.answer("set", values); return said.at(-1); });
@@ -31,9 +38,18 @@ SCRIPT = """
 @pytest.fixture(scope="module")
 def page(built_engine, tmp_path_factory):
     work = tmp_path_factory.mktemp("playgrounds")
-    playground_program().write(work / "playgrounds")
-    data = {"engine": built_engine.as_uri(), "work": work.as_uri(), "facts": json.loads(json.dumps(playground_facts()))}
-    return lambda name, settings: asked(SCRIPT, data | {"name": name, "settings": settings})
+    data = {"engine": built_engine.as_uri(), "work": work.as_uri()}
+
+    def answers(name, settings):
+        if not (work / f"{name}.json").exists():
+            write_playground(name, work)
+        return asked(SCRIPT, data | {"name": name, "settings": settings})
+
+    return answers
+
+
+def widget_of(name: str):
+    return PLAYGROUNDS[name][0]()
 
 
 def a_box(dice) -> list[float]:
@@ -63,35 +79,86 @@ def settings_of(name: str) -> list[dict]:
             lambda: {"k": float(dice.integers(0, 28) / 2), "shape": "wide"},
         ]
         return [kinds[place % 3]() for place in range(SETTINGS)]
-    limits = {"score": (0.001, 0.999), "target": (0, 1), "weight": (0, 10), "gamma": (0, 5), "alpha": (0, 1)}
-    limits |= {"background": (0, 1000), "background_score": (0.001, 0.999)}
-    return [{lever: float(dice.uniform(*limit)) for lever, limit in limits.items()} for _ in range(SETTINGS)]
+    widget = widget_of(name)
+    levers = {lever: described(check) for lever, check in widget.levers.items()}
+    widget.close()
+    return [{lever: any_of(dice, rule) for lever, rule in levers.items()} for _ in range(SETTINGS)]
 
 
-def differences(ours, theirs, path: str = "") -> list[str]:
-    """Where two answers differ: numbers by more than 1e-6 of their size, everything else at all."""
+def any_of(dice, rule: dict):
+    """A setting that the lever takes; over some powers of ten where its range spans them."""
+    if "choices" in rule:
+        choice = dice.choice(np.array(rule["choices"], dtype=object))
+        return choice if isinstance(choice, str) else float(choice)
+    low, high = rule["low"], rule["high"]
+    value = float(low * (high / low) ** dice.random() if 0 < low < high / 1000 else dice.uniform(low, high))
+    return round(value) if rule["kind"] == "rounded" else value
+
+
+def differences(ours, theirs, within: float, path: str = "") -> list[str]:
+    """Where two answers differ: numbers by more than `within` of their size, everything else at all."""
     if isinstance(theirs, dict) and set(ours) == set(theirs):
-        return [one for key in theirs for one in differences(ours[key], theirs[key], f"{path}.{key}")]
+        return [one for key in theirs for one in differences(ours[key], theirs[key], within, f"{path}.{key}")]
     if isinstance(theirs, list | tuple) and len(ours) == len(theirs):
         pairs = enumerate(zip(ours, theirs, strict=True))
-        return [one for place, (a, b) in pairs for one in differences(a, b, f"{path}[{place}]")]
-    if isinstance(theirs, int | float) and not isinstance(theirs, bool):
-        return [] if abs(ours - theirs) <= 1e-6 * max(1, abs(theirs)) else [f"{path}: {ours!r} and {theirs!r}"]
+        return [one for place, (a, b) in pairs for one in differences(a, b, within, f"{path}[{place}]")]
+    numbers = (isinstance(one, int | float) and not isinstance(one, bool) for one in (ours, theirs))
+    if all(numbers):
+        return [] if abs(ours - theirs) <= within * max(1, abs(theirs)) else [f"{path}: {ours!r} and {theirs!r}"]
     return [] if ours == theirs else [f"{path}: {ours!r} and {theirs!r}"]
 
 
+def answer_of(widget, **values) -> dict:
+    widget.set(**values)
+    return as_json(widget.numbers() | {"values": widget.values, "refused": "", "error": ""})
+
+
 @pytest.mark.parametrize("name", PLAYGROUNDS)
-def test_a_thousand_settings_give_the_kernels_numbers_and_words(page, name):
-    settings = settings_of(name)
-    answers, widget = page(name, settings), PLAYGROUNDS[name]()
-    try:
-        for values, answer in zip(settings, answers, strict=True):
-            widget.set(**values)
-            wanted = widget.numbers() | {"values": widget.values, "refused": "", "error": ""}
-            got = {key: value for key, value in answer.items() if key not in ("kind", "ack")}
-            assert differences(got, wanted) == [], values
-    finally:
-        widget.close()
+def test_random_settings_give_the_kernels_numbers_and_words(page, name):
+    settings, within = settings_of(name), 1e-5 if name in SINGLE else 1e-6
+    answers, widget = page(name, settings), widget_of(name)
+    open_ones = 0
+    for values, answer in zip(settings, answers, strict=True):
+        got = {key: value for key, value in answer.items() if key not in ("kind", "ack")}
+        found = differences(got, answer_of(widget, **values), within)
+        if found and name in UNDECIDED and UNDECIDED[name](widget, values, got, within):
+            open_ones += 1
+            continue
+        assert found == [], values
+    widget.close()
+    assert open_ones <= OPEN.get(name, 0) * len(settings)
+
+
+def rounding_decides(widget, values, got, within) -> bool:
+    """Whether Python itself, from a start moved by a rounding, comes to other numbers: the path is chaotic."""
+    here = answer_of(widget, **values)
+    moved = [answer_of(widget, **(values | {"x": values["x"] * (1 + side)})) for side in (-1e-13, 1e-13)]
+    return any(differences(one["rules"], here["rules"], within) for one in moved)
+
+
+def overlap_on_the_edge(widget, values, got, within) -> bool:
+    """Whether Python answers the same at an overlap that float32 cannot tell from this one."""
+    around = [values | {"overlap": min(1, max(0, values["overlap"] + side))} for side in (-3e-6, 3e-6)]
+    return any(not differences(got | {"values": 0}, answer_of(widget, **one) | {"values": 0}, within) for one in around)
+
+
+def ties(widget, values, got, within) -> bool:
+    """Whether the k-th point of an object has an equal outside of the k: torch chooses any. What counts is the same."""
+    widget.set(**values)
+    predictions, k = widget.predictions[values["model"]], values["topk"]
+    from teachkit.punish.assigner import candidates, measure_all
+
+    inside = candidates(predictions, widget.truth).float()
+    overlap, score = measure_all(widget.truth.boxes, widget.truth.labels, inside, predictions)
+    best = (score ** values["alpha"] * overlap ** values["beta"] * inside).sort(descending=True).values[0]
+    if not bool(torch.isclose(best[:, k - 1], best[:, k], rtol=1e-6, atol=0).any()):
+        return False
+    taught = [[point for point in one["points"] if point[3] > 0] for one in (got, as_json(widget.numbers()))]
+    return differences(*[[one[:4] for one in points] for points in taught], within) == []
+
+
+UNDECIDED = {"optimizer": rounding_decides, "threshold": overlap_on_the_edge, "assigner": ties}
+OPEN = {"optimizer": 0.05, "threshold": 0.02, "assigner": 0.35}  # at most this share of the settings
 
 
 REFUSED = {
@@ -104,12 +171,16 @@ REFUSED = {
     ],
     "dfl": [{"place": "far"}, {"place": 99}, {"shape": "round"}, {"k": 15}, {"bars": [0] * 16}, {"bars": [1] * 3}],
     "confidence": [{"score": 0}, {"gamma": "x"}, {"weight": -1}, {"alpha": 2, "score": 0.5}],
+    "assigner": [{"topk": 31}, {"object": 9}, {"model": "best"}],
+    "batch_size": [{"size": 3}, {"size": "many"}, {"rate": "x"}],
+    "patience": [{"patience": 61}, {"patience": 1.5}],
+    "optimizer": [{"surface": "hill"}, {"lr": 3}, {"steps": 0}],
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_the_kernel_refuses_is_refused_in_the_page_and_the_old_value_stays(page, name):
-    answers, widget = page(name, REFUSED[name]), PLAYGROUNDS[name]()
+    answers, widget = page(name, REFUSED[name]), widget_of(name)
     first = json.loads(json.dumps(widget.values))
     for values, answer in zip(REFUSED[name], answers, strict=True):
         with pytest.raises(UserError) as refusal:
@@ -124,5 +195,7 @@ def test_numbers_typed_as_text_are_understood(page):
     assert page("confidence", [{"score": "0,25"}])[0]["values"]["score"] == 0.25
 
 
-def test_every_playground_here_is_one_of_the_notebooks():
-    assert set(PLAYGROUNDS.values()) == {IoUPlayground, DFLPlayground, ConfidencePlayground}
+def test_another_surface_brings_its_own_start_along(page):
+    answers = page("optimizer", [{"x": 1}, {"surface": "saddle"}, {"surface": "valley", "y": 2}])
+    assert [one["values"]["x"] for one in answers] == [1, -2.5, -1.5]
+    assert [one["values"]["y"] for one in answers] == [1.2, 0.01, 2]

@@ -17,10 +17,14 @@ const byScore = (one, other) => other[5] - one[5];
 
 // Non-maximum suppression within each class: at most `limit` of each, all of them best first.
 function suppressed(candidates, overlap, limit) {
-  const kept = [];
+  const kept = [],
+    ofClass = new Map();
   for (const one of candidates.sort(byScore)) {
-    const rivals = kept.filter((other) => other[4] === one[4]);
-    if (rivals.length < limit && !rivals.some((other) => iou(other, one) > overlap)) kept.push(one);
+    if (!ofClass.has(one[4])) ofClass.set(one[4], []);
+    const rivals = ofClass.get(one[4]);
+    if (rivals.length >= limit || rivals.some((other) => iou(other, one) > overlap)) continue;
+    rivals.push(one);
+    kept.push(one);
   }
   return kept;
 }
@@ -54,6 +58,18 @@ function claims(found, truths, enough) {
     free[best] = false;
     return true;
   });
+}
+
+// How many objects are claimed by a detection of their class. found, truths: of each picture.
+export function objectsFound(found, truths, classes, enough = 0.5) {
+  let count = 0;
+  for (let label = 0; label < classes; label += 1) {
+    const its = (one) => one.filter((box) => box[4] === label);
+    found.forEach((one, picture) => {
+      count += claims(its(one), its(truths[picture]), enough).filter(Boolean).length;
+    });
+  }
+  return count;
 }
 
 // hits: best first → mean over 101 recalls of the best precision still to be had there.

@@ -3,7 +3,7 @@
 export const confidence = {
   numbers(values, compute, { setup }) {
     const { weight, background, background_score, score, target, alpha, gamma } = values;
-    const given = compute({ score, target, alpha, gamma, background_score }),
+    const given = compute("confidence", { score, target, alpha, gamma, background_score }),
       points = setup.scores.length;
     // The graph gives BCE and focal; the weighted loss is BCE times the class's weight.
     const named = (bce, focal) => ({

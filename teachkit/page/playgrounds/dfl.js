@@ -27,7 +27,7 @@ function clamping(place, used, bins) {
 function shares({ shape, k, bars, place }, compute, { shapes, least_share: least }) {
   if (shape === "hand") return evened(bars, least);
   if (shape !== "target") return shapes[shape][k];
-  return evened([...compute({ place, shares: shapes.even[0] })("target")], least);
+  return evened([...compute("dfl", { place, shares: shapes.even[0] })("target")], least);
 }
 
 export const dfl = {
@@ -48,7 +48,7 @@ export const dfl = {
   numbers(values, compute, facts) {
     const { place } = values,
       own = shares(values, compute, facts),
-      given = compute({ place, shares: own });
+      given = compute("dfl", { place, shares: own });
     const [loss, floor, expected, used] = ["loss", "floor", "expected", "used"].map((name) => given(name)[0]);
     const told = clamping(place, used, facts.setup.bins);
     return {

@@ -45,7 +45,7 @@ export const iou = {
     const along = Array.from({ length: stops }, (_, stop) =>
       slid(predicted, slide, low + ((high - low) * stop) / (stops - 1)),
     );
-    const given = compute({ predicted, truth: setup.truth, along }),
+    const given = compute("iou", { predicted, truth: setup.truth, along }),
       names = Object.keys(setup.measures);
     const chart = given("chart"),
       losses = given("losses"),

@@ -2,6 +2,25 @@
 
 export class Refused extends Error {}
 
+// As Python writes a number in `digits` digits, f"{number:.3g}".
+export function general(number, digits = 6) {
+  if (!Number.isFinite(number)) return String(number);
+  const [mantissa, power] = number.toExponential(digits - 1).split("e");
+  const short = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (number !== 0 && (power < -4 || power >= digits)) {
+    return `${short(mantissa)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+  }
+  return short(number.toFixed(Math.max(0, digits - 1 - power)));
+}
+// What is no number is null, as in JSON.
+function plain(value) {
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (Array.isArray(value)) return value.map(plain);
+  if (value && typeof value === "object")
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, plain(one)]));
+  return value;
+}
+
 const told = (value) =>
   typeof value === "string" ? `'${value}'` : Array.isArray(value) ? `[${value.map(told).join(", ")}]` : String(value);
 
@@ -23,13 +42,20 @@ function one_of({ name, choices }, value) {
   if (!choices.includes(value)) throw new Refused(`${name} must be one of ${choices.join(", ")}, not ${told(value)}`);
   return value;
 }
-const CHECKS = { between, rounded, one_of };
+function choice_of({ name, choices }, value) {
+  const number = typeof value === "string" && value.trim() ? Number(value) : value;
+  if (typeof number === "number" && choices.includes(number)) return number;
+  const allowed =
+    choices.length > 8 ? `a whole number from ${choices[0]} to ${choices.at(-1)}` : choices.map(String).join(", ");
+  throw new Refused(`${name} must be ${allowed}, not ${told(value)}`);
+}
+const CHECKS = { between, rounded, one_of, choice_of };
 
 export class Kernel {
   // facts: of one playground, from Python; rules: {numbers(values, compute, facts), checks?, adjusted?(values, kernel)};
-  // compute(inputs) → what the playground's graph makes of them, both by name.
-  constructor(facts, { numbers, checks = {}, adjusted = (values) => values }, compute) {
-    Object.assign(this, { facts, compute, adjusted, computed: numbers, checks: { ...CHECKS, ...checks } });
+  // compute(graph, inputs) → what the graph makes of them, both by name; pictures: files that the set-up shows.
+  constructor(facts, { numbers, checks = {}, adjusted = (values) => values }, compute, pictures = []) {
+    Object.assign(this, { facts, compute, pictures, adjusted, computed: numbers, checks: { ...CHECKS, ...checks } });
     Object.assign(this, { values: { ...facts.first }, refused: "", asked: 0, listeners: new Set() });
   }
   checked(values) {
@@ -60,8 +86,8 @@ export class Kernel {
   off(_, listener) {
     this.listeners.delete(listener);
   }
-  post(kind, content) {
-    for (const listener of this.listeners) listener({ kind, ack: this.asked, ...content }, []);
+  post(kind, content, buffers = []) {
+    for (const listener of this.listeners) listener({ kind, ack: this.asked, ...content }, buffers);
   }
   send({ kind, ask, values }) {
     this.asked = ask;
@@ -69,19 +95,24 @@ export class Kernel {
   }
   answer(kind, values) {
     try {
-      if (kind === "hello") this.post("setup", { title: this.facts.title, ...this.facts.setup });
+      if (kind === "hello") this.post("setup", { title: this.facts.title, ...this.facts.setup }, this.pictures);
       else this.set(kind === "reset" ? this.facts.first : values);
     } catch (one) {
       if (!(one instanceof Refused)) throw one;
       this.refused = one.message;
     }
-    this.post("numbers", { ...this.numbers(), values: this.values, refused: this.refused, error: "" });
+    this.post("numbers", { ...plain(this.numbers()), values: this.values, refused: this.refused, error: "" });
   }
 }
 
-// A machine's graph as a function of named arrays.
-export const computing = (machine, graph) => (inputs) => {
-  for (const [name, value] of Object.entries(inputs)) machine.array(`${graph}.${name}`).set([value].flat(Infinity));
-  machine.run(graph);
-  return (name) => machine.array(`${graph}.${name}`);
-};
+// A machine's graphs as a function of named arrays; `compute.numbers(name)` are those of a tensor.
+export function computing(machine) {
+  const compute = (graph, inputs) => {
+    for (const [name, value] of Object.entries(inputs))
+      machine.array(`${graph}.${name}`).set(typeof value === "number" ? [value] : (value.flat?.(Infinity) ?? value));
+    machine.run(graph);
+    return (name) => machine.array(`${graph}.${name}`);
+  };
+  compute.numbers = (name) => machine.array(name);
+  return compute;
+}

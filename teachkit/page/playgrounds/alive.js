@@ -1,0 +1,49 @@
+// A playground of the notebooks in a page: its own front end, graphs of the course's own code, and these rules behind them.
+
+import assignerWidget from "../../watch/widgets/assigner.js";
+import chartWidget from "../../watch/widgets/chart.js";
+import confidenceWidget from "../../watch/widgets/confidence.js";
+import dflWidget from "../../watch/widgets/dfl.js";
+import iouWidget from "../../watch/widgets/iou.js";
+import lossWeightsWidget from "../../watch/widgets/loss_weights.js";
+import optimizerWidget from "../../watch/widgets/optimizer.js";
+import runsWidget from "../../watch/widgets/runs_side_by_side.js";
+import thresholdWidget from "../../watch/widgets/threshold.js";
+import { Machine } from "../engine/machine.js";
+import { Kernel, computing } from "./kernel.js";
+import { RULES } from "./rules.js";
+
+const WIDGETS = {
+  iou: iouWidget,
+  assigner: assignerWidget,
+  confidence: confidenceWidget,
+  dfl: dflWidget,
+  loss_weights: lossWeightsWidget,
+  optimizer: optimizerWidget,
+  threshold: thresholdWidget,
+  patience: chartWidget,
+  batch_size: chartWidget,
+  search: chartWidget,
+  runs_side_by_side: runsWidget,
+};
+let kernels = null; // compiled once, for all of a page
+
+async function fetched(address, as) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address.pathname.split("/").at(-1)}: ${answer.status}`);
+  return answer[as]();
+}
+
+// Puts the playground of that name into el. folder: the address of live/; first: other first settings than its own.
+export async function alive(name, el, folder, first = {}) {
+  kernels ??= fetched(new URL("kernels.wasm", folder), "arrayBuffer").then((bytes) => WebAssembly.compile(bytes));
+  const [{ facts, program, pictures }, bytes] = await Promise.all([
+    fetched(new URL(`playgrounds/${name}.json`, folder), "json"),
+    fetched(new URL(`playgrounds/${name}.bin`, folder), "arrayBuffer"),
+  ]);
+  const machine = await Machine.load(program, bytes.slice(0, pictures[0]), await kernels);
+  const files = pictures.slice(1).map((end, place) => bytes.slice(pictures[place], end));
+  const own = { ...facts, ...facts.rules, first: { ...facts.first, ...first } };
+  el.replaceChildren();
+  WIDGETS[name].render({ model: new Kernel(own, RULES[name], computing(machine), files), el });
+}

@@ -1,0 +1,35 @@
+// What answers for each playground where the notebooks have a kernel.
+
+import { assigner } from "./assigner.js";
+import { confidence } from "./confidence.js";
+import { dfl } from "./dfl.js";
+import { iou } from "./iou.js";
+import { loss_weights } from "./loss_weights.js";
+import { optimizer } from "./optimizer.js";
+import { runs_side_by_side } from "./runs_side_by_side.js";
+import { threshold } from "./threshold.js";
+
+// Of a chart with few settings all answers are known.
+const table = {
+  numbers(values, _, { choices, places, answers }) {
+    const at = Object.entries(choices).reduce(
+      (so_far, [name, all]) => so_far * all.length + all.indexOf(values[name]),
+      0,
+    );
+    return answers[places[at]];
+  },
+};
+
+export const RULES = {
+  iou,
+  assigner,
+  confidence,
+  dfl,
+  loss_weights,
+  optimizer,
+  threshold,
+  patience: table,
+  batch_size: table,
+  search: table,
+  runs_side_by_side,
+};
