@@ -1,13 +1,13 @@
 // The live pages out of their sources: node site/build_live.mjs EXPORTED SITE, where EXPORTED is what `python -m teachkit.page`
 // wrote. They lie in SITE as live.html and playgrounds.html with live/ beside them, and live-alone.html needs no other file.
 
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { buildKernels, writtenLoops } from "./build_engine.mjs";
 
 const HERE = import.meta.dirname, LIVE = join(HERE, "../teachkit/page/live");
-const PLAYGROUNDS = join(HERE, "../teachkit/page/playgrounds");
+const LESSONS = join(HERE, "../teachkit/page/lessons"), PLAYGROUNDS = join(HERE, "../teachkit/page/playgrounds");
 const DATA = ["training.json", "training.bin", "facts.json", "scenes.webp"];
 const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' blob: data:";
 const ALONE = "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src blob: data:";
@@ -36,9 +36,21 @@ async function buildLive(exported, site) {
   // the front ends give their parts a pointer each, as a style
   writeFileSync(join(site, "playgrounds.html"), page(STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
     '<link rel="stylesheet" href="live/playgrounds.css">', '<script defer src="live/playgrounds.js"></script>', "playgrounds.html"));
+  await buildLessons(site, folder);
   const files = Object.fromEntries([...DATA, "kernels.wasm", "worker.js"].map((name) => [name, readFileSync(join(folder, name)).toString("base64")]));
   writeFileSync(join(site, "live-alone.html"), page(ALONE, `<style>${style}</style>`,
     `<script type="application/json" id="files">${JSON.stringify(files)}</script>\n<script type="module">${alone.replaceAll("</script", "<\\/script")}</script>`));
+}
+
+// Where a lesson has something alive, its page takes the script and the style.
+async function buildLessons(site, folder) {
+  writeFileSync(join(folder, "lesson.css"), await bundled(join(LESSONS, "lesson.css")));
+  writeFileSync(join(folder, "lesson.js"), await bundled(join(LESSONS, "lesson.js"), "iife"));
+  const tags = '<link rel="stylesheet" href="live/lesson.css"><script defer src="live/lesson.js"></script></head>';
+  for (const name of readdirSync(site).filter((one) => one.endsWith(".html"))) {
+    const text = readFileSync(join(site, name), "utf8");
+    if (text.includes("data-lesson=")) writeFileSync(join(site, name), text.replace("</head>", tags));
+  }
 }
 
 await buildLive(process.argv[2], process.argv[3]);

@@ -1,10 +1,22 @@
-"""What Sphinx lacks for pages that need nothing from elsewhere: formulas as MathML, and the notebooks' own anchors."""
+"""What Sphinx lacks for these pages: formulas as MathML, the notebooks' own anchors, and places for what is alive.
 
+TEACHKIT_GITHUB=OWNER/NAME/blob/BRANCH makes the button of each lesson open the notebook in Colab; without it the
+button hands over the notebook itself.
+"""
+
+import json
+import os
 import re
+import shutil
+from html import escape
+from pathlib import Path
 
+from docutils import nodes
 from docutils.nodes import SkipNode
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+
+from teachkit.page import lessons
 
 # Commands that docutils does not know, and what it knows instead.
 OTHER_NAMES = [(r"\\[Bb]igg?[lr]?(?![a-zA-Z])", ""), (r"\\dots(?![a-zA-Z])", r"\\ldots"), ("·", r"\\cdot ")]
@@ -35,6 +47,50 @@ def block_math(writer, node):
     raise SkipNode
 
 
+def place_what_is_alive(app, doctree):
+    """Below each cell that comes alive a place with all that it needs; below the title what runs here, and a button."""
+    name = app.env.docname
+    path = Path(app.env.doc2path(name))
+    if path.suffix != ".ipynb" or "/" in name:
+        return
+    here = lessons.alive_in(path)
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") == "cell_code" and (one := here.get(cell["cell_index"])):
+            cell += raw(f'<div class="tk-here" data-here="{escape(json.dumps(one, ensure_ascii=False))}"></div>')
+    titles = [node for node in doctree.findall(nodes.title) if isinstance(node.parent, nodes.section)]
+    if titles:
+        titles[0].parent.insert(1, raw(banner(name, list(here.values()))))
+
+
+def raw(html):
+    return nodes.raw("", html, format="html")
+
+
+def banner(name, here):
+    about = json.dumps({"number": name[:2], "exercises": lessons.exercises()}, ensure_ascii=False)
+    runs = f"<p data-alive hidden>In this page: {escape(lessons.told(here, name[:2]))}.</p>" if here else ""
+    data = f' data-lesson="{escape(about)}"' if here else ""
+    return f"""<div class="tk-lesson"{data}>{runs}
+<p>The code, and whatever else asks you to write some, needs the notebook. {button(name)}</p></div>"""
+
+
+def button(name):
+    """A link that opens the notebook."""
+    if place := os.environ.get("TEACHKIT_GITHUB"):
+        address = f"https://colab.research.google.com/github/{place}/notebooks/{name}.ipynb"
+        return f'<a class="tk-open" href="{escape(address)}">Open in Colab</a>'
+    return f'<a class="tk-open" href="_notebooks/{name}.ipynb" download>Download this notebook</a>'
+
+
+def copy_notebooks(app, error):
+    if error is None:
+        (Path(app.outdir) / "_notebooks").mkdir(exist_ok=True)
+        for notebook in Path(app.srcdir).glob("*.ipynb"):
+            shutil.copy(notebook, Path(app.outdir) / "_notebooks")
+
+
 def setup(app):
+    app.connect("doctree-read", place_what_is_alive)
+    app.connect("build-finished", copy_notebooks)
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

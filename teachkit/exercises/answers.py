@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from teachkit.exercises.lesson import Verdict, missing, right, wrong
@@ -49,6 +50,20 @@ def check_numbers(
 
     open_: what to write, for an answer of None; hint: for any other mistake.
     """
+    known = [[row(one), why] for one, why in slips.items()]
+    table = {"kind": "numbers", "wanted": list(wanted), "slips": known, "open": open_, "praise": praise, "hint": hint}
+    return replace(_of_numbers(answer, wanted, slips, open_, praise, hint, within), table=table | {"within": within})
+
+
+def _of_numbers(
+    answer: Any,
+    wanted: Sequence[float],
+    slips: Mapping[Any, str],
+    open_: str,
+    praise: str,
+    hint: str,
+    within: float,
+) -> Verdict:
     if answer is None:
         return missing(open_)
     numbers = row(answer)
@@ -100,6 +115,19 @@ def check_choices(
 ) -> Verdict:
     """answers: letter → one of the choices, None if open. why(letter, choice): if wrong; read: what is written."""
     choices = list(choices)
+    reasons = {a: {one: why(a, one) for one in choices if one != right_one} for a, right_one in wanted.items()}
+    table = {"kind": "choices", "wanted": dict(wanted), "choices": choices, "why": reasons, "praise": praise}
+    return replace(_of_choices(answers, wanted, choices, reasons, praise, read), table=table)
+
+
+def _of_choices(
+    answers: Any,
+    wanted: Mapping[str, str],
+    choices: list[str],
+    reasons: Mapping[str, Mapping[str, str]],
+    praise: str,
+    read: Callable[[str], str],
+) -> Verdict:
     given = by_letter(answers, wanted)
     if isinstance(given, Verdict):
         return given
@@ -110,12 +138,17 @@ def check_choices(
     unknown = sorted(set(chosen.values()) - set(choices))
     if unknown:
         return wrong(f"{', '.join(unknown)}: choose from {', '.join(choices)}")
-    mistakes = [why(letter, choice) for letter, choice in chosen.items() if choice != wanted[letter]]
+    mistakes = [reasons[letter][choice] for letter, choice in chosen.items() if choice != wanted[letter]]
     return wrong(*mistakes) if mistakes else right(praise)
 
 
 def check_claims(answers: Any, claims: Mapping[str, tuple[bool, str]], praise: str) -> Verdict:
     """answers: letter of a claim → True or False, None if open; claims: letter → whether it is true, and why."""
+    table = {"kind": "claims", "claims": {letter: list(one) for letter, one in claims.items()}, "praise": praise}
+    return replace(_of_claims(answers, claims, praise), table=table)
+
+
+def _of_claims(answers: Any, claims: Mapping[str, tuple[bool, str]], praise: str) -> Verdict:
     given = by_letter(answers, claims)
     if isinstance(given, Verdict):
         return given

@@ -4,7 +4,7 @@ import functools
 import tomllib
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -18,10 +18,14 @@ _begun: set[str] = set()  # lessons of this kernel whose answers count; worked s
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a checker. right: None while the exercise is open; words: what a notebook shows."""
+    """The result of a checker. right: None while the exercise is open; words: what a notebook shows.
+
+    table: all that the checker goes by, where numbers, choices or claims are checked: whoever has it can check alike.
+    """
 
     right: bool | None
     words: str
+    table: dict[str, Any] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return self.words
@@ -68,8 +72,12 @@ def _note(lesson: str, name: str, solved: bool) -> None:
 
 @functools.cache
 def _questions() -> dict[str, dict[str, dict[str, Any]]]:
-    """lesson → name of a prediction → its question, choices, right and because."""
     return tomllib.loads(resources.files(__package__).joinpath("predictions.toml").read_text(encoding="utf-8"))
+
+
+def questions(lesson: str) -> dict[str, dict[str, Any]]:
+    """Name of a prediction of the lesson → its question, choices, right and because."""
+    return _questions().get(lesson, {})
 
 
 class Lesson:
@@ -86,10 +94,10 @@ class Lesson:
 
         show: makes the picture of what happens, for after the answer. UserError if the lesson asks no such question.
         """
-        questions = _questions().get(self.number, {})
-        if name not in questions:
-            raise UserError(f"lesson {self.number} asks nothing named {name!r}: choose from {', '.join(questions)}")
-        asked = questions[name]
+        asks = questions(self.number)
+        if name not in asks:
+            raise UserError(f"lesson {self.number} asks nothing named {name!r}: choose from {', '.join(asks)}")
+        asked = asks[name]
         note = functools.partial(_note, self.number, f"prediction: {name}")
         return Prediction(**asked, show=show, committed=lambda choice: note(choice == asked["right"]))
 

@@ -1,5 +1,7 @@
 // The rules of the assigner playground, as teachkit/watch/widgets/assigner.py has them.
 
+import { fixed } from "./kernel.js";
+
 export const assigner = {
   numbers({ topk, alpha, beta, model, object }, compute, { setup, labels, inside, strides, most_rows: most, levers }) {
     const classes = setup.classes.length,
@@ -34,7 +36,7 @@ export const assigner = {
       counts: labels.map((_, place) => taken.filter((point) => owner[point] === place).length),
       words:
         `${taken.length} of ${all} anchor points answer for an object. Object ${setup.objects[chosen]}: ` +
-        `${mine.length} points, best target ${(rows[0]?.target ?? 0).toFixed(2)}, best overlap ${best.toFixed(2)}.`,
+        `${mine.length} points, best target ${fixed(rows[0]?.target ?? 0, 2)}, best overlap ${fixed(best, 2)}.`,
     };
   },
 };

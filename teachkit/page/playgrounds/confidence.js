@@ -1,5 +1,7 @@
 // The rules of the confidence playground, as teachkit/watch/widgets/confidence.py has them.
 
+import { fixed } from "./kernel.js";
+
 export const confidence = {
   numbers(values, compute, { setup }) {
     const { weight, background, background_score, score, target, alpha, gamma } = values;
@@ -26,7 +28,7 @@ export const confidence = {
       loss,
       slope: pair("slope"),
       background: share,
-      words: `Confidence ${score.toFixed(2)} where ${target.toFixed(2)} is right: BCE ${loss.bce.toFixed(2)}, focal ${loss.focal.toFixed(2)}.`,
+      words: `Confidence ${fixed(score, 2)} where ${fixed(target, 2)} is right: BCE ${fixed(loss.bce, 2)}, focal ${fixed(loss.focal, 2)}.`,
     };
   },
 };

@@ -1,6 +1,6 @@
 // The rules of the DFL playground, as teachkit/watch/widgets/dfl.py has them.
 
-import { Refused } from "./kernel.js";
+import { Refused, fixed } from "./kernel.js";
 
 const sum = (values) => values.reduce((total, one) => total + one, 0);
 function evened(heights, least) {
@@ -11,14 +11,14 @@ function evened(heights, least) {
 function clamping(place, used, bins) {
   if (place < 0) {
     return (
-      `The edge lies ${(-place).toFixed(2)} strides on the other side of the anchor point. No bin says that: ` +
+      `The edge lies ${fixed(-place, 2)} strides on the other side of the anchor point. No bin says that: ` +
       "the target is bin 0 alone, and DFL teaches a wrong place."
     );
   }
   if (!(used < place)) return "";
   const reach = place > bins - 1 ? "A larger stride, or more bins, would reach it." : "It costs nothing to see.";
   return (
-    `${place.toFixed(2)} is past the farthest target there is: it is moved to ${used.toFixed(2)}, where bin ${bins - 2} ` +
+    `${fixed(place, 2)} is past the farthest target there is: it is moved to ${fixed(used, 2)}, where bin ${bins - 2} ` +
     `gets .01 and bin ${bins - 1} gets .99. ${reach}`
   );
 }
@@ -63,8 +63,8 @@ export const dfl = {
       beyond: Boolean(given("beyond")[0]),
       clamping: told,
       words:
-        `DFL ${loss.toFixed(2)}, of which ${(floor + 0).toFixed(2)} cannot be avoided. The detector expects ${expected.toFixed(2)}, ` +
-        `the edge is at ${place.toFixed(2)}. ${told}`.trim(),
+        `DFL ${fixed(loss, 2)}, of which ${fixed(floor + 0, 2)} cannot be avoided. The detector expects ${fixed(expected, 2)}, ` +
+        `the edge is at ${fixed(place, 2)}. ${told}`.trim(),
     };
   },
 };

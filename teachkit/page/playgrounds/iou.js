@@ -1,6 +1,6 @@
 // The rules of the IoU playground, as teachkit/watch/widgets/iou.py has them.
 
-import { Refused } from "./kernel.js";
+import { Refused, fixed } from "./kernel.js";
 
 const EDGES = ["left", "top", "right", "bottom"];
 
@@ -23,7 +23,7 @@ function sentence(name, { loss, slopes, move }, flat) {
   const sizes = slopes.map(Math.abs),
     steepest = sizes.indexOf(Math.max(...sizes));
   return (
-    `The ${name} loss is ${loss.toFixed(3)}; steepest at the ${EDGES[steepest]} edge, ${sizes[steepest].toFixed(4)} per px. ` +
+    `The ${name} loss is ${fixed(loss, 3)}; steepest at the ${EDGES[steepest]} edge, ${fixed(sizes[steepest], 4)} per px. ` +
     "An arrow shows where a step would move its edge."
   );
 }
@@ -68,7 +68,7 @@ export const iou = {
       }),
     );
     const said = sentence(setup.measures[measure], measures[measure], flat);
-    const values = names.map((key) => `${setup.measures[key]} ${measures[key].value.toFixed(2)}`).join(", ");
+    const values = names.map((key) => `${setup.measures[key]} ${fixed(measures[key].value, 2)}`).join(", ");
     return {
       measures,
       chart: Object.fromEntries(

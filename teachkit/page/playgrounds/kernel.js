@@ -2,15 +2,24 @@
 
 export class Refused extends Error {}
 
-// As Python writes a number in `digits` digits, f"{number:.3g}".
+// As Python writes numbers: of two equally near ones the even one, where JavaScript takes the larger.
+function evenly(number, digits, write) {
+  const [places, power = ""] = write(digits + 25).split("e"); // far enough to see a number that is only near a tie
+  const kept = places.slice(0, -25),
+    tie = places.endsWith(`5${"0".repeat(24)}`) && "02468".includes(kept.replace(".", "").at(-1));
+  return tie ? `${kept.replace(/\.$/, "")}${power && `e${power}`}` : write(digits);
+}
+// f"{number:.2f}"
+export const fixed = (number, digits) => evenly(number, digits, (count) => number.toFixed(count));
+// f"{number:.3g}"
 export function general(number, digits = 6) {
   if (!Number.isFinite(number)) return String(number);
-  const [mantissa, power] = number.toExponential(digits - 1).split("e");
+  const [mantissa, power] = evenly(number, digits - 1, (count) => number.toExponential(count)).split("e");
   const short = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
   if (number !== 0 && (power < -4 || power >= digits)) {
     return `${short(mantissa)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
   }
-  return short(number.toFixed(Math.max(0, digits - 1 - power)));
+  return short(fixed(number, Math.max(0, digits - 1 - power)));
 }
 // What is no number is null, as in JSON.
 function plain(value) {
@@ -96,7 +105,8 @@ export class Kernel {
   answer(kind, values) {
     try {
       if (kind === "hello") this.post("setup", { title: this.facts.title, ...this.facts.setup }, this.pictures);
-      else this.set(kind === "reset" ? this.facts.first : values);
+      else if (kind === "reset") Object.assign(this, { values: { ...this.facts.first }, refused: "" });
+      else this.set(values);
     } catch (one) {
       if (!(one instanceof Refused)) throw one;
       this.refused = one.message;

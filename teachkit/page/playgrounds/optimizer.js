@@ -1,8 +1,8 @@
 // The rules of the optimizer playground, as teachkit/watch/widgets/optimizer.py has them.
 
-import { general } from "./kernel.js";
+import { general, fixed } from "./kernel.js";
 
-const rounded = (value) => Number(value.toFixed(5));
+const rounded = (value) => Number(fixed(value, 5));
 
 // rule → start and the point after each step, shorter where it has diverged; and the losses at the start and at the end.
 function paths({ surface, x, y, steps, ...settings }, compute, rules, lost) {

@@ -1,8 +1,9 @@
 // The rules of the threshold playground, as teachkit/watch/widgets/threshold.py has them.
 
+import { fixed } from "./kernel.js";
 import { detections, objectsFound } from "../live/scores.js";
 
-const rounded = (value) => Number(value.toFixed(3));
+const rounded = (value) => Number(fixed(value, 3));
 
 export const threshold = {
   numbers({ threshold: least, overlap, model }, compute, { setup, objects, drawn }) {
@@ -22,7 +23,7 @@ export const threshold = {
       of,
       extra: shown - found,
       boxes: left.map((one) => one.slice(0, drawn).map((box) => box.map(rounded))),
-      words: `Above ${least.toFixed(3)}: ${shown} boxes. ${found} of ${of} objects found, ${shown - found} boxes too many.`,
+      words: `Above ${fixed(least, 3)}: ${shown} boxes. ${found} of ${of} objects found, ${shown - found} boxes too many.`,
     };
   },
 };

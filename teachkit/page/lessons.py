@@ -1,0 +1,109 @@
+"""What of a lesson is alive in its page: playgrounds, predictions, and exercises that a table can check."""
+
+import ast
+import functools
+import json
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from teachkit.exercises import progress
+from teachkit.exercises.lesson import Verdict, questions
+from teachkit.page.playgrounds import PLAYGROUNDS
+
+CLAIM = re.compile(r'^\s*"(\w+)": None,\s*# (.+)$', re.MULTILINE)  # a claim or a case, beside its letter
+TITLES = {name: name.replace("_", " ") for name in PLAYGROUNDS} | {"iou": "IoU", "dfl": "DFL"}
+Here = dict[str, Any]
+
+
+def alive_in(notebook: Path) -> dict[int, Here]:
+    """Place of a code cell → what stands below it in the page. notebook: of a lesson; none of another one's cells."""
+    lesson = notebook.stem[:2]
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    made: dict[str, ast.expr] = {}  # name → what it was assigned last
+    found = {}
+    for place, cell in enumerate(cells if lesson in progress.LESSONS else []):
+        if cell["cell_type"] == "code" and (here := _alive("".join(cell["source"]), lesson, made)):
+            found[place] = here
+    return found
+
+
+def _alive(source: str, lesson: str, made: dict[str, ast.expr]) -> Here | None:
+    """Of a cell whose last line shows a widget or calls a checker."""
+    body = ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)).body
+    for line in body:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+            made[line.targets[0].id] = line.value
+    shown = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
+    if isinstance(shown, ast.Name):
+        shown = made.get(shown.id)
+    if not isinstance(shown, ast.Call) or not isinstance(shown.func, ast.Attribute):
+        return None
+    called = shown.func.attr
+    if called == "predict" and isinstance(shown.args[0], ast.Constant):
+        asked = questions(lesson)[str(shown.args[0].value)]
+        return {"kind": "prediction", "name": shown.args[0].value, **asked}
+    if called.startswith("check_") and (one := tables(lesson).get(called)):
+        return {"kind": "exercise", **one, "words": dict(CLAIM.findall(source))}
+    return _playground(called, shown)
+
+
+def _playground(called: str, shown: ast.Call) -> Here | None:
+    """A playground with settings that are plain values; what is shown of a notebook's own things stays there."""
+    names = {_kind(name): name for name in PLAYGROUNDS}
+    try:
+        arguments = [ast.literal_eval(one) for one in shown.args]
+        named = {str(one.arg): ast.literal_eval(one.value) for one in shown.keywords}
+    except ValueError:
+        return None
+    if called not in names:
+        return None
+    make = PLAYGROUNDS[names[called]][0]
+    if isinstance(make, functools.partial):
+        if (make.args, make.keywords) != (tuple(arguments), named):
+            return None
+        arguments, named = [], {}
+    return None if arguments else {"kind": "playground", "name": names[called], "first": named}
+
+
+def _kind(name: str) -> str:
+    make: Any = PLAYGROUNDS[name][0]
+    return str((make.func if isinstance(make, functools.partial) else make).__name__)
+
+
+@functools.cache
+def tables(lesson: str) -> dict[str, Here]:
+    """Name of a checker → its exercise and its table, for the checkers that go by one."""
+    return {name: {"name": check.exercise, "table": table} for name, check, table in _checkers(lesson) if table}
+
+
+def _checkers(lesson: str) -> Iterator[tuple[str, Any, dict[str, Any] | None]]:
+    """Each checker is asked about an open exercise: what it goes by comes with its verdict."""
+    module = import_module(f"teachkit.exercises.{progress.LESSONS[lesson][1]}")
+    for name, check in vars(module).items():
+        if getattr(check, "lesson", None) != lesson:
+            continue
+        try:
+            verdict = check(None)
+        except TypeError:  # asks for more than one answer
+            verdict = Verdict(None, "")
+        yield name, check, verdict.table
+
+
+def exercises() -> dict[str, list[str]]:
+    """Lesson → the names of its exercises."""
+    return {lesson: progress.exercises_of(lesson) for lesson in progress.LESSONS}
+
+
+def told(here: list[Here], lesson: str) -> str:
+    """What runs in the page, as a list in words."""
+    count = lambda kind: sum(one["kind"] == kind for one in here)  # noqa: E731
+    plural = lambda number, noun: f"{number} {noun}{'' if number == 1 else 's'}"  # noqa: E731
+    parts = [f"the playground “{TITLES[one['name']]}”" for one in here if one["kind"] == "playground"]
+    if predictions := count("prediction"):
+        parts.append(plural(predictions, "prediction"))
+    if exercises_here := count("exercise"):
+        parts.append(f"{exercises_here} of {plural(len(progress.exercises_of(lesson)), 'exercise')}")
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

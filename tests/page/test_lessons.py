@@ -1,0 +1,146 @@
+"""Lessons in a page: tables check as the checkers of the notebooks do, and progress is the file that is collected."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from teachkit.__main__ import main
+from teachkit.exercises import progress
+from teachkit.exercises.lesson import questions
+from teachkit.page import lessons
+from teachkit.watch.widgets.prediction import Prediction
+from tests.page.engine import asked
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+CHECKED = [
+    (lesson, name, check, table)
+    for lesson in progress.LESSONS
+    for name, check, table in lessons._checkers(lesson)
+    if table
+]
+# These ask for code, which has to run.
+CODE = {"decode by hand", "DFL by hand", "the total in code", "a slope by nudging", "Adam in code"}
+# The checkers of these go by more than a table.
+OWN_RULES = {
+    "from distances to a box", "a tie", "which term complains", "NMS by hand", "two targets", "the two bins of 4.3",
+    "past the last bin", "one edge, two prices", "the first step", "early stopping", "what a resume needs",
+    "average precision",
+}  # fmt: skip
+
+
+def answers_to(table: dict) -> list:
+    """Right, every known slip, near misses, other counts, open; each choice beside each letter; each claim wrong."""
+    dice = random.Random(1)
+    if table["kind"] == "numbers":
+        wanted, step = table["wanted"], table["within"]
+        near = [[one + dice.choice([-1, 1]) * step * share for one in wanted] for share in (0.5, 0.99, 1.5, 30)]
+        known = [one for one, _ in table["slips"]]
+        return [None, wanted, *known, *near, wanted[:-1] or [7.5, 7.5], [*wanted, 1.0], [1e6] * len(wanted)]
+    right = table["wanted"] if table["kind"] == "choices" else {a: one for a, (one, _) in table["claims"].items()}
+    others = table["choices"] if table["kind"] == "choices" else [True, False]
+    single = [right | {letter: other} for letter in right for other in others]
+    many = [{letter: dice.choice(others) for letter in right} for _ in range(20)]
+    return [right, dict.fromkeys(right), right | {next(iter(right)): None}, *single, *many]
+
+
+@pytest.mark.parametrize(("lesson", "check", "table"), [(one, check, table) for one, _, check, table in CHECKED])
+def test_a_table_gives_the_verdict_of_its_checker(lesson, check, table):
+    answers = answers_to(table)
+    script = """
+        const { checked } = await import("LIVE/../lessons/checks.js");
+        answer = data.answers.map((one) => checked(data.table, one));"""
+    numbers = table["kind"] == "numbers"
+    texts = [", ".join(map(repr, one)) if numbers and one is not None else one for one in answers]
+    given = asked(script, {"table": table, "answers": texts})
+    for answer, verdict in zip(answers, given, strict=True):
+        wanted = check(answer)
+        asked_for = "asked for, not"  # then the answer itself is told, as it was written
+        assert verdict["right"] == wanted.right, answer
+        assert verdict["words"].split(asked_for)[0] == wanted.words.split(asked_for)[0], answer
+
+
+def test_numbers_are_read_as_people_write_them():
+    script = """const { numbersIn } = await import("LIVE/../lessons/checks.js"); answer = data.map(numbersIn);"""
+    texts = ["(1, 2)", "0.5 .5", "−2;3", "1/4", "1e-3"]
+    assert asked(script, texts) == [[1, 2], [0.5, 0.5], [-2, 3], [0.25], [0.001]]
+    assert asked(script, ["two", "1/0", "1/2/3"]) == [[None], [None], [None]]
+
+
+@pytest.mark.parametrize("lesson", progress.LESSONS)
+def test_a_prediction_says_in_the_page_what_it_says_in_the_notebook(lesson):
+    asks = questions(lesson)
+    script = """
+        const { predictionKernel } = await import("LIVE/../playgrounds/prediction.js");
+        answer = Object.values(data).map((asked) => asked.choices.map((_, choice) => {
+          const committed = [], kernel = predictionKernel(asked, (right) => committed.push(right)), said = [];
+          kernel.on("msg:custom", (message) => said.push(message));
+          kernel.answer("set", { choice }); kernel.answer("set", { choice: 0 }); kernel.answer("reset");
+          kernel.answer("set", { choice: 99 });
+          return { said: said[0].verdict, committed, reopened: said[2].verdict, refused: said[3].refused };
+        }));"""
+    for question, given in zip(asks.values(), asked(script, asks), strict=True):
+        for choice, answer in enumerate(given):
+            widget = Prediction(**question)
+            assert answer["said"] == widget.commit(choice)
+            assert answer["committed"] == [choice == question["right"]]  # the first choice alone counts
+            assert answer["reopened"] == ""
+            assert answer["refused"].startswith("choose one of a, b")
+            widget.close()
+
+
+def test_progress_of_a_browser_is_collected_like_that_of_a_notebook(tmp_path, capsys):
+    script = """
+        const kept = new Map();
+        globalThis.localStorage = {
+          getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => kept.set(key, text) };
+        const { record, counts, exported, read } = await import("LIVE/../lessons/progress.js");
+        record("03", "a tie", false); record("03", "a tie", true); record("03", "a tie", false);
+        record("08", "prediction: repair", true); record("08", "weight or rate", true);
+        answer = { file: exported("Ada", data), counts: counts(data)["03"], done: read() };"""
+    answer = asked(script, lessons.exercises())
+    assert answer["counts"] == [1, 5]
+    assert answer["done"]["03"]["a tie"]["tries"] == 3
+    file = tmp_path / "ada.json"
+    file.write_text(answer["file"], encoding="utf-8")
+    assert main(["progress", "collect", str(file)]) == 0
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert row[0] == "Ada"
+    assert row[1 + 3 :][:1] == ["1/5"]
+    assert row[-2:] == ["2", "5"]
+    progress_file = tmp_path / "progress.json"
+    progress_file.write_text(json.dumps({"format": progress.FORMAT, "done": answer["done"]}))
+    assert progress.read(progress_file) == answer["done"]
+
+
+def test_every_exercise_that_a_table_can_check_is_alive_in_its_page():
+    missing = set()
+    for notebook in NOTEBOOKS.glob("[01]*.ipynb"):
+        there = {one["name"] for one in lessons.alive_in(notebook).values() if one["kind"] == "exercise"}
+        missing |= set(progress.exercises_of(notebook.stem[:2])) - there
+    assert missing == CODE | OWN_RULES
+
+
+def test_every_prediction_is_alive_in_its_page():
+    for notebook in NOTEBOOKS.glob("[01]*.ipynb"):
+        there = [one["name"] for one in lessons.alive_in(notebook).values() if one["kind"] == "prediction"]
+        assert there == list(dict.fromkeys(there))
+        assert set(there) == set(questions(notebook.stem[:2]))
+
+
+CELLS = {
+    "tk.IoUPlayground(measure='giou')": ("playground", "iou", {"measure": "giou"}),
+    "walks = tk.OptimizerPlayground()\nwalks": ("playground", "optimizer", {}),
+    "tk.IoUPlayground(picture=batch.images[5])": None,  # of something that only a kernel has
+    "tk.RunsSideBySide('runs/mine', 'runs/yours')": None,
+    "%matplotlib inline\nprint(1)": None,
+}
+
+
+@pytest.mark.parametrize("source", CELLS)
+def test_a_cell_comes_alive_if_the_page_has_all_it_shows(source, tmp_path):
+    notebook = tmp_path / "03_x.ipynb"
+    notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
+    found = lessons.alive_in(notebook).get(0)
+    assert (found and (found["kind"], found["name"], found["first"])) == CELLS[source]
