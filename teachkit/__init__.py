@@ -38,6 +38,7 @@ _HOME = {
     "Losses": "structures",
     "Detector": "feed.detector",
     "load_data": "feed.loader",
+    "load_model": "learn.checkpoint",
     "TaskAlignedAssigner": "punish.assigner",
     "Criterion": "punish.criterion",
     "Trainer": "learn.trainer",

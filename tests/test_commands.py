@@ -298,6 +298,13 @@ def test_pictures_too_few_to_normalise_are_told_in_one_line(capsys):
     assert_a_mistake(typed(capsys, *words), "16 × 16 px", "larger pictures")
 
 
+def test_a_validation_split_too_small_to_choose_by_is_warned_of(tiny, capsys):
+    _, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, *SMALL)
+    assert "val has 8 pictures to choose the best weights by" in err
+    _, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--val-split", "train", *SMALL)
+    assert "to choose" not in err
+
+
 def test_splits_that_overlap_are_warned_of(tiny, capsys):
     _, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--val-split", "train", *SMALL)
     assert "24 of 24 pictures of train" in err

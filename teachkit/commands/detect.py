@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     named = [pair for given in arguments.images for pair in _pictures(given)]
     sources = [source for source, _ in named]
     targets = _targets(named, Path(arguments.out))
-    model, classes, size = load_model(arguments.weights, device=arguments.device)
+    model = load_model(arguments.weights, device=arguments.device)
     failed = False
     for source, target in zip(sources, targets, strict=True):
         try:
@@ -37,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
             print(one_line(error), file=sys.stderr)
             failed = True
             continue
-        found = _find(model, image, size)
-        write_output(target, plots.annotated(image, found, classes).png(Software=SOFTWARE), is_picture, DRAWING)
+        found = _find(model, image)
+        write_output(target, plots.annotated(image, found, model.classes).png(Software=SOFTWARE), is_picture, DRAWING)
         names = ", ".join(
-            f"{classes[label]} {score:.2f}" for label, score in zip(found.labels, found.scores, strict=True)
+            f"{model.classes[label]} {score:.2f}" for label, score in zip(found.labels, found.scores, strict=True)
         )
         print(one_line(f"{target}: {names or 'nothing found'}"))
     return 2 if failed else 0
@@ -85,11 +85,11 @@ def _targets(named: list[tuple[Path, Path]], out: Path) -> list[Path]:
     return targets
 
 
-def _find(model: "Detector", image: "Tensor", size: tuple[int, int]) -> "Detections":
-    """Detections in the picture's own pixels. image: uint8 [3, h, w]; size: (height, width) px the model knows."""
+def _find(model: "Detector", image: "Tensor") -> "Detections":
+    """Detections in the picture's own pixels. image: uint8 [3, h, w]."""
     from teachkit.feed.letterbox import Letterbox
     from teachkit.structures import Detections
 
-    canvas = Letterbox.fit((image.shape[1], image.shape[2]), size)
+    canvas = Letterbox.fit((image.shape[1], image.shape[2]), model.image_size)
     found = model.detect(canvas.image(image)[None].float() / 255)[0].to("cpu")
     return Detections(canvas.undo(found.boxes), found.scores, found.labels)

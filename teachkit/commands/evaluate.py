@@ -12,16 +12,16 @@ def run(arguments: argparse.Namespace) -> int:
     from teachkit.learn.checkpoint import load_model
     from teachkit.learn.validation import evaluate
 
-    model, classes, size = load_model(arguments.weights, device=arguments.device)
+    model = load_model(arguments.weights, device=arguments.device)
     data = load_data(
         arguments.data,
         arguments.split,
-        image_size=size,
+        image_size=model.image_size,
         device=model.device,
         augment=False,
         shuffle=False,
         divide=same_split(arguments.split) == "val",
-        classes=classes,
+        classes=model.classes,
     )
     measured = evaluate(model, data)
     assert measured is not None  # nothing stops it half-way here

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NEW_ON_RESUME = ("epochs", "until", "log", "device", "data")
 VALIDATION_BATCH = 16
 PROBLEMS_SHOWN = 10
+FEW_TO_CHOOSE_BY = 20  # pictures; one object more or less moves the score of so few by several hundredths
 PICTURES_DRAWN = 12
 EXIT_CODES = {"until": 0, "epochs": 0, "early_stop": 0, "diverged": 3, "interrupted": 130}
 
@@ -112,6 +113,9 @@ def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") 
     records = Records(_log_files(log, folder), len(training), settings.epochs)
     if trainer.checkpointer is not None:
         trainer.checkpointer.before_save = records.sync
+    if 0 < (pictures := len(validation.names)) < FEW_TO_CHOOSE_BY:
+        few = f"{pictures} picture{'s' * (pictures > 1)} to choose the best weights by"
+        print(one_line(f"warning: {validation.split} has {few}: the score will jump, add more"), file=sys.stderr)
     return trainer, records
 
 

@@ -27,18 +27,17 @@ def records(name: str) -> list[Record]:
 
 
 @cache
-def _loaded(name: str) -> tuple[Detector, tuple[str, ...]]:
+def _loaded(name: str) -> Detector:
     if not (RUNS / name).is_dir():
         there = ", ".join(sorted(one.parent.name for one in RUNS.glob("*/best.pt"))) or "none"
         raise UserError(f"there is no saved detector {name!r}; there are: {there}; `make recordings` makes them")
-    model, classes, _ = load_model(RUNS / name, device="cpu")
-    return model, tuple(classes)
+    return load_model(RUNS / name, device="cpu")
 
 
 def detector(name: str = "shapes") -> tuple[Detector, list[str]]:
     """A new copy of a trained detector on the CPU, "shapes" or "bccd", and its classes. UserError for another name."""
-    model, classes = _loaded(name)
-    return deepcopy(model), list(classes)
+    model = deepcopy(_loaded(name))
+    return model, model.classes
 
 
 def trained_and_untrained() -> tuple[dict[str, Detector], list[str]]:

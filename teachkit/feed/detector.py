@@ -124,6 +124,9 @@ class Detector(nn.Module):
     UserError if the strides are not possible ones or the widths do not fit them.
     """
 
+    classes: list[str]  # and (height, width) of the pictures: a detector knows them once it is loaded from a saved run
+    image_size: tuple[int, int]
+
     def __init__(
         self,
         num_classes: int,

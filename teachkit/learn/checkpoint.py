@@ -195,16 +195,14 @@ def _state(content: Content, file: Path) -> Content:
     return state
 
 
-def load_model(
-    folder: str | Path, which: str = "best", device: str | torch.device = "auto"
-) -> tuple[Detector, list[str], tuple[int, int]]:
-    """The averaged detector in eval mode, its classes and (height, width) of its pictures. which: "best" or "last".
+def load_model(folder: str | Path, which: str = "best", device: str | torch.device = "auto") -> Detector:
+    """The averaged detector of a saved run, in eval mode, with `.classes` and `.image_size`. which: "best" or "last".
 
     folder: or one of its files, and then no other. Falls back to a state where that file is damaged or missing.
     UserError if there is none.
     """
 
-    def rebuilt(content: Content, file: Path) -> tuple[Detector, list[str], tuple[int, int]]:
+    def rebuilt(content: Content, file: Path) -> Detector:
         rebuilds = content["rebuilds"]
         if rebuilds["model"] is None:
             raise UserError(
@@ -214,7 +212,8 @@ def load_model(
         best = "weights" in content
         model.load_state_dict(content["weights"] if best else _state(content, file)["train_step"]["ema"]["model"])
         height, width = rebuilds["image_size"]
-        return model.eval(), list(rebuilds["classes"]), (height, width)
+        model.classes, model.image_size = list(rebuilds["classes"]), (height, width)
+        return model.eval()
 
     if which not in ("best", "last"):
         raise UserError(f"there are the best weights and the last, not {which!r}")

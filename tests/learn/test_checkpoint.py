@@ -58,11 +58,11 @@ def test_the_averaged_detector_is_rebuilt_from_the_folder_alone(saved, which):
     trainer, folder = saved
     if which == "best":  # without a score the first epoch stays the best
         (folder / BEST).unlink()
-    model, classes, image_size = load_model(folder, which, device="cpu")
+    model = load_model(folder, which, device="cpu")
     images = make_batches(1)[0].images
     assert torch.equal(model(images).cls_logits, trainer.ema(images).cls_logits)
     assert not model.training
-    assert (classes, image_size) == (["ring", "disc", "square"], (32, 32))
+    assert (model.classes, model.image_size) == (["ring", "disc", "square"], (32, 32))
 
 
 def test_torch_reads_the_file_too(saved):
@@ -133,7 +133,7 @@ def test_a_damaged_best_falls_back_to_the_last_state_for_detecting(saved):
     trainer, folder = saved
     flip(folder / BEST, 1000, 3)
     with pytest.warns(UserWarning, match=r"best.pt is damaged.*last.pt is taken instead"):
-        model, _, _ = load_model(folder, device="cpu")
+        model = load_model(folder, device="cpu")
     assert same(dict(model.state_dict()), dict(trainer.ema.state_dict()))
 
 
@@ -174,7 +174,7 @@ def test_a_model_that_its_weights_do_not_fit_falls_back_to_the_last_state(saved,
     content["rebuilds"]["model"] |= change
     (folder / BEST).write_bytes(pack({key: content[key] for key in ("weights", "scores", "rebuilds", "settings")}))
     with pytest.warns(UserWarning, match=r"best.pt does not hold what is needed.*last.pt is taken instead"):
-        assert len(load_model(folder, device="cpu")[1]) == 3
+        assert len(load_model(folder, device="cpu").classes) == 3
 
 
 def test_a_state_of_an_earlier_version_is_refused_in_one_line_and_its_best_weights_load(saved):
@@ -187,7 +187,7 @@ def test_a_state_of_an_earlier_version_is_refused_in_one_line_and_its_best_weigh
     with pytest.raises(UserError, match=r"last\.pt was saved by an earlier version.*best\.pt") as caught:
         load_run(folder)
     assert "\n" not in str(caught.value)
-    assert len(load_model(folder, device="cpu")[1]) == 3
+    assert len(load_model(folder, device="cpu").classes) == 3
     with pytest.raises(UserError, match="earlier version"):
         load_model(folder, "last", device="cpu")
 
@@ -291,7 +291,7 @@ def test_a_new_run_in_the_same_folder_puts_the_earlier_one_aside(make_trainer, s
     fresh.fit(1)
     assert load_run(folder).state["progress"]["step"] == 2
     assert not (folder / BEFORE_LAST).exists()
-    assert same(dict(load_model(folder / "earlier", "last", device="cpu")[0].state_dict()), weights)
+    assert same(dict(load_model(folder / "earlier", "last", device="cpu").state_dict()), weights)
 
 
 @pytest.mark.parametrize("moved", [1, 2])

@@ -110,8 +110,8 @@ def test_the_best_weights_are_those_of_the_best_epoch(make_trainer, tmp_path):
     trainer.on_record = lambda record: kept.append(trainer.state_dict()) if record["kind"] == "epoch" else None
     trainer.cursor.data = Sized(trainer.cursor.data)
     trainer.fit(3)
-    best, _, _ = load_model(tmp_path, device="cpu")
-    last, _, _ = load_model(tmp_path, "last", device="cpu")
+    best = load_model(tmp_path, device="cpu")
+    last = load_model(tmp_path, "last", device="cpu")
     averaged = [state["train_step"]["ema"]["model"] for state in kept]
     assert same(dict(best.state_dict()), averaged[1])
     assert same(dict(last.state_dict()), averaged[2])

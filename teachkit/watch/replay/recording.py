@@ -138,7 +138,8 @@ def find_pictures(recording: Recording, data: str | Path | None = None) -> None:
         return
     model = None
     if recording.folder is not None and any(recording.folder.glob("*.pt")):
-        model, _, size = load_model(recording.folder, device="cpu")
+        model = load_model(recording.folder, device="cpu")
+        size = model.image_size
     seed = settings.get("val_seed", settings.get("seed", 0))
     try:
         if max(size if isinstance(size, list | tuple) else [size or 0]) > LARGEST_SIDE:

@@ -182,6 +182,6 @@ def _detect_anew(run: Recording, first: Recording) -> None:
     """Replaces the detections by those of the saved weights, if there are any and they have the same classes."""
     if run.folder is None or not any(run.folder.glob("*.pt")) or first.pictures is None:
         return
-    model, classes, _ = load_model(run.folder, device="cpu")
-    if classes == first.classes:
+    model = load_model(run.folder, device="cpu")
+    if model.classes == first.classes:
         run.timeline.detections = [(run.steps, detect_on(model, first.pictures))]

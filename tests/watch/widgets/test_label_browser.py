@@ -5,6 +5,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from teachkit.errors import UserError
@@ -108,6 +109,34 @@ def test_own_files_are_read_and_never_changed(tmp_path, model):
     before = {path: path.read_bytes() for path in (tmp_path / "yolo").rglob("*") if path.is_file()}
     LabelBrowser(load_data(tmp_path / "yolo", device="cpu"), model).close()
     assert {path: path.read_bytes() for path in (tmp_path / "yolo").rglob("*") if path.is_file()} == before
+
+
+class Own(torch.nn.Module):
+    """A model of somebody's own: it gives Predictions, and nothing else that a Detector has."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images):
+        return self.inner(images)
+
+
+def test_any_model_that_gives_predictions_contradicts_labels(browser, model):
+    own = Own(model).train()
+    other = LabelBrowser(
+        load_data("shapes", split="test", limit=60, scenes=SceneSettings(wrong_labels=0.1), device="cpu"), own
+    )
+    assert [(one.image, one.kind) for one in other.issues] == [(one.image, one.kind) for one in browser.issues]
+    assert own.training
+    other.close()
+
+
+def test_a_detector_of_other_classes_is_refused_by_name(model):
+    data = load_data("shapes", split="test", limit=4, device="cpu")
+    data.classes = data.classes[::-1]
+    with pytest.raises(UserError, match=r"the detector knows ball, .*classes=model.classes"):
+        LabelBrowser(data, model)
 
 
 def test_closing_leaves_nothing_behind(model):
