@@ -8,7 +8,7 @@ import { buildKernels, writtenLoops } from "./build_engine.mjs";
 
 const HERE = import.meta.dirname, LIVE = join(HERE, "../teachkit/page/live");
 const LESSONS = join(HERE, "../teachkit/page/lessons"), PLAYGROUNDS = join(HERE, "../teachkit/page/playgrounds");
-const DATA = ["training.json", "training.bin", "facts.json", "scenes.webp"];
+const DATA = ["training.json", "training.bin", "facts.json", "scenes.webp", "replay.html"];
 const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' blob: data:";
 const ALONE = "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src blob: data:";
 

@@ -18,6 +18,7 @@ from teachkit.page.training import training_program
 from teachkit.structures import LossWeights
 from teachkit.watch.cockpit.frames import OPTIMIZERS, SLIDER_RATES
 from teachkit.watch.cockpit.presets import PRESETS
+from teachkit.watch.replay.page import page
 
 COLUMNS, QUALITY = 19, 80  # of the sheet of pictures; WebP's
 
@@ -60,6 +61,7 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     training_program().write(folder / "training")
     write_json(folder / "facts.json", facts())
+    (folder / "replay.html").write_bytes(page(facts()["title"], "the run"))
     (folder / "playgrounds").mkdir(exist_ok=True)
     for name in PLAYGROUNDS:
         write_playground(name, folder / "playgrounds")

@@ -130,7 +130,7 @@ def test_an_address_sets_everything_and_takes_controls_away(opened, address):
     until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.3'")
     assert page.locator('[data-control="cls-field"]').input_value() == "2"
     assert page.locator("select").nth(1).input_value() == "sgd"
-    for gone in (".tk-time", ".tk-presets", '[data-control="dfl"]', '[data-chart="map"]', '[data-control="export"]'):
+    for gone in (".tk-time", ".tk-presets", '[data-control="dfl"]', '[data-chart="map"]'):
         assert not page.locator(gone).is_visible(), gone
     assert page.locator('[data-control="box"]').is_visible()
 
@@ -192,6 +192,30 @@ def test_every_playground_of_the_page_comes_alive(opened, address):
         section.locator(".tk-root[data-drawn]").wait_for()
     assert page.locator(".tk-root[data-drawn]").count() == len(PLAYGROUNDS)
     assert page.locator(".tk-message:visible").count() == 0
+
+
+def plays(opened, file: Path) -> None:
+    """The file is a replay that a browser plays from the disk."""
+    page = opened(file.as_uri(), ".tk-replay[data-loaded]")
+    page.keyboard.press("End")
+    until(page, "Number(document.querySelector('.tk-replay').dataset.look) > 0")
+    assert "Go to" in page.inner_text(".tk-jumps")
+
+
+@pytest.mark.parametrize("name", ["live.html", "live-alone.html"])
+def test_a_run_is_saved_as_a_replay_that_plays_from_the_disk(opened, address, tmp_path, name):
+    page = opened(address.replace("live.html", name))
+    reached(page, 20)
+    page.fill('[data-control="box-field"]', "3")
+    page.press('[data-control="box-field"]', "Enter")
+    reached(page, int(page.locator(".tk-cockpit").get_attribute("data-step")) + 10)
+    page.click('[data-control="start"]')
+    state(page, "paused")
+    with page.expect_download() as download:
+        page.click('[data-control="export"]')
+    assert download.value.suggested_filename == "replay.html"
+    download.value.save_as(tmp_path / "replay.html")
+    plays(opened, tmp_path / "replay.html")
 
 
 def test_one_file_alone_opens_from_the_disk(opened, site):

@@ -13,4 +13,4 @@ const parts = {
   sheet: bytes("scenes.webp").buffer,
 };
 const worker = new Worker(URL.createObjectURL(new Blob([bytes("worker.js")], { type: "text/javascript" })));
-open(worker, parts, document.getElementById("live"), window);
+open(worker, parts, document.getElementById("live"), window, () => new TextDecoder().decode(bytes("replay.html")));

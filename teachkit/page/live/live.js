@@ -59,8 +59,18 @@ function modelOf(worker) {
   return { on: (_, listener) => listeners.add(listener), off: (_, listener) => listeners.delete(listener) };
 }
 
-// parts: {program, numbers, kernels, facts, sheet} or promises of them; el: where the cockpit goes.
-export async function open(worker, parts, el, { location, history }) {
+// A run as a file: the page of a replay, with the run in its place.
+function save(template, content) {
+  const data = JSON.stringify(content).replaceAll("<", "\\u003c");
+  const file = new Blob([template.replace('"the run"', () => data)], { type: "text/html" });
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: "replay.html" });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+// parts: {program, numbers, kernels, facts, sheet} or promises of them; el: where the cockpit goes; replay(): the text of a
+// replay's page, or a promise of it.
+export async function open(worker, parts, el, { location, history }, replay) {
   const names = Object.keys(parts),
     values = await Promise.all(Object.values(parts));
   const given = Object.fromEntries(names.map((name, place) => [name, values[place]]));
@@ -75,9 +85,13 @@ export async function open(worker, parts, el, { location, history }) {
   const loading = el.firstElementChild;
   worker.addEventListener("message", ({ data }) => {
     if (data.broken) broken(data.broken);
+    if (data.replay)
+      Promise.resolve(replay())
+        .then((template) => save(template, data.replay))
+        .catch((one) => broken(`The replay cannot be saved: ${one.message}`));
     if (data.message?.kind === "setup") {
       loading?.remove();
-      queueMicrotask(() => hidden(el, ["export", ...hide]));
+      queueMicrotask(() => hidden(el, hide));
     }
     if (data.message?.kind !== "frame") return;
     requestAnimationFrame(() => worker.postMessage({ kind: "drawn" }));

@@ -21,7 +21,7 @@ if (location.protocol === "file:") {
     facts: fetched("facts.json", "json"),
     sheet: fetched("scenes.webp", "arrayBuffer"),
   };
-  open(new Worker(new URL("worker.js", HERE)), parts, el, window).catch((one) => {
+  open(new Worker(new URL("worker.js", HERE)), parts, el, window, () => fetched("replay.html", "text")).catch((one) => {
     el.textContent = `The page cannot start: ${one.message}`;
   });
 }

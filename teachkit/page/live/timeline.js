@@ -8,7 +8,8 @@ const PARTS = {
 const LIMIT = 3000,
   NEAR = 5,
   MOST_MARKS = 200,
-  MOST_LOOKS = 400;
+  MOST_LOOKS = 400,
+  MOST_REPLAYED = 200; // looks in a replay
 export const ALARMS = { spike: "spike", diverged: "diverged", skipped: "not finite" };
 
 const WORDS = { lr: "rate", cls: "class", dfl: "DFL" };
@@ -51,7 +52,7 @@ export class Timeline {
     if (newest && !alarm && !newest.alarm && newest.names === names && step - newest.step <= NEAR) this.marks.pop();
     this.marks = [
       ...this.marks.slice(1 - MOST_MARKS),
-      { step, names, label: alarm ? ALARMS[alarm] : inWords(changes), alarm: Boolean(alarm) },
+      { step, names, changes, label: alarm ? ALARMS[alarm] : inWords(changes), alarm: Boolean(alarm) },
     ];
     return this.marks.at(-1);
   }
@@ -82,4 +83,32 @@ export class Timeline {
   lengths() {
     return Object.fromEntries(Object.entries(this.rows).map(([part, rows]) => [part, rows.length]));
   }
+}
+
+// Schedule and optimizer from each step on, as in teachkit/watch/replay/recording.py: at first, then as the marks change them.
+function menusOver(marks, schedule, optimizer) {
+  const menus = [[0, schedule, optimizer]];
+  for (const { step, changes } of marks) {
+    schedule = changes.schedule ?? ("lr" in changes ? "constant" : schedule);
+    optimizer = changes.optimizer ?? optimizer;
+    menus.push([step, schedule, optimizer]);
+  }
+  return menus;
+}
+// What the page of a replay plays, as content_of in teachkit/watch/replay/replay.py gives it; first: the first settings;
+// shown: title, classes, image_size, truth, and pictures as files in base64.
+export function replayContent(timeline, ghosts, { rate, optimizer }, shown) {
+  const { marks, looks } = timeline,
+    every = Math.max(1, Math.floor(looks.length / MOST_REPLAYED));
+  return {
+    ...shown,
+    settings: {},
+    menus: menusOver(marks, rate.schedule, optimizer),
+    end: "",
+    marks: marks.map(({ step, label, alarm }) => ({ step, label, alarm })),
+    looks: looks.filter((_, place) => place % every === 0),
+    ghosts: ghosts.map((one) => ({ ...one.columns(), looks: one.looks.filter((_, place) => place % 2 === 0) })),
+    ...timeline.columns(),
+    validation: { step: [], total: [], box: [], cls: [], dfl: [] },
+  };
 }

@@ -2,10 +2,12 @@
 
 import { Machine } from "../engine/machine.js";
 import { Refused, Session } from "./session.js";
+import { replayContent } from "./timeline.js";
 import { Training } from "./training.js";
 
 const FRAME_EVERY = 100; // ms
 let session = null,
+  onShow = null,
   asked = 0,
   refused = "",
   error = "",
@@ -110,6 +112,12 @@ const answers = {
   rewind: ({ step }) => session.rewind(step),
   branch: ({ step }) => session.branch(step),
   rescue: () => session.rescue(),
+  export: () => {
+    if (!session.step) throw new Refused("there is nothing to save yet: take a step first");
+    const { timeline, ghosts, kept } = session;
+    postMessage({ replay: replayContent(timeline, ghosts, kept[0].settings, onShow) });
+    session.news = "The replay is a file among your downloads: it plays in any browser.";
+  },
   peek: ({ step }) => post("peek", { found: step === null ? session.found : session.timeline.foundAt(step) }),
 };
 
@@ -175,13 +183,18 @@ async function open({ program, numbers, kernels, facts, sheet, settings, start }
   session = new Session(training, facts);
   const places = Array.from({ length: session.shown }, (_, place) => place);
   const shown = await Promise.all(places.map((place) => picture(train.length + place)));
+  const base64 = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)));
+  const seen = {
+    title: facts.title,
+    classes,
+    image_size: [side, side],
+    truth: places.map((place) => val[place].map((one) => one.slice(0, 4))),
+  };
+  onShow = { ...seen, pictures: shown.map(base64) };
   post(
     "setup",
     {
-      title: facts.title,
-      classes,
-      image_size: [side, side],
-      truth: places.map((place) => val[place].map((one) => one.slice(0, 4))),
+      ...seen,
       rates: facts.rates,
       weights: facts.weights,
       schedules: facts.schedules,

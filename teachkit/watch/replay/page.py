@@ -13,8 +13,8 @@ GENERATOR = '<meta name="generator" content="teachkit replay">'
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
-def page(title: str, content: dict[str, Any]) -> bytes:
-    """One HTML file that plays the content: of a run, or of acts."""
+def page(title: str, content: dict[str, Any] | str) -> bytes:
+    """One HTML file that plays the content: of a run, or of acts; a text stands for a run that is put in later."""
     # No "<" stays in the data: a class called "</script>" must not end it. In JSON the escape means the same letter.
     data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return f"""<!doctype html>
