@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from teachkit.errors import UserError, one_line
 
 METRICS = ("map", "map50", "map75")
-NEED_TORCH = ("train", "evaluate", "detect")
+NEED_TORCH = ("train", "evaluate", "detect", "search")
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,6 +69,9 @@ def build_parser() -> Parser:
     _train(commands.add_parser("train", help="feed, punish, learn: the whole loop", allow_abbrev=False))
     _evaluate(commands.add_parser("evaluate", help="score a saved run", allow_abbrev=False))
     _detect(commands.add_parser("detect", help="draw what a saved run finds in pictures", allow_abbrev=False))
+    _search(
+        commands.add_parser("search", help="try learning rates and loss weights, on any machines", allow_abbrev=False)
+    )
     _data(commands.add_parser("data", help="check, export or download a data set", allow_abbrev=False))
     _replay(commands.add_parser("replay", help="a run as one page that plays in any browser", allow_abbrev=False))
     _progress(
@@ -89,23 +92,39 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", metavar="DIR", help="go on with a saved run; only --epochs --until --log --device --data go with it"
     )
-    parser.add_argument("--epochs", type=COUNT, metavar="N", help="passes over the training data, in all")
     parser.add_argument(
         "--until", type=goal, metavar="map50=0.9", help="stop once validation scores this; exit 1 if never"
     )
-    parser.add_argument("--batch-size", type=COUNT, metavar="N", help="pictures per step")
-    parser.add_argument("--optimizer", choices=("adamw", "sgd"))
+    _training(parser)
     parser.add_argument("--lr", type=WEIGHT, metavar="X", help="learning rate at its height")
     for name in ("box", "cls", "dfl"):
         parser.add_argument(f"--{name}", type=WEIGHT, metavar="X", help=f"weight of the {name} loss")
+    parser.add_argument("--log", metavar="FILE", help="one JSON object a line: every step, epoch and event")
+    parser.add_argument("--save", metavar="DIR", help="weights, log, curves.png and detections.png")
+
+
+def _training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--epochs", type=COUNT, metavar="N", help="passes over the training data, in all")
+    parser.add_argument("--batch-size", type=COUNT, metavar="N", help="pictures per step")
+    parser.add_argument("--optimizer", choices=("adamw", "sgd"))
     parser.add_argument("--image-size", type=COUNT, metavar="S", help="px of the longer side")
     parser.add_argument("--train-split", metavar="SPLIT", help="train, unless given")
     parser.add_argument("--val-split", metavar="SPLIT", help="val, unless given")
     parser.add_argument("--device", metavar="auto|cpu|cuda|mps")
     parser.add_argument("--threads", type=THREADS, metavar="N", help="of the processor, for the arithmetic")
     parser.add_argument("--seed", type=SEED, metavar="N", help="0, unless given; the same seed gives the same run")
-    parser.add_argument("--log", metavar="FILE", help="one JSON object a line: every step, epoch and event")
-    parser.add_argument("--save", metavar="DIR", help="weights, log, curves.png and detections.png")
+
+
+def _search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="shapes|PATH", help="as for train; with --resume, where it lies now")
+    parser.add_argument("--trials", type=COUNT, metavar="N", help="in all, those of other workers counted")
+    parser.add_argument("--study", metavar="NAME", help="that this worker begins, or joins")
+    parser.add_argument("--storage", required=True, metavar="URL|FILE", help="a database, or a file all workers see")
+    parser.add_argument(
+        "--resume", nargs="?", const=True, metavar="NAME", help="go on with a study as it was begun; --trials may grow"
+    )
+    _training(parser)
+    parser.add_argument("--save", metavar="DIR", help="Optuna's plots of the study")
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -165,9 +184,8 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # Windows' code page, which a pipe or file gets there, has no → and no ≥
             stream.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
-    if arguments.command == "train" and arguments.data is None and arguments.resume is None:
-        what = "one of the arguments --data --resume is required; see python -m teachkit train --help"
-        return _mistake(arguments.command, what)
+    if what := _lacks(arguments):
+        return _mistake(arguments.command, f"{what}; see python -m teachkit {arguments.command} --help")
     warnings.showwarning = _warn
     try:
         # Loaded only now: a typing mistake is answered at once, not after torch has been loaded.
@@ -188,6 +206,18 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
+
+
+def _lacks(arguments: argparse.Namespace) -> str:
+    """Which options there must be, where it hangs on others; empty if they are there."""
+    if arguments.command == "train" and arguments.data is None and arguments.resume is None:
+        return "one of the arguments --data --resume is required"
+    if arguments.command == "search":
+        if arguments.resume is None and None in (arguments.data, arguments.trials, arguments.study):
+            return "--data, --trials and --study are required, or --resume NAME"
+        if arguments.resume is True and arguments.study is None:
+            return "--resume goes with the NAME of a study"
+    return ""
 
 
 def _open_closed_streams() -> None:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psutil
 
+from teachkit.commands.training import data_of, trainer_of
 from teachkit.errors import UserError, one_line
 from teachkit.files import SOFTWARE, piece, write_whole
-from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
+from teachkit.learn.defaults import Settings
 
 if TYPE_CHECKING:
     from teachkit.commands.records import Records, Unbreakable
     from teachkit.feed.detector import Detector
-    from teachkit.feed.loader import Loader
     from teachkit.learn.checkpoint import Run
     from teachkit.learn.log import Record
     from teachkit.learn.ranks import Ranks
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from teachkit.learn.trainer import Trainer
 
 NEW_ON_RESUME = ("epochs", "until", "log", "device", "data")
-VALIDATION_BATCH = 16
-PROBLEMS_SHOWN = 10
 FEW_TO_CHOOSE_BY = 20  # pictures; one object more or less moves the score of so few by several hundredths
 PICTURES_DRAWN = 12
 EXIT_CODES = {"until": 0, "epochs": 0, "early_stop": 0, "diverged": 3, "interrupted": 130}
@@ -102,12 +99,12 @@ def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") 
 
     settings = Settings(**{name: value for name, value in given.items() if name != "save"})
     folder = given.get("save") if ranks.first else None
-    training, validation = _data(settings, device)
+    training, validation = data_of(settings, device)
     settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
     training.batch_size = settings.batch_size
     if log is not None:
         refuse_other_log(Path(log))  # before anything is put aside
-    trainer = _trainer(settings, training, validation, device, folder)
+    trainer = trainer_of(settings, training, validation, device, folder)
     if trainer.checkpointer is not None:
         trainer.checkpointer.put_aside()  # now, for its log is written from the first step on
     records = Records(_log_files(log, folder), len(training), settings.epochs)
@@ -138,10 +135,10 @@ def _resume(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks")
     if "data" not in saved.settings:
         raise UserError(f"{folder}: this training was not begun by `train`: go on with it where its Trainer was made")
     settings = replace(Settings.of_run(saved.settings, saved.file), threads=_threads(saved), **given)
-    training, validation = _data(settings, device)
+    training, validation = data_of(settings, device)
     if training.classes != saved.classes:
         raise UserError(f"{settings.data}: the classes are {training.classes}, but {folder} learned {saved.classes}")
-    trainer = _trainer(settings, training, validation, device, folder, saved.model)
+    trainer = trainer_of(settings, training, validation, device, folder, saved.model)
     if "data" in given and _pictures_sum(trainer.state_dict()) != _pictures_sum(saved.state):
         raise UserError(f"{settings.data}: these are not the pictures and labels that {folder} was trained on")
     trainer.load_state_dict(saved.state)
@@ -194,93 +191,6 @@ def _left_to_do(trainer: "Trainer", folder: Path) -> bool:
 
 def _caption(trainer: "Trainer") -> str:
     return f"state before step {trainer.step_number}."
-
-
-def _data(settings: Settings, device: str) -> "tuple[Loader, Loader]":
-    """Training and validation batches; what was wrong with the pictures is told on stderr."""
-    from teachkit.feed.examples import DataWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # all of it is told here
-        training, validation = _loaders(settings, device)
-    if not training.classes:
-        raise UserError(f"{settings.data}: has no classes: there is no object in it, and no list of their names")
-    for note in dict.fromkeys([*training.notes, *validation.notes]):
-        print(one_line(f"note: {note}"), file=sys.stderr)
-    problems = list(dict.fromkeys([*training.problems, *validation.problems]))
-    for problem in problems[:PROBLEMS_SHOWN]:
-        print(problem, file=sys.stderr)
-    if len(problems) > PROBLEMS_SHOWN:
-        more = len(problems) - PROBLEMS_SHOWN
-        print(f"… and {more} more: python -m teachkit data check {settings.data}", file=sys.stderr)
-    if in_both := training.shared_with(validation):
-        which = f"{in_both} of {len(validation.names)} pictures of {validation.split} are in {training.split} too"
-        print(f"warning: the splits overlap: {which}; a score on them flatters", file=sys.stderr)
-    return training, validation
-
-
-def _loaders(settings: Settings, device: str) -> "tuple[Loader, Loader]":
-    from teachkit.feed.augment import AugmentSettings
-    from teachkit.feed.formats.layout import same_split
-    from teachkit.feed.loader import UNAUGMENTED_EPOCHS, load_data
-
-    divide = same_split(settings.val_split) == "val"  # where there is none, a fifth of train is
-    training = load_data(
-        settings.data,
-        settings.train_split,
-        settings.batch_size or VALIDATION_BATCH,
-        device=device,
-        seed=settings.seed,
-        augment=AugmentSettings(unaugmented_epochs=UNAUGMENTED_EPOCHS),
-        shuffle=True,
-        longest=settings.image_size,
-        divide=divide,
-    )
-    validation = load_data(
-        settings.data,
-        settings.val_split,
-        VALIDATION_BATCH,
-        training.image_size,
-        device,
-        settings.seed,
-        augment=False,
-        shuffle=False,
-        divide=divide,
-    )
-    return training, validation
-
-
-def _trainer(
-    settings: Settings,
-    training: "Loader",
-    validation: "Loader",
-    device: str,
-    folder: str | None,
-    model: dict[str, Any] | None = None,
-) -> "Trainer":
-    """model: the settings of a saved run's detector; None for those that suit the pictures."""
-    from teachkit.feed.detector import Detector
-    from teachkit.learn.trainer import Trainer
-    from teachkit.punish.criterion import Criterion
-    from teachkit.structures import LossWeights
-
-    assert training.augment is not None
-    training.augment = replace(training.augment, **augmentation_for(len(training.names), settings.epochs))
-    if model is None:
-        model = {"num_classes": len(training.classes), "seed": settings.seed, **detector_for(training.image_size)}
-    return Trainer(
-        Detector(**model, device=device),
-        Criterion(weights=LossWeights(settings.box, settings.cls, settings.dfl)),
-        training,
-        validation,
-        settings.optimizer,
-        lr=settings.lr,
-        weight_decay=weight_decay_for(settings.optimizer, len(training.names)),
-        until=settings.until,
-        save_dir=folder,
-        settings=settings.as_dict(),
-        threads=settings.threads,
-    )
 
 
 def _log_files(log: str | None, folder: str | None) -> list[Path]:
