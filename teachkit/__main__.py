@@ -101,6 +101,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=WEIGHT, metavar="X", help=f"weight of the {name} loss")
     parser.add_argument("--log", metavar="FILE", help="one JSON object a line: every step, epoch and event")
     parser.add_argument("--save", metavar="DIR", help="weights, log, curves.png and detections.png")
+    parser.add_argument("--tensorboard", metavar="DIR", help="losses, rates and scores for TensorBoard")
 
 
 def _training(parser: argparse.ArgumentParser) -> None:

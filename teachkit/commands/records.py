@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from teachkit.errors import one_line
+from teachkit.errors import UserError, one_line
 from teachkit.learn.log import LogWriter, Record, cut_log, kept_of, read_log, refuse_other_log
 from teachkit.structures import LOSS_NAMES
 
@@ -21,9 +22,17 @@ class Records:
     resumed: the first step and epoch that the state has not seen; later records in the files are dropped.
     history: all records, those from before the resume included. missing: steps before that which no file has.
     left: why a run has ended that was killed before it said so; there is nothing else to record of it.
+    tensorboard: gets the records, too.
     """
 
-    def __init__(self, files: Sequence[Path], steps: int, epochs: int, resumed: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path],
+        steps: int,
+        epochs: int,
+        resumed: tuple[int, int] | None = None,
+        tensorboard: "TensorBoard | None" = None,
+    ) -> None:
         self.epochs = epochs
         self.left: str | None = None
         self.history, known = _before(files, *resumed) if resumed else ([], None)
@@ -37,6 +46,7 @@ class Records:
         for log in self._logs:
             for record in self.history if log.path != known else ():
                 log.write(record)
+        self._tensorboard = tensorboard
         # disable=None: a bar on a terminal only; in a file it would be thousands of lines
         done = resumed[0] if resumed else 0
         self._bar = tqdm(total=steps * epochs, initial=done, unit="step", disable=None, dynamic_ncols=True, leave=False)
@@ -57,6 +67,8 @@ class Records:
     def _write(self, record: Record) -> None:
         for log in self._logs:
             log.write(record)
+        if self._tensorboard is not None:
+            self._tensorboard.take(record)
 
     def _say(self, line: str) -> None:
         tqdm.write(one_line(line), file=sys.stderr)  # past the bar, not through it
@@ -69,6 +81,50 @@ class Records:
         self._bar.close()
         for log in self._logs:
             log.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+
+
+class TensorBoard:
+    """The numbers of records as TensorBoard's curves, by torch's SummaryWriter. step: what comes from it on is new.
+
+    A folder that cannot be written to any more ends no training: a warning says so. UserError without `tensorboard`.
+    """
+
+    def __init__(self, folder: str, step: int = 0) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise UserError(
+                "--tensorboard needs TensorBoard: `pip install teachkit[tensorboard]`, or `pip install tensorboard`"
+            ) from None
+        self._writer: Any = SummaryWriter(folder, purge_step=step)
+        self._folder, self._step = folder, step
+
+    def take(self, record: Record) -> None:
+        try:
+            if self._writer is not None:
+                self._add(record)
+        except OSError as error:
+            self._writer = None
+            warnings.warn(f"{self._folder}: no more curves for TensorBoard ({error.strerror or error})", stacklevel=3)
+
+    def _add(self, record: Record) -> None:
+        kind = record["kind"]
+        self._step = record.get("step", self._step)  # an epoch has none: its scores are of its last step
+        if kind == "event":
+            self._writer.add_text("events", record["message"], self._step)
+        elif kind in ("step", "epoch"):
+            numbers = {name: value for name, value in record.items() if isinstance(value, float)}
+            numbers |= {f"weight_{name}": value for name, value in record.get("weights", {}).items()}
+            for name, value in numbers.items():
+                self._writer.add_scalar(f"{kind}/{name}", value, self._step)
+        if kind != "step":
+            self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
 
 def _before(files: Sequence[Path], step: int, epoch: int) -> tuple[list[Record], Path | None]:

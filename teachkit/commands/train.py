@@ -16,7 +16,7 @@ from teachkit.files import SOFTWARE, piece, write_whole
 from teachkit.learn.defaults import Settings
 
 if TYPE_CHECKING:
-    from teachkit.commands.records import Records, Unbreakable
+    from teachkit.commands.records import Records, TensorBoard, Unbreakable
     from teachkit.feed.detector import Detector
     from teachkit.learn.checkpoint import Run
     from teachkit.learn.log import Record
@@ -98,16 +98,19 @@ def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") 
     from teachkit.learn.log import refuse_other_log
 
     settings = Settings(**{name: value for name, value in given.items() if name != "save"})
+    if settings.tensorboard is not None:
+        settings = replace(settings, tensorboard=str(Path(settings.tensorboard).resolve()))
     folder = given.get("save") if ranks.first else None
     training, validation = data_of(settings, device)
     settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
     training.batch_size = settings.batch_size
+    curves = _tensorboard(settings, ranks)  # before anything is put aside
     if log is not None:
-        refuse_other_log(Path(log))  # before anything is put aside
+        refuse_other_log(Path(log))
     trainer = trainer_of(settings, training, validation, device, folder)
     if trainer.checkpointer is not None:
         trainer.checkpointer.put_aside()  # now, for its log is written from the first step on
-    records = Records(_log_files(log, folder), len(training), settings.epochs)
+    records = Records(_log_files(log, folder), len(training), settings.epochs, tensorboard=curves)
     if trainer.checkpointer is not None:
         trainer.checkpointer.before_save = records.sync
     if 0 < (pictures := len(validation.names)) < FEW_TO_CHOOSE_BY:
@@ -148,7 +151,8 @@ def _resume(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks")
     left = ranks.of_first(lambda: _left_to_do(trainer, Path(folder)))
     if settings.epochs <= done and not left:
         raise UserError(f"{folder}: all its {done} epochs are done; --epochs counts them too, ask for more")
-    records = Records(files, len(training), settings.epochs, (trainer.step_number, done))
+    curves = _tensorboard(settings, ranks, trainer.step_number)
+    records = Records(files, len(training), settings.epochs, (trainer.step_number, done), curves)
     if left and not {"epochs", "until"} & set(given):
         records.left = trainer.progress.reached
     if trainer.checkpointer is None:  # not the rank that saves
@@ -191,6 +195,12 @@ def _left_to_do(trainer: "Trainer", folder: Path) -> bool:
 
 def _caption(trainer: "Trainer") -> str:
     return f"state before step {trainer.step_number}."
+
+
+def _tensorboard(settings: Settings, ranks: "Ranks", step: int = 0) -> "TensorBoard | None":
+    from teachkit.commands.records import TensorBoard
+
+    return TensorBoard(settings.tensorboard, step) if settings.tensorboard is not None and ranks.first else None
 
 
 def _log_files(log: str | None, folder: str | None) -> list[Path]:

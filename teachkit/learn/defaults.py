@@ -38,6 +38,7 @@ class Settings:
     threads: int | None = None
     epochs: int = 0
     until: tuple[str, float] | None = None
+    tensorboard: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
