@@ -15,21 +15,27 @@ def one_line(text: object) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
 
 
-def whole(name: str, value: object, least: int) -> int:
-    """The value, if it is a whole number from `least` on, NumPy's too; else UserError."""
+def is_truth_value(value: object) -> bool:
+    """Python's, NumPy's and torch's: all of them count as 1 in a sum, and none is meant as a number."""
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")
+
+
+def whole(name: str, value: object, least: int, most: int | None = None) -> int:
+    """The value, if it is a whole number from `least` on, or to `most`, NumPy's too; else UserError."""
     try:
-        number = least - 1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+        number = least - 1 if is_truth_value(value) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = least - 1
-    if number < least:
-        raise UserError(f"{name} must be a whole number ≥ {least}, not {value!r}")
+    if number < least or (most is not None and number > most):
+        which = f"≥ {least}" if most is None else f"from {least} to {most:,}"
+        raise UserError(f"{name} must be a whole number {which}, not {value!r:.60}")
     return number
 
 
 def check_number(name: str, value: object, largest: float) -> float:
     """The value as a float in 0 … largest; UserError for text, NaN, infinite, negative or huge values."""
     number = math.nan
-    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
+    if isinstance(value, SupportsFloat) and not is_truth_value(value):
         with suppress(ValueError, TypeError, OverflowError, RuntimeError):  # a row of numbers, or one too large
             number = float(value)
     if not 0 <= number <= largest:

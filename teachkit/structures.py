@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from teachkit.boxes import at_least_float32, distances_to_boxes, expected_bin
+from teachkit.errors import is_truth_value
 
 LOSS_NAMES = ("box", "cls", "dfl")
 
@@ -32,7 +33,9 @@ class GroundTruth:
 
     @classmethod
     def from_lists(cls, boxes: list[Tensor], labels: list[Tensor]) -> "GroundTruth":
-        """Pads B lists of boxes [n, 4] px and labels [n] to the longest. ValueError if they are not as many."""
+        """Pads B lists of boxes [n, 4] px and labels [n] to the longest. ValueError if their shapes are others."""
+        if len(boxes) != len(labels):
+            raise ValueError(f"boxes are of {len(boxes)} images, labels of {len(labels)}")
         longest = max((len(one) for one in boxes), default=0)
         device = boxes[0].device if boxes else torch.device("cpu")
         packed = cls(
@@ -41,9 +44,10 @@ class GroundTruth:
             mask=torch.zeros(len(boxes), longest, dtype=torch.bool, device=device),
         )
         for image, (its_boxes, its_labels) in enumerate(zip(boxes, labels, strict=True)):
-            count = len(its_boxes)
-            if len(its_labels) != count:  # one label would be spread over all the boxes
-                raise ValueError(f"image {image} has {count} boxes but {len(its_labels)} labels")
+            count = len(its_labels)
+            if list(its_labels.shape) != [count] or (list(its_boxes.shape) != [count, 4] and its_boxes.numel() + count):
+                shapes = f"{list(its_boxes.shape)} and {list(its_labels.shape)}"  # one label would be spread over all
+                raise ValueError(f"image {image}: boxes and labels must be [n, 4] and [n], not {shapes}")
             if its_labels.is_floating_point() and not torch.equal(its_labels, its_labels.long().to(its_labels)):
                 raise ValueError(f"image {image} has labels that are no whole numbers: {its_labels.tolist()}")
             packed.boxes[image, :count] = its_boxes.reshape(-1, 4)
@@ -130,25 +134,36 @@ class Predictions:
 
 def check_shapes(predictions: Predictions, ground_truth: GroundTruth) -> None:
     """ValueError where the two do not fit together: torch would spread one number over many. No value is looked at."""
-    images, points = predictions.cls_logits.shape[:2] if predictions.cls_logits.ndim == 3 else ("B", "A")
+    check_predictions(predictions)
+    images = len(predictions.cls_logits)
     objects = ground_truth.boxes.shape[1] if ground_truth.boxes.ndim == 3 else "M"
-    wanted = (
-        ("cls_logits", predictions.cls_logits, (images, points, "C")),
-        ("box_logits", predictions.box_logits, (images, points, 4, "R")),
-        ("anchor_points", predictions.anchor_points, (points, 2)),
-        ("strides", predictions.strides, (points,)),
-        ("true boxes", ground_truth.boxes, (images, objects, 4)),
-        ("labels", ground_truth.labels, (images, objects)),
-        ("mask", ground_truth.mask, (images, objects)),
-    )
-    for name, tensor, shape in wanted:
-        if len(tensor.shape) != len(shape) or any(
-            side != one for side, one in zip(tensor.shape, shape, strict=True) if not isinstance(one, str)
-        ):
-            raise ValueError(f"{name} must be [{', '.join(map(str, shape))}], not {list(tensor.shape)}")
+    _check_shape("true boxes", ground_truth.boxes, images, objects, 4)
+    _check_shape("labels", ground_truth.labels, images, objects)
+    _check_shape("mask", ground_truth.mask, images, objects)
     if ground_truth.labels.dtype != torch.int64 or ground_truth.mask.dtype != torch.bool:
         dtypes = f"{ground_truth.labels.dtype} and {ground_truth.mask.dtype}"
         raise ValueError(f"labels must be torch.int64 and the mask torch.bool, not {dtypes}")
+
+
+def check_predictions(predictions: Predictions) -> None:
+    """ValueError where the parts do not fit together. No value is looked at."""
+    images, points = predictions.cls_logits.shape[:2] if predictions.cls_logits.ndim == 3 else ("B", "A")
+    _check_shape("cls_logits", predictions.cls_logits, images, points, "C")
+    _check_shape("box_logits", predictions.box_logits, images, points, 4, "R")
+    _check_shape("anchor_points", predictions.anchor_points, points, 2)
+    _check_shape("strides", predictions.strides, points)
+    classes, bins = predictions.cls_logits.shape[-1], predictions.box_logits.shape[-1]
+    if not (points and classes and bins > 1):
+        raise ValueError(f"A and C must be 1 or more, R 2 or more, not {points}, {classes} and {bins}")
+
+
+def _check_shape(name: str, tensor: Tensor, *sides: int | str) -> None:
+    """sides: their lengths, or letters for those of any length."""
+    there = list(tensor.shape)
+    if len(there) != len(sides) or any(
+        one != side for one, side in zip(there, sides, strict=True) if side != str(side)
+    ):
+        raise ValueError(f"{name} must be [{', '.join(map(str, sides))}], not {there}")
 
 
 @dataclass
@@ -195,11 +210,11 @@ class LossWeights:
         if name not in LOSS_NAMES:
             raise AttributeError(f"there is no loss weight {name!r}; the weights are box, cls and dfl")
         try:
-            if isinstance(value, bool | str):  # float() would take True and "3", and a widget would never notice
+            if is_truth_value(value) or isinstance(value, str | bytes):  # float() takes them; a widget would not notice
                 raise TypeError
             number = float(value)
         except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"the {name} weight must be a number ≥ 0, not {value!r}") from None
+            raise ValueError(f"the {name} weight must be a number ≥ 0, not {value!r:.60}") from None
         if not (math.isfinite(number) and number >= 0):
             raise ValueError(f"the {name} weight must be finite and ≥ 0, not {value!r}")
         object.__setattr__(self, name, number)
@@ -222,6 +237,8 @@ class Losses:
     clipped: Tensor | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.weights, LossWeights):
+            raise ValueError(f"the weights must be LossWeights(box, cls, dfl), not {self.weights!r:.60}")
         self.weights = replace(self.weights)  # a copy: a slider moved later must not change this result
 
     @cached_property

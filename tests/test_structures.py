@@ -65,11 +65,12 @@ def test_labels_are_whole_numbers(labels):
     assert GroundTruth.from_lists([torch.zeros(2, 4)], [torch.tensor([2.0, 0.0])]).labels.tolist() == [[2, 0]]
 
 
-def test_as_many_boxes_as_labels_are_needed():
-    one_label = torch.zeros(1, dtype=torch.int64)
-    with pytest.raises(ValueError, match="image 1 has 2 boxes but 1 labels"):
-        GroundTruth.from_lists([torch.zeros(1, 4), torch.zeros(2, 4)], [one_label, one_label])
-    with pytest.raises(ValueError, match="zip"):
+@pytest.mark.parametrize(("boxes", "labels"), [((2, 4), (1,)), ((2, 4), (2, 1)), ((8,), (8,)), ((4, 3), (4,))])
+def test_as_many_boxes_of_four_numbers_as_labels_are_needed(boxes, labels):
+    boxes, labels = torch.zeros(boxes), torch.zeros(labels, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"image 1: boxes and labels must be \[n, 4\] and \[n\], not \["):
+        GroundTruth.from_lists([torch.zeros(1, 4), boxes], [torch.zeros(1, dtype=torch.int64), labels])
+    with pytest.raises(ValueError, match="boxes are of 1 images, labels of 0"):
         GroundTruth.from_lists([torch.zeros(1, 4)], [])
 
 
@@ -146,7 +147,24 @@ def test_the_weights_of_yolov8_are_the_default():
 @pytest.mark.parametrize("name", ["box", "cls", "dfl"])
 @pytest.mark.parametrize(
     "value",
-    [math.nan, math.inf, -math.inf, -1, -1e-9, "much", "", None, True, False, [1], 1j, torch.ones(2), 10**400, "2.5"],
+    [
+        math.nan,
+        math.inf,
+        -math.inf,
+        -1,
+        -1e-9,
+        "much",
+        "",
+        None,
+        True,
+        np.True_,
+        b"1",
+        [1],
+        1j,
+        torch.ones(2),
+        10**400,
+        "2.5",
+    ],
     ids=lambda value: repr(value)[:20],
 )
 def test_a_bad_weight_is_refused_and_the_old_one_stays(name, value):

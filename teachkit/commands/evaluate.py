@@ -3,13 +3,14 @@
 import argparse
 import json
 
-from teachkit.errors import one_line
+from teachkit.errors import UserError, one_line
 
 
 def run(arguments: argparse.Namespace) -> int:
     from teachkit.feed.formats.layout import same_split
     from teachkit.feed.loader import load_data
     from teachkit.learn.checkpoint import load_model
+    from teachkit.learn.guard import NotFiniteError
     from teachkit.learn.validation import evaluate
 
     model = load_model(arguments.weights, device=arguments.device)
@@ -23,7 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
         divide=same_split(arguments.split) == "val",
         classes=model.classes,
     )
-    measured = evaluate(model, data)
+    try:
+        measured = evaluate(model, data)
+    except NotFiniteError:
+        raise UserError(
+            f"{arguments.weights}: its weights answer NaN or infinity: take another state, or train again"
+        ) from None
     assert measured is not None  # nothing stops it half-way here
     scores = measured[0]
     if arguments.json:

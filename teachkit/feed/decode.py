@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from teachkit.errors import UserError, check_number, whole
-from teachkit.structures import Detections, Predictions
+from teachkit.structures import Detections, Predictions, check_predictions
 
 # Best pairs of anchor point and class that NMS looks at in an image, as in torchvision's detectors: of a detector that
 # has learned nothing every pair is above the threshold of an evaluation, and there are as many as there are classes.
@@ -36,13 +36,14 @@ def decode(
     """Detections of each image, best first, after threshold and NMS within each class. image_size: (height, width) px.
 
     An anchor point gives one detection for each class above the threshold. limit: per class and image. UserError if a
-    score or a box is NaN, or a threshold is not in 0–1.
+    score or a box is NaN, or a threshold is not in 0–1; ValueError if a shape is wrong.
     """
+    check_predictions(predictions)
     score_threshold = check_number("score_threshold", score_threshold, 1)
     iou_threshold, limit = check_number("iou_threshold", iou_threshold, 1), whole("limit", limit, 1)
     boxes, scores = predictions.boxes.detach(), predictions.scores.detach()
-    if scores.isnan().any() | boxes.isnan().any():  # NaN is above no threshold, and overlaps nothing
-        what = "scores" if scores.isnan().any() else "boxes"
+    if not (scores.isfinite().all() & boxes.isfinite().all()):  # NaN is above no threshold, and overlaps nothing
+        what = "boxes" if scores.isfinite().all() else "scores"
         raise UserError(f"the model's {what} are NaN: its weights are broken; go back to weights from before that")
     return [
         _one_image(boxes[image], scores[image], image_size, score_threshold, iou_threshold, limit)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
 from teachkit.boxes import anchor_points
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 from teachkit.feed.decode import decode, eval_mode
 from teachkit.feed.device import native_bfloat16, pick_device
 from teachkit.feed.seeds import shifted
@@ -29,6 +29,7 @@ FIRST_SLOPE = 0.3
 # Channels of the map at each stride; a detector has as many maps as its coarsest stride needs.
 POSSIBLE_STRIDES = (4, 8, 16, 32, 64)
 WIDTHS = (24, 48, 96, 128, 160)
+MOST_CHANNELS = 2048  # and as many classes: larger ones would fill the memory, and are not loaded again
 # Mean and standard deviation of photographs, rounded and equal for the three colours.
 MEAN, SPREAD = 0.45, 0.25
 
@@ -115,6 +116,18 @@ class Head(nn.Module):
         return cls_logits, box_logits.unflatten(-1, (4, self.bins))
 
 
+def strange_pixels(images: Tensor) -> str | None:
+    """Why these are hardly images with floats in 0–1, in a sentence; None if they may be. Waits for the device."""
+    if not images.numel():
+        return None
+    lowest, highest = map(float, images.aminmax())
+    if lowest < -0.5:
+        return f"images must hold floats in 0–1, not down to {lowest:g}: the model normalises them itself"
+    if highest > 2:  # a brightened image may be a little over 1
+        return f"images must hold floats in 0–1, not up to {highest:g}: divide them by 255"
+    return None
+
+
 class Detector(nn.Module):
     """Predicts a box and a score per class at every anchor point.
 
@@ -141,13 +154,17 @@ class Detector(nn.Module):
         if not strides or list(strides) != sorted(set(strides) & set(POSSIBLE_STRIDES)):
             raise UserError(f"strides {tuple(strides)}: choose from {POSSIBLE_STRIDES}, each once and finest first")
         depth = POSSIBLE_STRIDES.index(strides[-1]) + 1
-        widths = WIDTHS[:depth] if widths is None else tuple(widths)
+        widths = (
+            WIDTHS[:depth] if widths is None else tuple(whole("a width", width, 2, MOST_CHANNELS) for width in widths)
+        )
         if len(widths) != depth:
             raise UserError(f"widths {widths}: for a coarsest stride of {strides[-1]} px there must be {depth} of them")
-        if num_classes < 1 or bins < 2:
-            raise UserError(f"a detector needs a class and two bins, not {num_classes} and {bins}")
-        self.num_classes, self.strides, self.bins = num_classes, tuple(strides), bins
-        self.widths, self.neck_width, self.seed = widths, neck, seed
+        self.num_classes, self.bins = (
+            whole("num_classes", num_classes, 1, MOST_CHANNELS),
+            whole("bins", bins, 2, MOST_CHANNELS),
+        )
+        self.strides, self.seed = tuple(strides), whole("seed", seed, 0)
+        self.widths, self.neck_width = widths, whole("neck", neck, 1, MOST_CHANNELS)
 
         with torch.random.fork_rng(devices=[]):  # torch.nn draws its first weights from the global generator
             torch.manual_seed(shifted(seed))
@@ -199,11 +216,11 @@ class Detector(nn.Module):
     ) -> list[Detections]:
         """images: [B, 3, H, W] in 0–1 → Detections of each image above the score threshold, after NMS per class.
 
-        limit: detections per class and image. Boxes are clipped to the image. UserError on pixels of 0–255,
+        limit: detections per class and image. Boxes are clipped to the image. UserError on pixels that are not in 0–1,
         on a threshold that is not in 0–1, and where the model's answers are NaN.
         """
-        if images.numel() and images.amax() > 2:  # a brightened image may be a little over 1
-            raise UserError(f"images must hold floats in 0–1, not up to {float(images.amax()):g}: divide them by 255")
+        if (reason := strange_pixels(images)) is not None:
+            raise UserError(reason)
         with eval_mode(self):
             predictions = self(images.to(self.device))
         height, width = images.shape[-2:]

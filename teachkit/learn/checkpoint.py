@@ -15,7 +15,9 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
@@ -32,7 +34,7 @@ from teachkit.learn.run_folder import (
     FolderLock,
     claim,
 )
-from teachkit.learn.untrusted import LARGEST_FILE, check_archive, check_described, check_plain, read_bounded
+from teachkit.learn.untrusted import LARGEST_FILE, PLAIN, check_archive, check_described, check_plain, read_bounded
 
 TO_RESUME = (LAST, NEW, BEFORE_LAST)
 FORMAT, EARLIER_FORMAT = 2, 1  # of the earlier one, the best weights are still read
@@ -57,10 +59,23 @@ class Run:
     file: Path
 
 
+def plain(value: Any, name: str) -> Any:
+    """The same with NumPy's numbers as Python's, for they are not read back. UserError for what else is not."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict):
+        return {key: plain(one, f"{name}.{key}") for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([plain(one, f"{name}[{place}]") for place, one in enumerate(value)])
+    if isinstance(value, Tensor) or type(value) in PLAIN:
+        return value
+    raise UserError(f"{name} is a {type(value).__name__}: a saved training holds text, numbers, and lists of them")
+
+
 def pack(content: Content) -> bytes:
     """The bytes of torch.save, then their checksum. torch.load ignores what comes after its archive."""
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **content}, buffer)
+    torch.save({"format": FORMAT} | {name: plain(one, name) for name, one in content.items()}, buffer)
     archive = buffer.getvalue()
     return archive + CHECKSUM + hashlib.sha256(archive).hexdigest().encode()
 
@@ -191,7 +206,9 @@ def _state(content: Content, file: Path) -> Content:
             f"{file} was saved by an earlier version of teachkit and cannot be gone on with: train again; "
             f"a {BEST} beside it is still good for evaluate and detect"
         )
-    state: Content = content["state"]
+    state = content["state"]
+    if not isinstance(state, dict):
+        raise TypeError(f"a state that is a {type(state).__name__}")
     return state
 
 

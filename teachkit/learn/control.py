@@ -83,6 +83,9 @@ class Control:
     the criterion's, None if it has none. The control keeps no copy, because the criterion may get others at any time.
     """
 
+    # a name that is none of a control's is an AttributeError, and not lost: `control.box` for `control.weights.box`
+    __slots__ = ("_changed", "_loss_weights", "_paused", "_rate", "_stopped", "_wanted", "weights")
+
     def __init__(
         self, lr: float, schedule: str = "cosine", loss_weights: Callable[[], LossWeights | None] = lambda: None
     ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, whole
 
 METRICS = ("map50", "map", "map75")
 
@@ -23,10 +23,13 @@ class Goal:
     stale: int = 0
 
     def __post_init__(self) -> None:
-        if self.until is not None and (self.until[0] not in METRICS or not 0 <= self.until[1] <= 1):
-            raise UserError(f"until must be one of {', '.join(METRICS)} and a score in 0–1, not {self.until}")
-        if self.early_stop is not None and self.early_stop < 1:
-            raise UserError(f"early_stop counts epochs, from 1, not {self.early_stop}")
+        match self.until:
+            case None | [("map50" | "map" | "map75"), int() | float()] if self.until is None or 0 <= self.until[1] <= 1:
+                pass
+            case _:
+                raise UserError(f"until must be one of {', '.join(METRICS)} and a score in 0–1, not {self.until!r:.60}")
+        if self.early_stop is not None:
+            self.early_stop = whole("early_stop", self.early_stop, 1)
 
     @property
     def metric(self) -> str:

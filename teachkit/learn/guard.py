@@ -1,7 +1,7 @@
 """Checks of a step: gradients must be finite and, in strict mode, operations deterministic."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -49,6 +49,39 @@ def clip_and_check(
     if not all(map(math.isfinite, values.values())):
         raise NotFiniteError(values)
     return values
+
+
+def count_objects(batch: Batch) -> dict[str, Tensor]:
+    """objects; of these inverted: a side is negative; tiny: within the first pixel; outside: the centre is.
+
+    Each 0-d, on the device.
+    """
+    boxes, mask, (height, width) = batch.ground_truth.boxes, batch.ground_truth.mask, batch.images.shape[-2:]
+    inverted = (boxes[..., 2:] < boxes[..., :2]).any(-1)  # [B, M]
+    tiny = (boxes.abs() <= 1).all(-1)
+    x, y = (boxes[..., :2] + boxes[..., 2:]).unbind(-1)  # twice the centre
+    outside = (x < 0) | (y < 0) | (x > 2 * width) | (y > 2 * height)
+    found = {"objects": mask, "inverted": inverted & mask, "tiny": tiny & mask, "outside": outside & mask}
+    return {name: one.sum() for name, one in found.items()}
+
+
+def strange_boxes(batch: Batch, counts: Mapping[str, float] | None = None) -> str | None:
+    """Why these are hardly boxes in pixels of the images, in a sentence; None if they may be.
+
+    counts: as from `count_objects`; None to count now, which waits for the device.
+    """
+    if counts is None:
+        tensors = count_objects(batch)
+        counts = dict(zip(tensors, torch.stack(list(tensors.values())).tolist(), strict=True))
+    objects, inverted, tiny, outside = (int(counts.get(name, 0)) for name in ("objects", "inverted", "tiny", "outside"))
+    if inverted:
+        return f"{inverted} of {objects} boxes have x2 < x1 or y2 < y1: boxes are left, top, right, bottom"
+    if tiny == objects > 0:
+        return f"all {objects} boxes lie within one pixel: boxes are in pixels, not in fractions of the image"
+    if outside == objects > 0:
+        height, width = batch.images.shape[-2:]
+        return f"all {objects} boxes lie outside the images of {width} × {height} px: boxes are in their pixels"
+    return None
 
 
 @torch.no_grad()

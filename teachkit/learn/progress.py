@@ -30,8 +30,10 @@ class Progress:
     def plan(self, epochs: int | None, total_epochs: int | None, epoch: int, length: int) -> None:
         """Sets the last step: after `epochs` more than `epoch`, or after `total_epochs` in all, of `length` steps each.
 
-        A run that is over and gets more epochs begins a new schedule. UserError if no end is known.
+        A run that is over and gets more epochs begins a new schedule. UserError if no end is known, or two.
         """
+        if epochs is not None and total_epochs is not None:
+            raise UserError(f"epochs={epochs!r:.20} more, or total_epochs={total_epochs!r:.20} in all? Say one of them")
         if epochs is not None:
             if self.last_step is None or self.is_over:
                 self.first_step = self.step

@@ -56,8 +56,9 @@ class Checkpointer:
             weights = state["train_step"]["ema"]["model"]
             steps.insert(0, (save_best, {"weights": weights, "scores": best, **kept}))
         for write, content in steps:
-            packed = pack(content)
+            packed = b""
             try:
+                packed = pack(content)
                 claim(self.folder)  # somebody may have removed it in the meantime, or put a file into it
                 self.lock.renew()
                 self.put_aside()

@@ -5,13 +5,23 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from teachkit.errors import UserError, check_number
+from teachkit.feed.detector import strange_pixels
 from teachkit.learn.control import Rate
 from teachkit.learn.ema import AveragedWeights
-from teachkit.learn.guard import NAMES_SHOWN, NotFiniteError, clip_and_check, only_deterministic, put_back, skipped
+from teachkit.learn.guard import (
+    NAMES_SHOWN,
+    NotFiniteError,
+    clip_and_check,
+    count_objects,
+    only_deterministic,
+    put_back,
+    skipped,
+    strange_boxes,
+)
 from teachkit.learn.log import Event
 from teachkit.learn.microbatch import (
     TOO_SMALL,
@@ -69,8 +79,10 @@ class TrainStep:
         self.use_optimizer(optimizer)
         self.averaged = AveragedWeights(model, check_number("ema", ema, 1.0))
         self.clip = check_number("clip", math.inf if clip is None else clip, math.inf)
+        if not self.clip:
+            raise UserError("clip=0 would leave nothing of the gradient: take None for no clipping")
         self.max_skips, self.strict_determinism = max_skips, strict_determinism
-        self.accumulation_steps, self.skips, self.boxes_told = 1, 0, False
+        self.accumulation_steps, self.skips, self.boxes_told, self.pictures_seen = 1, 0, False, False
         self.rate = Rate(self.base_rates[0], "constant")
         weights = self.loss_weights()
         self.weights = None if weights is None else weights.as_dict()
@@ -137,6 +149,8 @@ class TrainStep:
         A batch too large for the memory is split into microbatches, twice as many until it fits. UserError if a single
         image is too large. An error in the forward or backward pass leaves the model as it was.
         """
+        if not isinstance(batch, Batch):
+            raise UserError(f"the training data must give a Batch each time, not a {type(batch).__name__}")
         self._image_size = tuple(batch.images.shape[-2:])
         if not self.model.training:
             self.model.train()
@@ -145,7 +159,7 @@ class TrainStep:
                 result = self._run(batch)
             result.events.extend(self._changed_weights())
             if result.updated:
-                result.events.extend(self._strange_boxes(batch, result.values))
+                result.events.extend(self._strange_data(batch, result.values))
             return result
         finally:
             self.losses = None  # and with it the graph
@@ -198,21 +212,18 @@ class TrainStep:
         details = {"weights": dict(self.weights), "before": before}
         return [Event("weights", f"from here on the loss weights are: {moved}", details)]
 
-    def _strange_boxes(self, batch: Batch, values: dict[str, float]) -> list[Event]:
-        """Once in a run: whether these boxes are hardly meant as they stand."""
-        inverted, tiny, objects = (int(values.get(name, 0)) for name in ("inverted", "tiny", "objects"))
-        if self.boxes_told or not (inverted or (tiny == objects > 0)):
-            return []
-        self.boxes_told = True
-        reason = (
-            f"{inverted} of {objects} boxes have x2 < x1 or y2 < y1: boxes are left, top, right, bottom"
-            if inverted
-            else f"all {objects} boxes lie within one pixel: boxes are in pixels, not in fractions of the image"
-        )
-        names = ", ".join(batch.names[:NAMES_SHOWN])
-        return [
-            Event("boxes", f"nothing can be learned from such boxes: {reason} ({names})", {"names": list(batch.names)})
-        ]
+    def _strange_data(self, batch: Batch, values: dict[str, float]) -> list[Event]:
+        """Whether pictures, of the first step, or boxes, once in a run, are hardly meant as they stand."""
+        events, names = [], ", ".join(batch.names[:NAMES_SHOWN])
+        if not self.pictures_seen and len(batch):
+            self.pictures_seen = True
+            if (reason := strange_pixels(batch.images)) is not None:
+                events.append(Event("pictures", f"{reason} ({names})", {"names": list(batch.names)}))
+        if not self.boxes_told and (reason := strange_boxes(batch, values)) is not None:
+            self.boxes_told = True
+            message = f"nothing can be learned from such boxes: {reason} ({names})"
+            events.append(Event("boxes", message, {"names": list(batch.names)}))
+        return events
 
     # learning rate and optimizer
 
@@ -293,11 +304,3 @@ class TrainStep:
         self.accumulation_steps = 1 if self.ranks.count > 1 else state["accumulation_steps"]
         self.skips = state["skips"]
         self.boxes_told = state.get("boxes_told", False)  # states from before it was kept have none
-
-
-def count_objects(batch: Batch) -> dict[str, Tensor]:
-    """objects; of these inverted: a side is negative, and tiny: within the first pixel. Each 0-d, on the device."""
-    boxes, mask = batch.ground_truth.boxes, batch.ground_truth.mask
-    inverted = (boxes[..., 2:] < boxes[..., :2]).any(-1) & mask  # [B, M]
-    tiny = (boxes.abs() <= 1).all(-1) & mask
-    return {"objects": mask.sum(), "inverted": inverted.sum(), "tiny": tiny.sum()}

@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from teachkit.errors import UserError, whole
+from teachkit.learn.checkpoint import plain
 from teachkit.learn.control import Asked, Control
 from teachkit.learn.data_cursor import DataCursor, check_data
 from teachkit.learn.goal import METRICS, Goal
@@ -25,7 +26,7 @@ from teachkit.learn.ranks import LostRankError, Ranks
 from teachkit.learn.resources import process_seconds, usage
 from teachkit.learn.saving import Checkpointer
 from teachkit.learn.schedule import SCHEDULES, usual_warmup
-from teachkit.learn.state import Machine, Part, capture, restore
+from teachkit.learn.state import MOST_THREADS, Machine, Part, capture, restore
 from teachkit.learn.threads import use_threads
 from teachkit.learn.train_step import TrainStep
 from teachkit.learn.trend import Trend
@@ -38,6 +39,8 @@ GRAVE = (
     "out_of_memory",
     "unsaved",
     "boxes",
+    "pictures",
+    "validation",
     "lost_rank",
 )  # events of which a warning tells where nobody records
 PAUSE_TOLD = 10.0  # seconds: a rank that waits longer for another than torch allows is given up
@@ -90,15 +93,16 @@ class Trainer:
         self.cursor = DataCursor(training_data, ranks)
         if validation_data is not None:
             check_data("the validation data", validation_data)
-        for name, value, least in (
-            ("epochs", epochs, 0),
-            ("warmup", warmup, 0),
-            ("early_stop", early_stop, 1),
-            ("max_skips", max_skips, 1),
-            ("threads", threads, 1),
-        ):
-            if value is not None:
-                whole(name, value, least)
+        max_skips = whole("max_skips", max_skips, 1)
+        epochs, warmup, threads = (
+            None if value is None else whole(name, value, least, most)
+            for name, value, least, most in (
+                ("epochs", epochs, 0, None),
+                ("warmup", warmup, 0, None),
+                ("threads", threads, 1, MOST_THREADS),
+            )
+        )
+        settings = plain(settings or {}, "settings")
         ranks.compare(
             {
                 "optimizer and its rates": f"{name_of(optimizer)} {rates(optimizer)}",
@@ -125,9 +129,10 @@ class Trainer:
         self.train_step.rate = self.control.take()
         self.progress = Progress(last_step=None if epochs is None else epochs * len(training_data))
         self.trend, self.goal, self.machine = Trend(), Goal(until, early_stop), Machine(model, threads, ranks.count)
-        self.validation_data, self.warmup, self.settings = validation_data, warmup, settings or {}
+        self.validation_data, self.warmup, self.settings = validation_data, warmup, settings
         folder = None if save_dir is None or not ranks.first else Path(save_dir)
         self.checkpointer = None if folder is None else Checkpointer(folder, self.settings)
+        self._told: set[str] = set()  # of the validation data
         self.on_record, self.alone = on_record, OneAtATime.of(model)
         use_threads(self.machine.threads)
 
@@ -357,12 +362,17 @@ class Trainer:
         """
         if self.validation_data is None:
             raise UserError("there is no validation data: hand it to the Trainer")
-        measured = evaluate(self.ema, self.validation_data, self.criterion, stopped, self.ranks)
+        measured = evaluate(self.ema, self.validation_data, self.criterion, stopped, self.ranks, self._tell_once)
         if measured is None:
             return {}
         scores, losses = measured
         means = {f"val_{name}": loss for name, loss in losses.items()}
         return {name: getattr(scores, name) for name in METRICS} | means
+
+    def _tell_once(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self.record_event("validation", message)
 
     def change_optimizer(self, name: str, lr: float | None = None) -> None:
         """Uses a new optimizer from the next step on, at its usual rate if none is given."""

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from teachkit.errors import UserError
+from teachkit.feed.detector import MOST_CHANNELS
 
 LARGEST_FILE = 2 * 10**9  # bytes of a state
 MOST_VALUES, DEEPEST = 10**6, 50  # of a state: boxes within boxes stand for more than is in the file
 LARGEST_NUMBER = 2**53  # beyond it a whole number is no float
-MOST_CHANNELS = 2048  # and as many classes: a model of more would fill the memory before its weights are looked at
 # Values of a state that may be None, each with an example of what it is else; None for what is only compared.
 NULLABLE: dict[str, Any] = {
     **dict.fromkeys(("seed", "foreach", "fused", "momentum_buffer")),

@@ -13,7 +13,8 @@ from torch import nn
 
 from teachkit.errors import UserError
 from teachkit.feed.decode import decode, eval_mode
-from teachkit.learn.guard import LOSSES, NotFiniteError
+from teachkit.feed.detector import strange_pixels
+from teachkit.learn.guard import LOSSES, NotFiniteError, strange_boxes
 from teachkit.learn.microbatch import TOO_SMALL, give_memory_back, is_out_of_memory, split
 from teachkit.learn.ranks import ALONE, Ranks
 from teachkit.structures import Batch, Detections, GroundTruth, Losses
@@ -33,6 +34,7 @@ class Part:
     batches: int = 0
     stopped: bool = False
     finite: bool = True
+    told: list[str] = field(default_factory=list)
 
 
 @torch.no_grad()
@@ -42,15 +44,19 @@ def evaluate(
     criterion: Callable[..., Losses] | None = None,
     stopped: Callable[[], bool] = lambda: False,
     ranks: Ranks = ALONE,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> "tuple[Scores, dict[str, float]] | None":
     """Scores, and box, cls, dfl and total as means over the images (none without a criterion); the mode is restored.
 
     None if `stopped` came true between two batches. NotFiniteError if the model's predictions are not finite. A batch
-    with NaN in it is left out, and one too large for the memory is split into microbatches; a warning names both.
+    with NaN or inverted boxes in it is left out; `tell` is given that, and what else is hardly meant. One too large for
+    the memory is split into microbatches, with a warning.
     UserError if the data promises batches and gives none. Of several ranks each measures its share of the batches, and
     rank 0 scores them all.
     """
     parts = ranks.collected(measure(model, data, criterion, stopped, ranks))
+    for message in dict.fromkeys(message for part in parts for message in part.told):
+        tell(message)
     finite, stops = all(part.finite for part in parts), any(part.stopped for part in parts)
     whole = None if stops or not finite or not ranks.first else scored(parts, data, criterion is not None)
     finite, whole = ranks.told((finite, whole))
@@ -72,10 +78,11 @@ def measure(
             if stopped():
                 part.stopped = True
                 break
-            if not is_finite(batch):
-                names = ", ".join(batch.names)
-                warnings.warn(f"pictures or boxes are not finite, left out of the validation: {names}", stacklevel=3)
+            if (fault := fault_of(batch)) is not None:
+                part.told.append(f"{fault}, left out of the validation: {', '.join(batch.names)}")
                 continue
+            if (strange := strange_pixels(batch.images) or strange_boxes(batch)) is not None:
+                part.told.append(f"{strange} ({', '.join(batch.names)})")
             try:
                 measured, count = in_microbatches(batch, count, partial(detect_and_measure, model, criterion))
             except NotFiniteError:
@@ -142,6 +149,12 @@ def in_microbatches(batch: Batch, count: int, measure: Callable[[Batch], Measure
         warnings.warn(f"out of memory: {len(batch)} pictures are now validated in {count} parts", stacklevel=3)
 
 
-def is_finite(batch: Batch) -> bool:
+def fault_of(batch: Batch) -> str | None:
+    """Why nothing can be measured on it, or None."""
     truth = batch.ground_truth
-    return bool(batch.images.isfinite().all() and truth.boxes[truth.mask].isfinite().all())
+    if truth.mask.dtype != torch.bool:
+        raise UserError(f"the mask of a ground truth must be torch.bool, not {truth.mask.dtype}")
+    boxes = truth.boxes[truth.mask]
+    if not (batch.images.isfinite().all() and boxes.isfinite().all()):
+        return "pictures or boxes are not finite"
+    return "boxes have x2 < x1 or y2 < y1" if (boxes[:, 2:] < boxes[:, :2]).any() else None

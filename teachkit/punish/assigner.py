@@ -5,6 +5,7 @@ back from the device: a whole step can be captured in a CUDA graph.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,11 +30,15 @@ class TaskAlignedAssigner:
     fixed_shapes = False
 
     def __init__(self, topk: int = 10, alpha: float = 0.5, beta: float = 6.0) -> None:
-        self.topk = whole("topk", topk, 1)
-        self.alpha, self.beta = (
-            check_number("alpha", alpha, LARGEST_EXPONENT),
-            check_number("beta", beta, LARGEST_EXPONENT),
-        )
+        self.topk, self.alpha, self.beta = topk, alpha, beta
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """They may be changed at any time. UserError if the value is out of range; the old one stays."""
+        if name == "topk":
+            value = whole(name, value, 1)
+        elif name in ("alpha", "beta"):
+            value = check_number(name, value, LARGEST_EXPONENT)
+        object.__setattr__(self, name, value)
 
     @torch.no_grad()
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Assignment:

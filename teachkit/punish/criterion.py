@@ -1,6 +1,7 @@
 """The criterion: assigns anchor points to objects, then computes the losses of classes, boxes and bins."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import cast
 
 import torch
@@ -77,10 +78,11 @@ class Criterion:
 
 def checked_class_weights(values: Sequence[float] | Tensor) -> Tensor:
     """[C] float32. ValueError unless all are finite and ≥ 0."""
-    weights = torch.as_tensor(values, dtype=torch.float32)
-    if weights.ndim != 1 or not bool((weights.isfinite() & (weights >= 0)).all()):
-        raise ValueError(f"class weights must be a list of finite numbers ≥ 0, not {values}")
-    return weights
+    with suppress(TypeError, ValueError, RuntimeError, OverflowError):  # no numbers, or rows of unlike length
+        weights = torch.as_tensor(values, dtype=torch.float32)
+        if weights.ndim == 1 and bool((weights.isfinite() & (weights >= 0)).all()):
+            return weights
+    raise ValueError(f"class weights must be a list of finite numbers ≥ 0, not {values!r:.60}")
 
 
 def fitted(class_weights: Tensor, losses: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from teachkit.errors import check_number
 from teachkit.scoring.matching import Floats, Ints, PerImage, Truths, gather, images_in
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
@@ -14,6 +15,7 @@ def counts(detections: PerImage, ground_truth: Truths, threshold: float, label: 
 
     label: of one class; None: of all classes together.
     """
+    check_number("threshold", threshold, 1)
     found, truths = gather(detections, ground_truth)
     images = images_in(ground_truth)
     mine = (found.scores > threshold) & (True if label is None else found.labels == label)
@@ -37,7 +39,7 @@ def count_errors(
     thresholds: Sequence[float] | Floats = THRESHOLDS,
 ) -> Floats:
     """`count_error` at each threshold. → [T]"""
-    return np.array([count_error(detections, ground_truth, float(one), label) for one in thresholds])
+    return np.array([count_error(detections, ground_truth, one, label) for one in thresholds])
 
 
 def best_threshold(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from teachkit.errors import check_number
 from teachkit.scoring.matching import (
     Floats,
     Ints,
@@ -22,6 +23,7 @@ from teachkit.scoring.matching import (
     match,
     match_classes,
     overlaps,
+    refuse_unknown,
 )
 
 ON_IGNORED = -2  # in place of the index of the true object that a detection claims
@@ -53,6 +55,8 @@ def classify_errors(
     is < iou, else duplicate; on an ignored object it is right.
     missed: a true object that no right, misplaced or wrong-class detection is about.
     """
+    check_number("iou", iou, 1)
+    check_number("near", near, 1)
     found, truths = gather_all(detections, ground_truth)
     on_ignored = claims_ignored(found, truths, iou)
     truths = truths.take(~truths.ignored)
@@ -95,9 +99,10 @@ def confusion_matrix(detections: PerImage, ground_truth: Truths, classes: int, i
 
     Each detection claims at most one true object that it overlaps by `iou` or more, best score first: an object of its
     own class if there is one, as in AP, else of another class. The diagonal counts the right detections. Rows
-    0 … C − 1 sum to the true objects of their class, columns to the detections.
+    0 … C − 1 sum to the true objects of their class, columns to the detections. ValueError on any other label.
     """
     found, truths = gather(detections, ground_truth, iou)
+    refuse_unknown(np.concatenate([found.labels, truths.labels]), classes)
     found = found.take(best_first(found))
     claimed = match_classes(found, truths, np.array([iou]))[0]  # [N]
     spare = np.flatnonzero(claimed < 0)

@@ -4,7 +4,7 @@ Best score first, each detection claims one true object of its class that is sti
 overlap, if that reaches the threshold. N detections, G true objects, T overlap thresholds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachkit.boxes import iou as torch_iou
-from teachkit.structures import Detections, GroundTruth, Predictions
+from teachkit.errors import check_number
+from teachkit.structures import Detections, GroundTruth, Predictions, check_shapes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,8 +52,9 @@ def gather(detections: PerImage, ground_truth: Truths, iou: float = 0.5) -> tupl
     """Detections and true objects of all images, float64 on the CPU.
 
     Ignored objects are left out, and so are the detections that claim one of them by `iou` or more. ValueError on NaN
-    and infinity, or if the two are not of the same number of images.
+    and infinity, true boxes with x2 < x1, an `iou` that is not in 0–1, or if the two are not of the same images.
     """
+    check_number("iou", iou, 1)
     found, truths = gather_all(detections, ground_truth)
     if truths.ignored.any():
         found = found.take(~claims_ignored(found, truths, iou))
@@ -74,12 +76,20 @@ def gather_all(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Obj
     if isinstance(ground_truth, GroundTruth):
         detections, ground_truth = [cast(Sequence[Detections], detections)], [ground_truth]
     batches = cast(Sequence[Sequence[Detections]], detections)
+    alone = Detections | Iterator
+    if isinstance(batches, alone) or any(isinstance(batch, alone) for batch in batches):
+        raise ValueError("detections must be a list of Detections, one for each image, or a list of such lists")
+    if isinstance(ground_truth, Iterator):
+        raise ValueError("ground truth must be one GroundTruth, or a list of them: it is walked more than once")
     counts, true_counts = [len(batch) for batch in batches], [len(batch) for batch in ground_truth]
     if counts != true_counts:
         raise ValueError(f"detections of {counts} images, batch by batch, but ground truth of {true_counts}")
     found, truths = _join([one for batch in batches for one in batch]), _join_truths(ground_truth)
     _refuse_nan("detections", found)
     _refuse_nan("ground truth", truths)
+    if len(inverted := np.flatnonzero((truths.boxes[:, 2:] < truths.boxes[:, :2]).any(1))):
+        box, image = truths.boxes[inverted[0]].tolist(), truths.image[inverted[0]]
+        raise ValueError(f"ground truth: box {box} of image {image}, counted from 0, has x2 < x1 or y2 < y1")
     return found, truths
 
 
@@ -121,6 +131,8 @@ def _truths(batches: Sequence[GroundTruth], ignored: bool) -> tuple[Ints, Floats
         shapes = [list(part.shape) for part in (one.boxes, one.labels, one.mask)]
         if shapes != [[*shapes[2], 4], shapes[2], shapes[2]] or len(shapes[2]) != 2:
             raise ValueError(f"ground truth: boxes, labels, mask must be [B, M, 4], [B, M], [B, M], not {shapes}")
+        if one.mask.dtype != torch.bool:
+            raise ValueError(f"ground truth: the mask must be torch.bool, not {one.mask.dtype}")
     mask = [batch.mask.cpu() for batch in batches]
     before = np.cumsum([0, *map(len, mask)])
     image = [one.nonzero()[:, 0] + int(first) for one, first in zip(mask, before, strict=False)]
@@ -141,6 +153,11 @@ def _labels(parts: list[Tensor]) -> Ints:
 def _numpy(parts: list[Tensor], empty: tuple[int, ...]) -> Floats:
     # joined on the device: one transfer, not one for each image; float64 on the CPU, since some GPUs have none
     return torch.cat([part.detach() for part in parts]).cpu().double().numpy() if parts else np.zeros(empty)
+
+
+def refuse_unknown(labels: Ints, classes: int) -> None:
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"labels {labels.min()} … {labels.max()}, but there are {classes} classes: 0 … {classes - 1}")
 
 
 def _refuse_nan(what: str, objects: Objects) -> None:
@@ -237,8 +254,9 @@ def objects_found(detections: PerImage, ground_truth: Truths, iou: float = 0.5) 
 
 
 def found_by_class(detections: PerImage, ground_truth: Truths, classes: int, iou: float = 0.5) -> list[tuple[int, int]]:
-    """`objects_found` of each class 0 … classes − 1: found, and of how many."""
+    """`objects_found` of each class 0 … classes − 1: found, and of how many. ValueError on any other label."""
     truths, claimed = _claims(detections, ground_truth, iou)
+    refuse_unknown(truths.labels, classes)
     right, there = (np.bincount(labels, minlength=classes) for labels in (truths.labels[claimed], truths.labels))
     return list(zip(right.tolist(), there.tolist(), strict=True))
 
@@ -249,8 +267,8 @@ def f1_score(detections: PerImage, ground_truth: Truths, score_threshold: float 
     A detection counts above `score_threshold`; it is right if it claims a true object of its class that it overlaps by
     `iou` or more. A flood of boxes finds everything and still scores near 0. van Rijsbergen 1979, chapter 7.
     """
-    found, truths = gather(detections, ground_truth)
-    found = found.take(found.scores > score_threshold)
+    found, truths = gather(detections, ground_truth, iou)
+    found = found.take(found.scores > check_number("score_threshold", score_threshold, 1))
     right = (match_classes(found.take(best_first(found)), truths, np.array([iou])) >= 0).sum()
     both = len(found) + len(truths)
     return float(2 * right / both) if both else float("nan")
@@ -267,8 +285,9 @@ def _claims(detections: PerImage, ground_truth: Truths, iou: float) -> tuple[Obj
 def mean_overlap(predictions: Predictions, ground_truth: GroundTruth) -> float:
     """Mean IoU, 0–1, of each true object with the box predicted at the anchor point nearest its centre; NaN if none.
 
-    It measures how well boxes lie, and depends neither on scores nor on the assigner.
+    It measures how well boxes lie, and depends neither on scores nor on the assigner. ValueError if a shape is wrong.
     """
+    check_shapes(predictions, ground_truth)
     ious = []
     for index in range(len(ground_truth)):
         boxes, _ = ground_truth.image(index)  # [n, 4]

@@ -13,7 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from teachkit.scoring.matching import Floats, Objects, PerImage, Truths, best_first, gather_all, match_classes
+from teachkit.scoring.matching import (
+    Floats,
+    Objects,
+    PerImage,
+    Truths,
+    best_first,
+    gather_all,
+    match_classes,
+    refuse_unknown,
+)
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -137,8 +146,9 @@ def score(detections: PerImage, ground_truth: Truths, classes: Sequence[str] | N
 def _class_names(found: Objects, truths: Objects, classes: Sequence[str] | None) -> list[str]:
     labels = np.concatenate([found.labels, truths.labels])
     count = int(labels.max(initial=-1)) + 1 if classes is None else len(classes)
-    if len(labels) and not 0 <= labels.min() <= labels.max() < count:
-        raise ValueError(f"labels {labels.min()} … {labels.max()}, but there are {count} classes: 0 … {count - 1}")
+    if classes is not None and (isinstance(classes, str) or len(set(classes)) < count):
+        raise ValueError(f"classes must be a list of names, each once, not {classes!r:.80}")
+    refuse_unknown(labels, count)
     if classes is None and count > MOST_NAMELESS:
         raise ValueError(f"a label of {count - 1} is hardly meant: hand over the names of the classes")
     return [str(label) for label in range(count)] if classes is None else list(classes)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 
 import pytest
 import torch
@@ -239,9 +240,20 @@ def test_strides_that_do_not_fit_are_refused(strides):
         small(strides=strides)
 
 
-@pytest.mark.parametrize("wrong", [{"num_classes": 0}, {"bins": 1}])
-def test_a_detector_without_classes_or_bins_is_refused(wrong):
-    with pytest.raises(UserError, match="a class and two bins"):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"num_classes": value} for value in (0, 2.5, True, "3", math.nan, 10**9)),
+        *({"bins": value} for value in (1, 2.5)),
+        *({"neck": value} for value in (0, 2.5, None)),
+        *({"widths": value} for value in ((8, 1, 16), (8, 8.5, 16), (8, 16, -16))),
+        *({"seed": value} for value in (-1, 2.5, None, "a")),
+    ],
+    ids=str,
+)
+def test_a_detector_of_impossible_numbers_is_refused(wrong):
+    name = {"widths": "a width"}.get(*wrong, *wrong)
+    with pytest.raises(UserError, match=f"^{name} must be a whole number"):
         small(**wrong)
 
 
@@ -254,3 +266,8 @@ def test_a_device_that_is_not_there_is_refused_in_one_line():
 def test_pixels_of_0_to_255_are_refused_before_they_give_a_wrong_answer():
     with pytest.raises(UserError, match="divide them by 255"):
         small().detect(pictures() * 255)
+
+
+def test_pixels_that_are_normalised_already_are_refused():
+    with pytest.raises(UserError, match=r"not down to .*: the model normalises them itself"):
+        small().detect((pictures() - 0.45) / 0.225)

@@ -31,6 +31,8 @@ SENSELESS = [
     b"1",
     Fraction(10**400),
     torch.ones(2),
+    np.True_,
+    torch.tensor(True),
 ]
 
 
@@ -190,3 +192,8 @@ def test_waiting_ends_with_resume_and_with_stop():
     assert control.stopped
     control.resume()
     assert not control.stopped
+
+
+def test_a_name_that_no_control_has_is_not_lost():
+    with pytest.raises(AttributeError, match="box"):
+        make_control().box = 3

@@ -312,3 +312,8 @@ def test_averaged_weights_that_overflow_are_divergence_and_no_crash(make_trainer
     trainer.train_step.averaged.n_averaged.fill_(10**9)
     trainer.train_step.averaged.multi_avg_fn = lambda *_: None
     assert trainer.fit(1)["reason"] == "diverged"
+
+
+def test_epochs_in_all_and_epochs_more_are_not_asked_for_together(make_trainer):
+    with pytest.raises(UserError, match="epochs=1 more, or total_epochs=2 in all"):
+        make_trainer().fit(1, total_epochs=2)

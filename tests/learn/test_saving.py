@@ -2,19 +2,22 @@
 
 import errno
 import gc
+import json
 import os
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
 from teachkit.errors import UserError
 from teachkit.learn import checkpoint
 from teachkit.learn.checkpoint import load_model, load_run
 from teachkit.learn.run_folder import BEST, EARLIER, LAST, LOCK, MARKER, OF_A_RUN
 from teachkit.learn.saving import Checkpointer
-from tests.learn.tiny import make_batches, same
+from tests.learn.tiny import make_batches, same, tiny_detector
 
 
 def fails_with(number):
@@ -279,3 +282,28 @@ def test_a_saver_knows_whether_the_latest_state_is_there(make_trainer, tmp_path,
         assert trainer.checkpointer.saved_step is None
     trainer.fit(1)
     assert (trainer.checkpointer.unsaved, trainer.checkpointer.saved_step) == (None, 2)
+
+
+def test_numbers_of_numpy_are_saved_so_that_they_are_read_again(make_trainer, tmp_path):
+    model = tiny_detector()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=np.float64(0.9))
+    numbers = {"epochs": np.int64(3), "threads": np.int64(1), "warmup": np.int64(0), "early_stop": np.int64(2)}
+    settings = {"trial": np.int64(7), "rates": [np.float32(0.5)], "name": np.str_("a")}
+    trainer = make_trainer(
+        make_batches(2), model=model, optimizer=optimizer, save_dir=tmp_path, settings=settings, **numbers
+    )
+    trainer.fit(np.int64(1))
+    assert not trainer.events("unsaved")
+    assert load_run(tmp_path).settings == {"trial": 7, "rates": [0.5], "name": "a"}
+    json.dumps(trainer.of("start"))
+
+
+def test_what_could_not_be_read_again_is_told_and_not_saved(make_trainer, tmp_path):
+    model = tiny_detector()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    optimizer.param_groups[0]["name"] = object()
+    trainer = make_trainer(make_batches(2), model=model, optimizer=optimizer, save_dir=tmp_path)
+    trainer.fit(1)
+    (event,) = trainer.events("unsaved")
+    assert "state.train_step.optimizer.state.param_groups[0].name is a object" in event["message"]
+    assert not (tmp_path / LAST).exists()

@@ -276,6 +276,12 @@ def test_sides_beyond_the_last_bin_are_counted_in_the_epoch_record(make_trainer,
         {"max_skips": 0},
         {"threads": 0},
         {"threads": "all"},
+        {"threads": 10**6},  # torch would crash
+        {"clip": 0},
+        {"until": 0.9},
+        {"until": ("map50", "0.9")},
+        {"until": "map50=0.9"},
+        {"settings": {"models": {1, 2}}},
     ],
     ids=str,
 )
@@ -424,3 +430,53 @@ def test_sound_boxes_points_and_padding_make_no_event(make_trainer):
     trainer = make_trainer(batches)
     trainer.fit(1)
     assert not trainer.events("boxes")
+
+
+@pytest.mark.parametrize("change", [lambda boxes: boxes + 1000, lambda boxes: boxes - 1000, lambda boxes: boxes * 30])
+def test_boxes_outside_of_the_images_are_an_event(make_trainer, change):
+    batches = make_batches(1)
+    batches[0].ground_truth.boxes = change(batches[0].ground_truth.boxes)
+    trainer = make_trainer(batches)
+    trainer.fit(2)
+    (event,) = trainer.events("boxes")
+    assert "all 3 boxes lie outside the images of 32 × 32 px" in event["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(lambda images: images * 255, "divide them by 255"), (lambda images: images - 5, "not down to -")],
+)
+def test_pixels_that_are_no_shares_are_an_event_once(make_trainer, change, told):
+    batches = make_batches()
+    for batch in batches:
+        batch.images = change(batch.images)
+    trainer = make_trainer(batches)
+    trainer.fit(2)
+    (event,) = trainer.events("pictures")
+    assert event["step"] == 0
+    assert told in event["message"]
+
+
+FOREIGN = {
+    "boxes in fractions": (lambda batch: batch.ground_truth.boxes.div_(32), "not in fractions of the image"),
+    "boxes elsewhere": (lambda batch: batch.ground_truth.boxes.add_(99), "lie outside the images"),
+    "inverted boxes": (lambda batch: batch.ground_truth.boxes.mul_(-1), "x2 < x1 or y2 < y1, left out"),
+    "pixels": (lambda batch: batch.images.mul_(255), "divide them by 255"),
+}
+
+
+@pytest.mark.parametrize("fault", FOREIGN)
+def test_validation_data_that_is_hardly_meant_is_an_event_once(make_trainer, fault):
+    exam, (change, told) = make_batches(1), FOREIGN[fault]
+    change(exam[0])
+    trainer = make_trainer(make_batches(), validation_data=exam)
+    assert trainer.fit(2)["reason"] == "epochs"
+    (event,) = trainer.events("validation")
+    assert told in event["message"]
+    assert "picture-0-0.png" in event["message"]
+
+
+@pytest.mark.parametrize("data", [[1, 2], "ab", [(torch.zeros(1, 3, 32, 32), None)]], ids=str)
+def test_training_data_of_other_things_than_batches_is_refused(make_trainer, data):
+    with pytest.raises(UserError, match=r"must give a Batch each time, not a (int|str|tuple)"):
+        make_trainer(data).step()

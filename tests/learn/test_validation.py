@@ -108,3 +108,19 @@ def test_a_batch_with_nan_in_it_is_named_and_left_out(part, value):
     with pytest.warns(UserWarning, match="not finite, left out of the validation: picture-0-0.png"):
         scores, losses = evaluate(tiny_detector(), batches, Criterion())
     assert (repr(scores), losses) == (repr(expected), sums)
+
+
+def test_a_batch_with_inverted_boxes_is_named_and_left_out():
+    batches = make_batches(2)
+    batches[0].ground_truth.boxes[1, 0] = torch.tensor([9.0, 9, 3, 20])
+    expected, _ = evaluate(tiny_detector(), batches[1:])
+    with pytest.warns(UserWarning, match="x2 < x1 or y2 < y1, left out of the validation: picture-0-0.png"):
+        scores, _ = evaluate(tiny_detector(), batches)
+    assert repr(scores) == repr(expected)
+
+
+def test_a_mask_of_numbers_is_refused():
+    batches = make_batches(1)
+    batches[0].ground_truth.mask = batches[0].ground_truth.mask.long()
+    with pytest.raises(UserError, match=r"mask of a ground truth must be torch.bool, not torch.int64"):
+        evaluate(tiny_detector(), batches)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from teachkit.boxes import anchor_points
+from teachkit.errors import UserError
 from teachkit.punish.assigner import (
     TaskAlignedAssigner,
     candidates,
@@ -368,3 +370,14 @@ def test_scores_and_boxes_may_be_of_two_number_types(truth, wide, fixed_shapes):
     mixed = assigner(replace(predictions, **{wide: getattr(predictions, wide).double()}), truth)
     assert torch.equal(mixed.positive, expected.positive)
     assert_close(mixed.target_scores.float(), expected.target_scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("beta", math.inf), ("alpha", math.nan), ("topk", 2.5), ("topk", 0), ("beta", np.True_)]
+)
+def test_a_value_out_of_range_is_refused_later_too_and_the_old_one_stays(name, value):
+    assigner = TaskAlignedAssigner()
+    before = getattr(assigner, name)
+    with pytest.raises(UserError, match=f"{name} must be a"):
+        setattr(assigner, name, value)
+    assert getattr(assigner, name) == before

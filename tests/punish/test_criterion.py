@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from teachkit.boxes import boxes_to_distances
+from teachkit.feed.decode import decode
 from teachkit.punish.assigner import TaskAlignedAssigner
 from teachkit.punish.criterion import Criterion, positive_places
 from teachkit.punish.losses import box_loss, dfl_loss
@@ -511,7 +512,27 @@ def test_a_misshapen_prediction_is_refused_by_its_shape(truth, part, cut):
         pytest.skip("that is a model of one class")
     predictions = make_predictions(truth)
     broken = replace(predictions, **{part: cut(getattr(predictions, part))})
-    if broken.box_logits.shape[-1] == 1 and part == "box_logits":
-        pytest.skip("that is a model of one bin")
-    with pytest.raises(ValueError, match=r"must be \[.*\], not \["):
+    with pytest.raises(ValueError, match=r"must be (\[.*\], not \[|1 or more, R 2 or more, not)"):
         Criterion()(broken, truth)
+    with pytest.raises(ValueError, match="must be"):
+        decode(broken, (64, 64), 0)
+
+
+def test_a_model_without_anchor_points_classes_or_bins_is_refused(truth):
+    given = make_predictions(truth)
+    for broken in (
+        replace(given, cls_logits=given.cls_logits[..., :0]),
+        replace(given, box_logits=given.box_logits[..., :0]),
+        Predictions(given.cls_logits[:, :0], given.box_logits[:, :0], given.anchor_points[:0], given.strides[:0]),
+    ):
+        with pytest.raises(ValueError, match="A and C must be 1 or more, R 2 or more, not"):
+            Criterion()(broken, truth)
+
+
+@pytest.mark.parametrize("weights", [{"box": 1}, (1, 2, 3), LossWeights, "box"])
+def test_weights_of_another_make_are_refused_however_they_are_set(truth, weights):
+    computed = Criterion()
+    computed.weights = weights
+    for criterion in (computed, Criterion(weights=weights)):
+        with pytest.raises(ValueError, match=r"the weights must be LossWeights\(box, cls, dfl\), not"):
+            criterion(make_predictions(truth), truth)

@@ -9,7 +9,17 @@ import torch
 from torchvision.ops import box_iou
 
 from teachkit.boxes import anchor_points
-from teachkit.scoring import f1_score, found_by_class, mean_overlap, objects_found
+from teachkit.scoring import (
+    classify_errors,
+    confusion_matrix,
+    count_errors,
+    counts,
+    f1_score,
+    found_by_class,
+    mean_overlap,
+    objects_found,
+    score,
+)
 from teachkit.scoring.matching import Objects, best_first, match, overlaps
 from teachkit.structures import Detections, GroundTruth, Predictions
 
@@ -237,3 +247,63 @@ def test_labels_that_are_no_whole_numbers_are_refused(label):
 
 def nothing():
     return Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+
+
+# Misused
+
+
+SENSELESS = [25, -0.1, math.nan, math.inf, True, np.True_, "0.5"]
+
+
+@pytest.mark.parametrize("value", SENSELESS)
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda value: objects_found([nothing()], TRUTH, value),
+        lambda value: found_by_class([nothing()], TRUTH, 2, value),
+        lambda value: f1_score([nothing()], TRUTH, iou=value),
+        lambda value: f1_score([nothing()], TRUTH, score_threshold=value),
+        lambda value: counts([nothing()], TRUTH, value),
+        lambda value: count_errors([nothing()], TRUTH, thresholds=[0.5, value]),
+        lambda value: classify_errors([nothing()], TRUTH, value),
+        lambda value: classify_errors([nothing()], TRUTH, near=value),
+        lambda value: confusion_matrix([nothing()], TRUTH, 2, value),
+    ],
+    ids=["found", "by class", "f1 iou", "f1 score", "counts", "count errors", "errors", "near", "matrix"],
+)
+def test_a_threshold_that_is_no_share_is_refused(measure, value):
+    with pytest.raises(ValueError, match="must be a number from 0 to 1, not"):
+        measure(value)
+
+
+@pytest.mark.parametrize("measure", [found_by_class, confusion_matrix])
+def test_a_label_that_is_none_of_the_classes_is_not_counted_elsewhere(measure):
+    with pytest.raises(ValueError, match="labels 0 … 1, but there are 1 classes"):
+        measure([nothing()], TRUTH, 1)
+
+
+def test_true_boxes_that_are_inside_out_are_refused():
+    with pytest.raises(ValueError, match=r"box \[8.0, 8.0, 0.0, 0.0\] of image 0, counted from 0, has x2 < x1"):
+        score([nothing()], replace(TRUTH, boxes=TRUTH.boxes[..., [2, 3, 0, 1]]))
+
+
+def test_a_mask_of_numbers_is_not_scored():
+    with pytest.raises(ValueError, match=r"the mask must be torch.bool, not torch.int64"):
+        score([nothing()], replace(TRUTH, mask=TRUTH.mask.long()))
+
+
+def test_what_is_walked_only_once_or_is_no_list_is_refused():
+    for detections in (nothing(), (one for one in [nothing()])):
+        with pytest.raises(ValueError, match="detections must be a list of Detections"):
+            score(detections, TRUTH)
+    with pytest.raises(ValueError, match="detections must be a list of Detections"):
+        score([nothing(), nothing()], [TRUTH, TRUTH])
+    with pytest.raises(ValueError, match="ground truth must be one GroundTruth, or a list"):
+        score([[nothing()]], (one for one in [TRUTH]))
+
+
+@pytest.mark.parametrize("part", ["boxes", "labels", "mask"])
+def test_a_misshapen_ground_truth_has_no_mean_overlap(part):
+    predictions = Predictions(torch.zeros(1, 4, 2), torch.zeros(1, 4, 4, 4), torch.zeros(4, 2), torch.ones(4))
+    with pytest.raises(ValueError, match="must be"):
+        mean_overlap(predictions, replace(TRUTH, **{part: getattr(TRUTH, part)[:, :1]}))

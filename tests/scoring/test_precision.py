@@ -395,3 +395,11 @@ def test_scoring_a_validation_set_is_quick_enough_for_every_epoch():
             score(found, ground_truth)
             seconds.append(time.process_time() - begin)
         assert min(seconds) < 0.25
+
+
+@pytest.mark.parametrize("classes", ["ab", ["a", "a"]])
+def test_names_that_are_no_list_or_stand_twice_are_refused(classes):
+    truth = GroundTruth.from_lists([torch.zeros(0, 4)], [torch.zeros(0)])
+    nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(ValueError, match="classes must be a list of names, each once"):
+        score([nothing], truth, classes)
