@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from teachkit.feed.formats.entry import BrokenFileError, Contents
-from teachkit.feed.formats.text import TextError, decoded, read_bytes
+from teachkit.feed.formats.text import LOST, TextError, decoded, guess_told, read_bytes
 from teachkit.feed.formats.tree import Tree
 
 CLASS_FILES = ("classes.txt", "obj.names", "_darknet.labels", "classes.names", "names.txt", "class_names.txt",
-               "class.names", "coco.names", "voc.names", "predefined_classes.txt")  # fmt: skip
+               "class.names", "coco.names", "voc.names", "predefined_classes.txt", "_classes.txt")  # fmt: skip
 LONGEST = 200  # letters of a name
 
 
@@ -18,6 +18,8 @@ def class_files(tree: Tree, wanted: Sequence[str] = CLASS_FILES) -> list[str]:
     """Those that are there, in this order of kinds; nearest to the folder itself first."""
     found = {name: name.rpartition("/")[2].lower() for name in tree.names}
     named = [name for name, bare in found.items() if bare in wanted]
+    if not named and "obj.names" in wanted:  # Darknet's may be called anything
+        return sorted(name for name, bare in found.items() if bare.endswith(".names"))
     return sorted(named, key=lambda name: (name.count("/"), wanted.index(found[name]), name))
 
 
@@ -56,17 +58,17 @@ def _one_file(contents: Contents, file: Path, numbered: bool) -> list[str]:
             raise BrokenFileError(file, place, f"class {name!r} stands here twice; give each its own name")
         if name:
             first_line[name] = place
-    if encoding in ("gbk", "cp1252"):
-        names = ", ".join(list(first_line)[:5])
-        contents.notes.append(
-            f"{file}: is not UTF-8; read as {encoding}: {names:.200}; save it as UTF-8 if that is wrong"
-        )
+    contents.notes += guess_told(file, encoding, first_line)
     return list(first_line)
 
 
 def checked_name(name: str, file: Path, line: int) -> str:
     """Without blanks at its ends, signs that would break a line spelt out. BrokenFileError if it is no name at all."""
     plain = spelt_out(name.strip())
+    if LOST in plain:
+        raise BrokenFileError(
+            file, line, f"the class name {plain[:20]!r} is in no encoding known here; save it as UTF-8"
+        )
     if len(plain) > LONGEST:
         what = f"a class with a name of {len(plain):,} letters, {plain[:20]!r} …; give it one of at most {LONGEST}"
         raise BrokenFileError(file, line, what)

@@ -6,18 +6,19 @@ by the folders of the pictures. Category ids become labels 0 … C − 1 in orde
 
 from collections.abc import Mapping
 from json.decoder import JSONDecodeError
+from pathlib import Path
 
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.classes import checked_name
 from teachkit.feed.formats.coco_split import Items, SplitReader
 from teachkit.feed.formats.entry import BrokenFileError, Contents, Entry
 from teachkit.feed.formats.json_items import read_items
-from teachkit.feed.formats.layout import SPLITS, parent, same_split, split_of, stem, words
-from teachkit.feed.formats.text import TextError, read_text
+from teachkit.feed.formats.layout import SPLITS, near, parent, same_split, split_of, stem, words
+from teachkit.feed.formats.text import TextError, decoded, guess_told, read_bytes
 from teachkit.feed.formats.tree import Tree
 
 LISTS = ("images", "annotations", "categories")
-DEEPEST = 1  # folders above a JSON: further down lies another data set
+DEEPEST = 1  # folders above a JSON: further down lies another data set, unless the first only says a kind or a split
 MOST_BYTES = 2**31
 IDS_SHOWN = 20
 
@@ -27,42 +28,49 @@ def read(tree: Tree, given: str = "") -> Contents | None:
 
     BrokenFileError where a JSON of it cannot be used.
     """
-    problems: list[Problem] = []
+    contents = Contents("COCO", tree, listed=True)
     found: dict[str, Items] = {}
     for name in [given] if given else tree.names:
-        if name.lower().endswith(".json") and name.count("/") <= DEEPEST and (items := _items(tree, name, problems)):
+        if (
+            name.lower().endswith(".json")
+            and (name.count("/") <= DEEPEST or near(name))
+            and (items := _items(tree, name, contents))
+        ):
             found[name] = items
     if not found:
         return None
     # The full COCO set has key points and segments of the same pictures beside the boxes.
     boxes = {name: items for name, items in found.items() if name.rpartition("/")[2].startswith("instances")} or found
-    contents = Contents("COCO", tree, problems={"": problems}, listed=True)
     names = _categories(boxes, tree)
     contents.classes = list(dict.fromkeys(names[key] for key in sorted(names)))
     place = {name: label for label, name in enumerate(contents.classes)}
     contents.labels = {key: place[name] for key, name in names.items()}
     ids = [str(key) for key in sorted(names)]
     contents.valid = "ids " + ", ".join(ids[:IDS_SHOWN]) + (" …" if len(ids) > IDS_SHOWN else "")
+    strayed: dict[str, set[Path]] = {}
     for name, items in boxes.items():
         split = _split(name) if len(boxes) > 1 or same_split(_split(name)) in SPLITS else ""
         if split in contents.splits:
             raise BrokenFileError(
                 tree.path(name), 1, f"is a second file for the split {split!r}; keep one, or give that one"
             )
-        contents.splits[split], contents.problems[split] = _read_split(name, split, items, contents)
+        reader = SplitReader(name, split, items, tree)
+        contents.splits[split], contents.problems[split] = reader.read(), reader.problems
+        strayed[split] = reader.strayed
+    _send_home(strayed, contents)
     if list(contents.splits) == [""]:
         _by_folders(contents)
     contents.problems[""] += _orphans(contents)
     return contents
 
 
-def _items(tree: Tree, name: str, problems: list[Problem]) -> Items | None:
+def _items(tree: Tree, name: str, contents: Contents) -> Items | None:
     """None for a JSON that holds something else."""
     path = tree.path(name)
     try:
-        text = read_text(path, MOST_BYTES)
+        text, encoding = decoded(read_bytes(path, MOST_BYTES))
     except TextError as error:
-        problems.append(Problem(str(path), 1, f"{error.reason}; left out"))
+        contents.problems[""].append(Problem(str(path), 1, f"{error.reason}; left out"))
         return None
     if not all(f'"{key}"' in text for key in LISTS):
         return None
@@ -72,7 +80,11 @@ def _items(tree: Tree, name: str, problems: list[Problem]) -> Items | None:
         line = error.lineno if isinstance(error, JSONDecodeError) else 1
         reason = error.msg if isinstance(error, JSONDecodeError) else error
         raise BrokenFileError(path, line, f"is not valid JSON: {reason}; mend or export it again") from None
-    return items if all(key in items for key in LISTS) else None
+    if not all(key in items for key in LISTS):
+        return None
+    names = (str(category.get("name")) for _, category in items["categories"] if isinstance(category, dict))
+    contents.notes += guess_told(path, encoding, names)
+    return items
 
 
 def _split(name: str) -> str:
@@ -100,9 +112,16 @@ def _categories(found: Mapping[str, Items], tree: Tree) -> dict[int | str, str]:
     return names
 
 
-def _read_split(name: str, split: str, items: Items, contents: Contents) -> tuple[list[Entry], list[Problem]]:
-    reader = SplitReader(name, split, items, contents.tree)
-    return reader.read(), reader.problems
+def _send_home(strayed: Mapping[str, set[Path]], contents: Contents) -> None:
+    """Frames are often numbered anew in each split: a picture in another split's folder and file is another picture."""
+    for split, entries in contents.splits.items():
+        others = {entry.picture for name, its in contents.splits.items() if name != split for entry in its}
+        lost = set() if same_split(split) == "trainval" else strayed[split] & others
+        for entry in entries if lost else ():
+            if entry.picture in lost:
+                what = f"names {entry.picture.name!r:.200}, but {entry.picture} is a picture of another split; left out"
+                contents.problems[split].append(Problem(str(entry.label_file), entry.size_line, what))
+        contents.splits[split] = [entry for entry in entries if entry.picture not in lost]
 
 
 def _by_folders(contents: Contents) -> None:

@@ -1,12 +1,13 @@
 """The images and annotations of one COCO file."""
 
+from pathlib import Path
 from typing import Any
 
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.entry import Entry, Row
 from teachkit.feed.formats.json_items import Twice
-from teachkit.feed.formats.layout import LABEL_FOLDERS, is_kind, parent, stem
-from teachkit.feed.formats.segmentation import box_of
+from teachkit.feed.formats.layout import LABEL_FOLDERS, is_kind, parent, same_split, split_of, splits_in, stem
+from teachkit.feed.formats.segmentation import box_of, turned_on
 from teachkit.feed.formats.text import number
 from teachkit.feed.formats.tree import Tree
 
@@ -22,6 +23,7 @@ class SplitReader:
         self.problems: list[Problem] = []
         self.entries: dict[int | str, Entry | None] = {}  # by image id; None: its picture was left out
         self.homes = _homes(name, split)
+        self.strayed: set[Path] = set()  # pictures that lie in another split's folder, which their names do not say
 
     def read(self) -> list[Entry]:
         first_line: dict[str, int] = {}
@@ -44,10 +46,13 @@ class SplitReader:
         self.entries[key] = None
         picture = self.tree.find(file_name, self.homes, self.split)
         if picture is None:
-            return self.refuse(line, f"{note}{self.tree.missing(file_name)}")
+            return self.refuse(line, f"{note}{self.tree.missing(file_name, self.split)}")
         if picture in first_line:
             return self.refuse(line, f"{note}names {file_name!r:.200} again, as line {first_line[picture]}")
         first_line[picture] = line
+        bears = same_split(split_of(parent(picture)))
+        if bears and bears != same_split(self.split) and not splits_in(file_name.replace("\\", "/")):
+            self.strayed.add(self.tree.path(picture))
         height, width = number(image.get("height")), number(image.get("width"))
         size = (int(height), int(width)) if height and width else None
         self.entries[key] = Entry(self.tree.path(picture), self.path, size=size, size_line=line)
@@ -77,7 +82,9 @@ class SplitReader:
             if None in numbers:
                 return self.refuse(line, f"{note}bbox is {box!r:.80}, not four finite numbers")
             x, y, width, height = (float(value or 0) for value in numbers)
-            corners = (x, y, x + width, y + height)
+            attributes = annotation.get("attributes")
+            angle = number(attributes.get("rotation")) if isinstance(attributes, dict) else None
+            corners, made_from = turned_on((x, y, x + width, y + height), angle)
         difficult = annotation.get("ignore") in (1, True)
         entry.rows.append(Row(line, _key(key), corners, note, made_from, difficult))
         return None

@@ -21,6 +21,7 @@ from teachkit.feed.formats.layout import (
 )
 from teachkit.feed.formats.text import decoded
 from teachkit.feed.formats.tree import Tree
+from teachkit.feed.formats.yolo_yaml import LIKELY as YAML_FILES
 
 YOLO_FILES = (".yaml", ".yml", ".data")
 FOLDERS_TOLD = 5
@@ -38,6 +39,7 @@ FOREIGN = (  # suffix, what stands near the beginning, and the mend
         r'"images".*"categories"|"categories".*"images"',
         "names pictures and no annotations: export it again",
     ),
+    (r"_annotations\.txt$", r"\S \d+,\d+,\d+,\d+,\d+", f"is a list of boxes, as Keras's YOLO wants it: {ANOTHER}"),
     (r"\.csv$", r"(?i)xmin|x_?1|bbox|x_min|left", f"is a table of boxes: {ANOTHER}"),
     (r"\.(tfrecords?|record)$", "", f"is TensorFlow's form: {ANOTHER}"),
     (r"\.(zip|tar|tgz|gz|7z|rar)$", "", "is packed: unpack it, and name the folder in it"),
@@ -56,14 +58,11 @@ def contents_of(path: Path, divide: bool = False) -> Contents:
     if contents is None:
         raise UserError(f"{path}: holds no VOC, COCO or YOLO labels with pictures; {_mend(tree, given)}")
     contents.problems[""] = tree.problems + contents.problems[""]
-    contents.notes += _unused_splits(contents)
+    contents.notes += _unused_splits(contents) + _unread_forms(contents, given)
     if list(contents.splits) == [""]:
-        _divide(contents, "")
-    elif divide and "val" not in (own := {same_split(name): name for name in contents.splits}) and "train" in own:
-        _divide(contents, own["train"])
-        contents.notes.append(
-            f"{path}: has no val: a fifth of {own['train']}, by a hash of the file names, is taken for it"
-        )
+        _divide(contents, [""])
+    elif divide:
+        _divide_train(contents, path)
     return contents
 
 
@@ -122,11 +121,26 @@ def _is_data_set(folder: Path) -> bool:
         return False
 
 
-def _divide(contents: Contents, split: str) -> None:
+def _divide_train(contents: Contents, path: Path) -> None:
+    """Where no val has pictures: Roboflow's data.yaml names one in any case."""
+    filled = {same_split(name) for name, entries in contents.splits.items() if entries}
+    parts = [name for name in contents.splits if same_split(name) == "train"]
+    if "val" in filled or "train" not in filled:
+        return
+    for name in [name for name in contents.splits if same_split(name) == "val"]:
+        del contents.splits[name]
+        contents.problems[""] += contents.problems.pop(name)
+    _divide(contents, parts)
+    own = " and ".join(parts)
+    contents.notes.append(f"{path}: has no val: a fifth of {own}, by a hash of the file names, is taken for it")
+
+
+def _divide(contents: Contents, parts: list[str]) -> None:
     """A fifth to val, at least one of two. By hash, so that neither the order of the files nor a seed decides."""
     # Copies go first: with one in train and one in val, the score would be of pictures known by heart.
-    entries, copies = without_copies(contents.splits[split])
-    contents.problems["val"] = list(contents.problems.get(split, [])) if split else []
+    entries, copies = without_copies([entry for part in parts for entry in contents.splits.pop(part)])
+    shared = [problem for part in parts if part for problem in contents.problems.pop(part, [])]
+    contents.problems |= {parts[0] or "train": shared, "val": list(shared)}
     contents.problems[""] += copies
 
     def by_hash(entry: Entry) -> tuple[bytes, str]:
@@ -134,11 +148,31 @@ def _divide(contents: Contents, split: str) -> None:
 
     count = max(round(len(entries) / 5), 1) if len(entries) > 1 else 0
     chosen = {id(entry) for entry in sorted(entries, key=by_hash)[:count]}
-    del contents.splits[split]
     contents.splits |= {
-        split or "train": [entry for entry in entries if id(entry) not in chosen],
+        parts[0] or "train": [entry for entry in entries if id(entry) not in chosen],
         "val": [entry for entry in entries if id(entry) in chosen],
     }
+
+
+def _unread_forms(contents: Contents, given: str) -> list[str]:
+    """A line if labels in a second form lie beside those that are read: the two may be of different days."""
+    tree = contents.tree
+    if given or contents.form == "YOLO":
+        return []
+    yaml_file = next((name for name in YAML_FILES if name in tree.names), None)
+    if yaml_file:
+        return [
+            f"{tree.path(yaml_file)}: is not read, since there are {contents.form} labels; name that file to read it"
+        ]
+    xml = next(
+        (
+            name
+            for name in tree.names
+            if name.lower().endswith(".xml") and contents.form == "COCO" and voc.is_annotation(tree, name)
+        ),
+        None,
+    )
+    return [f"{tree.path(xml)}: this and all other VOC labels are not read, since there are COCO labels"] if xml else []
 
 
 def _unused_splits(contents: Contents) -> list[str]:

@@ -38,6 +38,7 @@ class Entry:
     readable: bool = True
     size: tuple[int, int] | None = None
     size_line: int = 1
+    encoding: str = ""  # of the label file, where it had to be found out
 
 
 @dataclass

@@ -32,9 +32,10 @@ def read_folder(path: str | Path, split: str = "train", strict: bool = False, di
     there or broken, or if no object of a training split can be used; with strict, at any problem.
     """
     contents = contents_of(Path(path), divide)
-    own_name = _own_name(split, contents, path)
-    entries, copies = without_copies(contents.splits[own_name])
-    problems = [*contents.problems[""], *contents.problems.get(own_name, []), *copies]
+    own_names = _own_names(split, contents, path)
+    entries, copies = without_copies([entry for name in own_names for entry in contents.splits[name]])
+    of_split = [problem for name in own_names for problem in contents.problems.get(name, [])]
+    problems = [*contents.problems[""], *of_split, *copies]
     examples = Examples([], [], [], [], contents.classes, problems)
     remarks = Remarks()
     for entry, image, found in _usable(entries, contents, problems, KEPT_BYTES):
@@ -158,14 +159,14 @@ def examine(path: str | Path) -> Report:
     return Report(contents.form, contents.classes, splits, list(dict.fromkeys(problems)), notes)
 
 
-def _own_name(split: str, contents: Contents, path: str | Path) -> str:
-    """The folder's own name for the split: val finds valid and val2017 too. UserError if it has none such."""
+def _own_names(split: str, contents: Contents, path: str | Path) -> list[str]:
+    """The folder's own names for the split: val is valid, or val2007 and val2012. UserError if it has none such."""
     names = [name for name in contents.splits if name == split or same_split(name) == same_split(split)]
     if not names:
         from_train = same_split(split) == "val" and "train" in map(same_split, contents.splits)
         mend = "; with divide=True, for train as for val, a fifth of train is taken for it" if from_train else ""
         raise UserError(f"{path}: has no split {split!r}; it has {', '.join(contents.splits) or 'none'}{mend}")
-    return split if split in names else names[0]
+    return [split] if split in names else names
 
 
 def _usable(

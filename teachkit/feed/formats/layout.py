@@ -45,6 +45,11 @@ def split_of(folder: str) -> str:
     return next((split for part in folder.split("/") if (split := _split_of_folder(part))), "")
 
 
+def splits_in(path: str) -> set[str]:
+    """The splits that any of its folders bear: one of another machine may lie in several."""
+    return {same_split(split) for part in path.split("/")[:-1] if (split := _split_of_folder(part))}
+
+
 @lru_cache(maxsize=65536)
 def unused_split_word(folder: str) -> str:
     """The first of its folders that has a split's word in its name and yet is not the one that counts; "" for none."""
@@ -62,13 +67,16 @@ def is_kind(part: str, kinds: frozenset[str]) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _place(folder: str) -> str:
-    """A path of folders without those that say only a kind, splits in one word: train/images and labels/train agree."""
+def _place(folder: str, numbered: bool) -> str:
+    """A path of folders without those that say only a kind, splits in one word: train/images and labels/train agree.
+
+    numbered: train1 and train2 do not.
+    """
     kept = []
     for part in folder.split("/"):
         split = _split_of_folder(part)
         if split:
-            kept.append(same_split(split))
+            kept.append("".join(re.findall(r"\d+$", part)[:numbered]) + same_split(split))
         elif part and part.lower() not in PICTURE_FOLDERS | LABEL_FOLDERS:
             kept.append(one_form(part))
     return "/".join(kept)
@@ -90,9 +98,12 @@ def stem(name: str) -> str:
     return bare.rpartition(".")[0] or bare
 
 
-def key_of(name: str) -> str:
-    """The same for a picture and the label file that belongs to it, wherever a usual layout puts the two."""
-    return f"{_place(parent(name))}/{one_form(stem(name))}"
+def key_of(name: str, numbered: bool = False) -> str:
+    """The same for a picture and the label file that belongs to it, wherever a usual layout puts the two.
+
+    numbered: the numbers of splits count.
+    """
+    return f"{_place(parent(name), numbered)}/{one_form(stem(name))}"
 
 
 def one_form(text: str) -> str:

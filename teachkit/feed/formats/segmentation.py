@@ -1,10 +1,15 @@
-"""The exact box about a COCO segmentation: a list of polygons, or a mask as runs. cocodataset.org, "Data format"."""
+"""The exact box about what is none: a COCO segmentation, polygons or a mask as runs, and a box with an angle.
 
+cocodataset.org, "Data format".
+"""
+
+import math
 from itertools import accumulate
 from typing import Any
 
 from teachkit.feed.formats.text import number
 
+TURNED = "boxes with an angle"
 Box = tuple[float, float, float, float]
 
 
@@ -15,6 +20,21 @@ def box_of(segmentation: Any) -> Box | None:
     if isinstance(segmentation, dict):
         return _about_mask(segmentation.get("counts"), segmentation.get("size"))
     return None
+
+
+def around_turned(cx: float, cy: float, width: float, height: float, radians: float) -> Box:
+    """The box about one that is turned about its centre."""
+    cos, sin = abs(math.cos(radians)), abs(math.sin(radians))
+    half_width, half_height = (width * cos + height * sin) / 2, (width * sin + height * cos) / 2
+    return cx - half_width, cy - half_height, cx + half_width, cy + half_height
+
+
+def turned_on(box: Box, degrees: float | None) -> tuple[Box, str]:
+    """The box about an upright one that its attribute turns, as CVAT writes it, and what it was made from."""
+    if not degrees or not math.remainder(degrees, 180):
+        return box, ""
+    x1, y1, x2, y2 = box
+    return around_turned((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, math.radians(degrees)), TURNED
 
 
 def _about_polygons(polygons: list[Any]) -> Box | None:

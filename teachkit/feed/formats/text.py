@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from teachkit.errors import UserError
 
 MOST_BYTES = 2**24  # of a label file, a list, or names: what is larger is no such file
 BOMS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+GUESSED = ("gbk", "cp1252")
+LOST = "\ufffd"  # stands for what no encoding gave
 HIGH = re.compile(rb"[\x80-\xff]+")
 JAPANESE = re.compile(rb"[\x81-\x83\x86-\x89\x8b\x8d\x8f\x90\x98\x9b\x9d]")  # Shift JIS begins so, no letter of 1252
 COMMON_HANZI = range(0xB0, 0xD8)  # first bytes of the 3,755 that GB 2312 calls level 1
@@ -37,6 +40,14 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 def read_text(path: Path, most: int = MOST_BYTES) -> str:
     """Any bytes at all: what is no text becomes a sign that no number and no name holds. TextError as `read_bytes`."""
     return decoded(read_bytes(path, most))[0]
+
+
+def guess_told(path: Path, encoding: str, names: Iterable[str]) -> list[str]:
+    """A line, if the encoding is a guess, that shows some of the names it gave."""
+    if encoding not in GUESSED:
+        return []
+    odd = [name for name in names if not name.isascii()][:5]
+    return [f"{path}: is not UTF-8; read as {encoding}: {', '.join(odd):.200}; save it as UTF-8 if that is wrong"]
 
 
 def decoded(content: bytes) -> tuple[str, str]:

@@ -10,7 +10,16 @@ from urllib.parse import unquote
 
 from teachkit.errors import UserError
 from teachkit.feed.examples import Problem
-from teachkit.feed.formats.layout import LABEL_FOLDERS, PICTURE_FOLDERS, is_kind, one_form, same_split, split_of
+from teachkit.feed.formats.layout import (
+    LABEL_FOLDERS,
+    PICTURE_FOLDERS,
+    is_kind,
+    one_form,
+    parent,
+    same_split,
+    split_of,
+    splits_in,
+)
 from teachkit.feed.formats.progress import watched
 from teachkit.feed.pictures import SUFFIXES, begins_as_picture
 
@@ -78,6 +87,7 @@ class Tree:
                 self.names.update(dict.fromkeys(self._walk(place, f"{place.as_posix()}/", 1)))
         self.__dict__.pop("pictures", None)
         self.__dict__.pop("_by_bare_name", None)
+        self.__dict__.pop("_splits", None)
         return folder.as_posix()
 
     @cached_property
@@ -86,7 +96,7 @@ class Tree:
         return dict.fromkeys(name for name in self.names if self._is_picture(name))
 
     def _is_picture(self, name: str) -> bool:
-        suffix = _suffix(name)
+        suffix = suffix_of(name)
         return suffix in SUFFIXES if suffix else begins_as_picture(self.path(name))
 
     def below(self, folder: str) -> list[str]:
@@ -113,18 +123,32 @@ class Tree:
         """The picture that another machine calls so: as given below one of the homes; else by its bare name.
 
         Of several with that name the one in the longest common tail of folders, then in a folder of the split; None if
-        still two are left. Case, %20, backslashes and an upload's prefix do not count. Never leads out of the folder.
+        still two are left. Case, %20, backslashes and an upload's prefix do not count. Never leads out of the folder,
+        nor into that of another split.
         """
         plain = text.replace("\\", "/")
         for home in homes:
             name = _below(home, plain)
             if name in self.pictures:
                 return name
-        alike = self._by_bare_name.get(loosest(plain), [])
+        alike = self._alike(plain, split)
         if len(alike) <= 1:
             return alike[0] if alike else None
         ranked = sorted(((_likeness(plain, name, split), name) for name in alike), reverse=True)
         return ranked[0][1] if ranked[0][0] > ranked[1][0] else None
+
+    def _alike(self, plain: str, split: str) -> list[str]:
+        """Those of this bare name. Frames are often numbered anew in each split: one of another split is another."""
+        alike = self._by_bare_name.get(loosest(plain), [])
+        wanted = splits_in(unquote(plain)) or {same_split(split)} & self._splits
+        if not wanted or "trainval" in wanted:
+            return alike
+        return [name for name in alike if same_split(split_of(parent(name))) in ("", *wanted)]
+
+    @cached_property
+    def _splits(self) -> set[str]:
+        """What the folders of pictures bear."""
+        return {same_split(split) for name in self.pictures if (split := split_of(parent(name)))}
 
     def find_place(self, text: str, homes: Iterable[str] = ("",)) -> str | None:
         """A folder or file as given below one of the homes; else by its tail, without the folders of another machine.
@@ -148,16 +172,16 @@ class Tree:
             None,
         )
 
-    def missing(self, text: str) -> str:
+    def missing(self, text: str, split: str = "") -> str:
         """Why `find` gave nothing."""
-        count = len(self._by_bare_name.get(loosest(text.replace("\\", "/")), []))
+        count = len(self._alike(text.replace("\\", "/"), split))
         return f"there {f'are {count} pictures' if count else 'is no picture'} {text!r:.200} in the folder"
 
 
 def loosest(name: str) -> str:
-    """The bare name as far as every tool keeps it. Label Studio puts eight signs before it when it is uploaded."""
+    """The bare name as far as every tool keeps it. Label Studio's uploads have eight signs before it, and no blanks."""
     bare = one_form(unquote(name.rpartition("/")[2])).casefold().partition("?")[0] or name.rpartition("/")[2]
-    return re.sub(r"^[0-9a-f]{8}-(?=.)", "", bare.rpartition("/")[2])
+    return re.sub(r"^[0-9a-f]{8}-(?=.)", "", bare.rpartition("/")[2].replace(" ", "_"))
 
 
 def _likeness(wanted: str, name: str, split: str) -> tuple[bool, int, bool]:
@@ -171,7 +195,7 @@ def _below(home: str, plain: str) -> str:
     return posixpath.normpath(name) if "./" in name or "//" in name else name
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
     """With its point, in lower case; "" for none: 2024.05 has none."""
     found = re.search(r"[^/](\.[^\W\d_]\w{0,9})$", name)
     return found[1].lower() if found else ""

@@ -17,15 +17,14 @@ from teachkit.feed.formats.layout import (
     PICTURE_FOLDERS,
     SPLITS,
     is_kind,
-    key_of,
     near,
     parent,
     same_split,
     stem,
 )
 from teachkit.feed.formats.pairs import Pairs
-from teachkit.feed.formats.text import TextError, read_text
-from teachkit.feed.formats.tree import Tree
+from teachkit.feed.formats.text import GUESSED, TextError, guess_told, read_text
+from teachkit.feed.formats.tree import Tree, suffix_of
 from teachkit.feed.formats.voc_xml import read_xml
 from teachkit.feed.pictures import SUFFIXES
 
@@ -36,7 +35,9 @@ EMPTY = "an XML without <object>"
 def read(tree: Tree) -> Contents | None:
     """All that the folder says; None where it is no VOC folder."""
     labels = [name for name in tree.names if name.lower().endswith(".xml")]
-    if not any(_is_annotation(tree, name) for name in labels):
+    # Stanford's dogs have XML without a suffix.
+    labels = labels or [name for name in tree.names if not suffix_of(name) and is_annotation(tree, name)]
+    if not any(is_annotation(tree, name) for name in labels):
         return None
     pairs = Pairs(tree, _pictures(tree, labels), labels)
     lonely = list(_without_a_picture(pairs))
@@ -56,11 +57,17 @@ def read(tree: Tree) -> Contents | None:
         for split, pictures in pairs.by_split.items():
             contents.splits[split], more = pairs.entries(pictures, read_xml, EMPTY)
             contents.problems.setdefault(split, []).extend(more)
+    contents.notes += pairs.notes
     contents.problems[""] += pairs.problems + pairs.orphans(lonely)
     if list(contents.splits) == ["default"]:  # CVAT's name for what was not divided
         contents.splits = {"": contents.splits["default"]}
         contents.problems[""] += contents.problems.pop("default")
     _name_classes(contents)
+    entries = [entry for its in contents.splits.values() for entry in its]
+    for encoding in GUESSED:
+        if guessed := [entry for entry in entries if entry.encoding == encoding]:
+            names = dict.fromkeys(str(row.key) for entry in guessed for row in entry.rows)
+            contents.notes += guess_told(guessed[0].label_file, encoding, names)
     return contents
 
 
@@ -72,7 +79,7 @@ def _name_classes(contents: Contents) -> None:
     contents.valid = ", ".join(repr(name) for name in contents.classes)
 
 
-def _is_annotation(tree: Tree, name: str) -> bool:
+def is_annotation(tree: Tree, name: str) -> bool:
     """By its first bytes, in any encoding. CVAT's own <annotations>, of all pictures in one file, is another form."""
     try:
         with open(tree.path(name), "rb") as file:
@@ -91,12 +98,12 @@ def _pictures(tree: Tree, labels: list[str]) -> list[str]:
 def _without_a_picture(pairs: Pairs) -> Iterator[str]:
     """Label files that no picture is called like; one whose <filename> is a picture without labels is paired."""
     for label in pairs.lonely:
-        if not _is_annotation(pairs.tree, label):
+        if not is_annotation(pairs.tree, label):
             continue
         with suppress(TextError):
             said = re.search(r"<filename>(.*?)</filename>", read_text(pairs.tree.path(label)), re.DOTALL)
             picture = pairs.tree.find(html.unescape(said[1]).strip()) if said else None
-            if picture and picture not in pairs.label_of:
+            if picture and picture not in pairs.label_of and pairs.may_belong(label, picture):
                 pairs.label_of[picture] = label
                 continue
         yield label
@@ -125,12 +132,12 @@ def _is_list_of_one_class(lines: list[str], pairs: Pairs) -> bool:
     return bool(filled) and all(re.fullmatch(r"\S+\s+(1|0|-1)", line) and not _find(line, pairs) for line in filled)
 
 
-def _find(line: str, pairs: Pairs) -> str | None:
+def _find(line: str, pairs: Pairs, split: str = "") -> str | None:
     """The picture that a line of a list names: by its stem, or by its name; some lists keep the suffix."""
-    found = pairs.pictures.get(key_of(f"{line}.jpg"))
+    found = pairs.pictures.get(pairs.key(f"{line}.jpg"))
     if found is None and line.lower().endswith(tuple(SUFFIXES)):
-        found = pairs.pictures.get(key_of(line)) or pairs.tree.find(line)
-    return found
+        found = pairs.pictures.get(pairs.key(line)) or pairs.tree.find(line, split=split)
+    return found or pairs.named(line, split)
 
 
 def _listed(lines: list[str], name: str, pairs: Pairs) -> tuple[list[str], list[Problem]]:
@@ -140,7 +147,7 @@ def _listed(lines: list[str], name: str, pairs: Pairs) -> tuple[list[str], list[
     for place, line in enumerate(lines, 1):
         if not line:
             continue
-        picture = _find(line, pairs)
+        picture = _find(line, pairs, stem(name))
         if picture is None:
             what = f"there is no picture {line!r:.200}; left out"
         elif picture in first_line:

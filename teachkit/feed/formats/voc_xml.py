@@ -1,5 +1,8 @@
 """One VOC label file. Read as a stream of events, because only there the parser tells at which line it is."""
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from xml.sax import SAXException, SAXParseException
 from xml.sax.handler import ContentHandler
@@ -11,11 +14,16 @@ from defusedxml import DefusedXmlException
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.classes import LONGEST, spelt_out
 from teachkit.feed.formats.entry import Entry, Row
-from teachkit.feed.formats.text import TextError, decoded, number, read_bytes
+from teachkit.feed.formats.segmentation import TURNED, around_turned, box_of, turned_on
+from teachkit.feed.formats.text import LOST, TextError, decoded, number, read_bytes
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
+TURNED_SIDES = ("cx", "cy", "w", "h", "angle")
 OWN = ("name", "difficult")
 OBJECT = ["annotation", "object"]
+LEAVES = {("bndbox", side) for side in SIDES} | {("robndbox", side) for side in TURNED_SIDES}
+ATTRIBUTE = [*OBJECT, "attributes", "attribute"]
+SAYS_ENCODING = re.compile(rb"""\s+encoding=(["'])([\w.:-]+)\1""")
 DEEPEST = 50  # elements within each other; a millionfold nest would keep us busy for hours
 
 
@@ -24,7 +32,8 @@ def read_xml(label_file: Path, picture: Path) -> Entry:
     entry = Entry(picture, label_file)
     handler = _Objects(entry)
     try:
-        defusedxml.sax.parseString(_in_utf_8(read_bytes(label_file)), handler)
+        content, entry.encoding = _in_utf_8(read_bytes(label_file))
+        defusedxml.sax.parseString(content, handler)
         return entry
     except TextError as error:
         line, reason = 1, error.reason
@@ -39,11 +48,17 @@ def read_xml(label_file: Path, picture: Path) -> Entry:
     return entry
 
 
-def _in_utf_8(content: bytes) -> bytes:
-    """Old tools write names in their system's code page and say nothing of it; XML without a word is UTF-8."""
-    if content.isascii() or b"encoding=" in content[:100] or content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content
-    return decoded(content)[0].encode(errors="replace")
+def _in_utf_8(content: bytes) -> tuple[bytes, str]:
+    """Old tools write names in their system's code page, and say nothing of it, or UTF-8, or what XML cannot know."""
+    said = SAYS_ENCODING.search(content[:200])
+    if content.isascii() or content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content, ""
+    text, encoding = decoded(content)
+    if said:
+        with suppress(LookupError, UnicodeError):  # else it is not kept to
+            text, encoding = content.decode(said[2].decode()), ""
+        text = text.replace(said[0].decode(), "", 1)
+    return text.encode(errors="replace"), encoding
 
 
 class _Objects(ContentHandler):
@@ -57,6 +72,8 @@ class _Objects(ContentHandler):
         self.text: list[str] = []
         self.start = 1  # line of the element opened last
         self.found: dict[str, tuple[int, str]] = {}  # leaf of the object, or of the size → line, text
+        self.polygon: list[str] = []  # x, y, x, y …
+        self.attribute = self.rotation = ""  # CVAT's: the name of the one that is open; degrees
         self.twice = ""  # what the object has a second time
         self.object_line = self.box_line = 1
 
@@ -74,11 +91,12 @@ class _Objects(ContentHandler):
         self.start = self.line()
         if self.path == OBJECT:
             self.found.clear()
-            self.twice = ""
+            self.polygon.clear()
+            self.twice = self.attribute = self.rotation = ""
             self.object_line = self.box_line = self.start
-        elif self.path[:-1] == OBJECT and name == "bndbox":
-            self.twice = self.twice or ("bndbox" if "bndbox" in self.found else "")
-            self.found["bndbox"] = (self.start, "")
+        elif self.path[:-1] == OBJECT and name in ("bndbox", "robndbox"):
+            self.twice = self.twice or (name if name in self.found else "")
+            self.found[name] = (self.start, "")
             self.box_line = self.start
 
     def characters(self, content: str) -> None:
@@ -87,9 +105,13 @@ class _Objects(ContentHandler):
     def endElement(self, name: str) -> None:  # noqa: N802
         # A person's <part>s in VOC 2007 have names and boxes of their own, deeper down: only whole paths count.
         parent = self.path[:-1]
-        if (parent == OBJECT and name in OWN) or (parent == [*OBJECT, "bndbox"] and name in SIDES):
+        if (parent == OBJECT and name in OWN) or (parent[:-1] == OBJECT and (parent[-1], name) in LEAVES):
             self.twice = self.twice or (name if name in self.found else "")
             self.found[name] = (self.start, "".join(self.text).strip())
+        elif self.path[:3] == [*OBJECT, "polygon"] and re.fullmatch(r"[xy]\d*", name):
+            self.polygon.append("".join(self.text))
+        elif parent == ATTRIBUTE:
+            self.end_of_attribute(name, "".join(self.text).strip())
         elif parent == ["annotation", "size"]:
             self.found[name] = (self.start, "".join(self.text))
         elif self.path == ["annotation", "size"]:
@@ -106,21 +128,40 @@ class _Objects(ContentHandler):
 
     def end_object(self) -> None:
         name = spelt_out(self.found.get("name", (1, ""))[1])
+        if LOST in name:
+            return self.refuse(self.object_line, f"<name> {name[:20]!r} is in no encoding known here; save it as UTF-8")
         if not name or len(name) > LONGEST:
             what = f"object has a <name> of {len(name):,} letters" if name else "object has no <name>"
             return self.refuse(self.object_line, what)
         if self.twice:
             return self.refuse(self.box_line, f"object has <{self.twice}> twice")
-        box: list[float] = []
-        for side in SIDES:
-            line, text = self.found.get(side, (self.box_line, ""))
-            value = number(text)
-            if value is None:
-                return self.refuse(line, f"{side} is {text!r:.80}, not a number" if text else f"object has no <{side}>")
-            box.append(value)
-        difficult = self.found.get("difficult", (1, ""))[1].lower() in ("1", "true")
-        self.entry.rows.append(Row(self.box_line, name, (box[0], box[1], box[2], box[3]), difficult=difficult))
+        box, made_from = box_of([self.polygon]) if "bndbox" not in self.found else None, "polygons"
+        if box is None and "robndbox" in self.found:  # roLabelImg's
+            turned = self.numbers(TURNED_SIDES)
+            box, made_from = around_turned(*turned) if turned else None, TURNED
+        elif box is None and (sides := self.numbers(SIDES)):
+            box, made_from = turned_on((sides[0], sides[1], sides[2], sides[3]), number(self.rotation))
+        if box:
+            difficult = self.found.get("difficult", (1, ""))[1].lower() in ("1", "true")
+            self.entry.rows.append(Row(self.box_line, name, box, made_from=made_from, difficult=difficult))
         return None
+
+    def numbers(self, leaves: Sequence[str]) -> list[float]:
+        """What these leaves hold; [] and a problem if one is no number."""
+        values: list[float] = []
+        for leaf in leaves:
+            line, text = self.found.get(leaf, (self.box_line, ""))
+            if (value := number(text)) is None:
+                self.refuse(line, f"{leaf} is {text!r:.80}, not a number" if text else f"object has no <{leaf}>")
+                return []
+            values.append(value)
+        return values
+
+    def end_of_attribute(self, leaf: str, text: str) -> None:
+        if leaf == "name":
+            self.attribute = text
+        elif leaf == "value" and self.attribute == "rotation":
+            self.rotation = text
 
     def refuse(self, line: int, what: str) -> None:
         self.entry.problems.append(Problem(str(self.entry.label_file), line, f"{what}; object left out"))

@@ -4,12 +4,12 @@ data.yaml or obj.data names the classes and the pictures of each split; or image
 folders in or above them; or pictures and text files lie side by side. Darknet's form: its scripts/voc_label.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from teachkit.feed.formats.classes import class_files, classes_in
 from teachkit.feed.formats.darknet import read_darknet
-from teachkit.feed.formats.entry import Contents
+from teachkit.feed.formats.entry import BrokenFileError, Contents
 from teachkit.feed.formats.layout import LABEL_FOLDERS, is_kind, near, parent
 from teachkit.feed.formats.pairs import Pairs
 from teachkit.feed.formats.text import TextError, number, read_text
@@ -27,7 +27,7 @@ def read(tree: Tree, given: str = "") -> Contents | None:
     BrokenFileError where the file that describes the folder cannot be used.
     """
     contents = Contents("YOLO", tree)
-    settings = read_yaml(tree, given if not given.endswith(".data") else "", contents.problems[""])
+    settings = read_yaml(tree, given if not given.endswith(".data") else "", contents)
     if not (settings and settings.sources):
         darknet = read_darknet(tree, given if given.endswith(".data") else "")
         settings = _with_sources(settings, darknet) if settings and darknet else settings or darknet
@@ -36,13 +36,17 @@ def read(tree: Tree, given: str = "") -> Contents | None:
     listed = {source for sources in (settings.sources.values() if settings else ()) for source in sources}
     labels = [name for name in tree.names if name.lower().endswith(".txt") and name not in names and name not in listed]
     pairs = Pairs(tree, tree.pictures, labels)
-    if not (settings and settings.sources) and not any(near(name) for name in pairs.label_of):
+    named_at_the_top = settings or any("/" not in name for name in names)  # for all the folders below
+    if not named_at_the_top and not any(near(name) for name in pairs.label_of):
+        return None
+    if not (settings and settings.sources) and not pairs.label_of:
         return None
     contents.listed = bool(pictures)
     read_one = partial(read_labels, keypoints=settings.keypoints if settings else 0)
     for split, its in (pictures or pairs.by_split).items():
         contents.splits[split], more = pairs.entries(its, read_one, EMPTY)
         contents.problems[split] = contents.problems.get(split, []) + more
+    contents.notes += pairs.notes
     contents.problems[""] += pairs.problems + pairs.orphans(_orphans(pairs))
     _name_classes(contents, settings, names)
     return contents
@@ -73,8 +77,23 @@ def _holds_labels(tree: Tree, name: str, if_empty: bool) -> bool:
     return if_empty if words is None else len(words) >= 5 and number(words[1]) is not None
 
 
+def _contradicted(names: Sequence[str], settings: Settings, contents: Contents, files: Sequence[str]) -> list[str]:
+    """A line if classes.txt, by which the labels were drawn, has other names than data.yaml."""
+    try:
+        others = classes_in(contents, files, numbered=True) or []
+    except BrokenFileError:
+        return []
+    place = next((at for at, pair in enumerate(zip(names, others, strict=False)) if pair[0] != pair[1]), None)
+    if place is None:
+        return []
+    what = f"class {place} is {names[place]!r} here and {others[place]!r} in {contents.tree.path(files[0])}"
+    return [f"{settings.file}: {what}; these names are taken: make the two agree"]
+
+
 def _name_classes(contents: Contents, settings: Settings | None, files: list[str]) -> None:
     names = settings.classes if settings else None
+    if names and settings:
+        contents.notes += _contradicted(names, settings, contents, files)
     if names is None:
         names = classes_in(contents, (settings.class_files if settings else []) or files, numbered=True)
     if names is None:

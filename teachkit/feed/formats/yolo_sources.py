@@ -66,7 +66,7 @@ class _Finder:
         elif place in self.tree.pictures:
             yield place
         elif place in self.tree.names:
-            yield from self.listed(place)
+            yield from self.listed(split, place)
         else:
             below = self.tree.below(place)
             if not below:
@@ -87,7 +87,7 @@ class _Finder:
         self.tree.include(Path(whole).parent)
         return Path(whole).as_posix()
 
-    def listed(self, name: str) -> Iterator[str]:
+    def listed(self, split: str, name: str) -> Iterator[str]:
         list_file = self.tree.path(name)
         try:
             lines = read_text(list_file).split("\n")
@@ -99,9 +99,9 @@ class _Finder:
         for place, line in enumerate(lines, 1):
             if not (wanted := line.strip()):
                 continue
-            picture = self.tree.find(_relative(wanted, self.tree), homes)
+            picture = self.tree.find(_relative(wanted, self.tree), homes, split)
             if picture is None:
-                self.problems.append(Problem(str(list_file), place, f"{self.tree.missing(wanted)}; left out"))
+                self.problems.append(Problem(str(list_file), place, f"{self.tree.missing(wanted, split)}; left out"))
             elif picture in first_line:
                 what = f"names {wanted!r:.200} again, as line {first_line[picture]}; left out"
                 self.problems.append(Problem(str(list_file), place, what))

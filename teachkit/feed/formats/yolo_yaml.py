@@ -10,8 +10,8 @@ from yaml.constructor import ConstructorError
 
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.classes import checked_name
-from teachkit.feed.formats.entry import BrokenFileError
-from teachkit.feed.formats.text import TextError, read_text
+from teachkit.feed.formats.entry import BrokenFileError, Contents
+from teachkit.feed.formats.text import TextError, decoded, guess_told, read_bytes
 from teachkit.feed.formats.tree import Tree
 from teachkit.feed.formats.yolo_sources import Settings
 
@@ -22,7 +22,7 @@ MOST_BYTES = 2**20  # some seconds of reading; 10,000 names take a third of it
 MOST_KEYPOINTS = 1000
 
 
-def read_yaml(tree: Tree, given: str, problems: list[Problem]) -> Settings | None:
+def read_yaml(tree: Tree, given: str, contents: Contents) -> Settings | None:
     """given: the name of the one to take, "" for the likeliest. None where no YAML in the folder is about pictures.
 
     BrokenFileError where one is, but cannot be used.
@@ -32,14 +32,15 @@ def read_yaml(tree: Tree, given: str, problems: list[Problem]) -> Settings | Non
     for name in dict.fromkeys(names):
         file = tree.path(name)
         try:
-            text = read_text(file, MOST_BYTES)
+            text, encoding = decoded(read_bytes(file, MOST_BYTES))
         except TextError as error:
-            problems.append(Problem(str(file), 1, f"{error.reason}; left out"))
+            contents.problems[""].append(Problem(str(file), 1, f"{error.reason}; left out"))
             continue
         if DESCRIBES.search(text) and (values := _values(file, text)) is not None:
             settings = Settings(file, text, {}, base=values["path"] if isinstance(values.get("path"), str) else "")
             settings.sources = {key: _sources(settings, key, values[key]) for key in SPLIT_KEYS if values.get(key)}
             settings.classes, settings.keypoints = _classes(settings, values), _keypoints(values)
+            contents.notes += guess_told(file, encoding, settings.classes or ())
             return settings
     return None
 
