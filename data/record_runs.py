@@ -193,6 +193,33 @@ def class_weights() -> None:
     write_log("class_weights", lines)
 
 
+def loss_weights() -> None:
+    """For the live demo's notes: each loss left out, five seeds each, with what the hall would see of it."""
+    from teachkit.structures import LossWeights
+    from teachkit.watch.cockpit.presets import PRESETS
+    from teachkit.watch.cockpit.start_up import build_trainer
+
+    plans = {"none": {}, "DFL": {"dfl": 0.0}}
+    names = {"box": "No box loss", "box and DFL": "Class only", "class": "No class loss"}
+    plans |= {missing: PRESETS[name].settings(0, LossWeights()) for missing, name in names.items()}
+    lines = []
+    for missing, weights in plans.items():
+        for seed in range(SEEDS):
+            trainer = build_trainer(optimizer="adamw", seed=seed, device="cpu", threads=1)
+            trainer.control.set(**weights)
+            line: dict = {"kind": "run", "missing": missing, "seed": seed, "map50": [], "map75": [], "boxes": []}
+            for _ in range(3):
+                for _ in range(50):
+                    trainer.step()
+                scores = trainer.validate()
+                shown = [one for batch in trainer.validation_data for one in trainer.model.detect(batch.images)]
+                line["map50"].append(scores["map50"])
+                line["map75"].append(scores["map75"])
+                line["boxes"].append(sum(len(one) for one in shown))
+            lines.append(line)
+    write_log("loss_weights", lines)
+
+
 def searches() -> None:
     """For lesson 10: three searches for a rate; who was ever the winner is trained anew with three other seeds."""
     from teachkit.experiments.search import again, best, search
@@ -267,6 +294,7 @@ RECIPES: dict[str, Callable[[], None]] = {
     "data_faults": data_faults,
     "batches": batches,
     "class_weights": class_weights,
+    "loss_weights": loss_weights,
     "searches": searches,
     "overfit": overfit,
     "five_acts": five_acts,

@@ -19,6 +19,7 @@ from teachkit.watch.replay.recording import VALIDATION, Recording, menus_over
 from teachkit.watch.timeline.timeline import Curve, Timeline
 
 FATAL = ("diverged", "skipped")  # a run that goes on after these only does harm
+FAR = 10  # times the usual rate: beyond it a run is harmed
 OWN = "own"  # the optimizer that was handed over, if it was one
 
 
@@ -289,9 +290,21 @@ class Session:
             self._pass_on(record)
 
     def fork_step(self) -> int:
-        """Where a second future shows most: before what caused the first trouble, else at the last change."""
+        """Where a second future shows most: before the rate went far up, before the first trouble, or at the last change.
+
+        A run that is slow may be far from its trouble, or may have been moved back before it.
+        """
+        if (far_up := self._went_far_up()) is not None:
+            return self.snapshots.at(far_up).step
         fatal = [mark for mark in self.timeline.marks if mark.alarm in FATAL]
         return self._before_trouble(fatal[0].step if fatal else self.step)
+
+    def _went_far_up(self) -> int | None:
+        """The step at which the rate was last moved far beyond the usual one."""
+        far = FAR * self.usual_rates[self.optimizer]
+        moves = [(step, (settings["lr"] or 0) > far) for step, settings in self._moved.items()]
+        before = [False, *(is_far for _, is_far in moves)]
+        return next((step for (step, is_far), was in reversed(list(zip(moves, before))) if is_far and not was), None)
 
     def _before_trouble(self, step: int) -> int:
         """The step before the last change of a setting, if that is within 200 steps; else fifty steps back."""

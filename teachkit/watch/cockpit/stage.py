@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PAUSE_AFTER, END_AFTER = 10.0, 60.0  # s without a page: the training pauses, the demo ends
+END_WITHIN = 2.0  # s that the step or the branch at hand is waited for; it has nothing to lose
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src blob: data:; connect-src 'self'; "
     "frame-src 'self'"
@@ -103,10 +104,19 @@ class Stage:
                 self.loop.call_later(END_AFTER, self.over.set),
             ]
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """Whether all its threads have ended: what is being built is not waited for, nor what takes too long."""
         self.hands.shutdown(wait=False, cancel_futures=True)
-        if self.cockpit is not None:
-            self.cockpit.close()
+        if self.cockpit is None:
+            return False
+        closing = threading.Thread(target=self._close, args=(self.cockpit,), daemon=True)
+        closing.start()
+        closing.join(END_WITHIN)
+        return not closing.is_alive()
+
+    def _close(self, cockpit: "Cockpit") -> None:
+        self.hands.shutdown()
+        cockpit.close()
 
 
 class View(WebSocketHandler):
@@ -159,7 +169,7 @@ def application(stage: Stage) -> Application:
 
 
 async def perform(build: Callable[[Callable[..., None]], "Cockpit"], port: int, show: Callable[[str], Any]) -> bool:
-    """Serves until no page has been there for a minute, or the process is told to end → whether the cockpit was built.
+    """Serves until no page has been there for a minute, or the process is told to end → whether all threads have ended.
 
     show: is given the address.
     """
@@ -183,8 +193,8 @@ async def perform(build: Callable[[Callable[..., None]], "Cockpit"], port: int, 
         server.stop()
         for view in list(stage.views):
             view.close()
-        stage.close()
-    return stage.cockpit is not None
+        ended = stage.close()
+    return ended
 
 
 def build_cockpit(send: Callable[..., None]) -> "Cockpit":
@@ -200,6 +210,6 @@ def build_cockpit(send: Callable[..., None]) -> "Cockpit":
 
 def run(port: int = 0, browser: bool = True) -> None:
     """Opens the demo in the browser and serves it. port: 0 for one that is free."""
-    built = asyncio.run(perform(build_cockpit, port, webbrowser.open if browser else lambda address: None))
-    if not built:
-        os._exit(0)  # the thread that still builds cannot be asked to end, and has nothing to lose
+    ended = asyncio.run(perform(build_cockpit, port, webbrowser.open if browser else lambda address: None))
+    if not ended:
+        os._exit(0)  # a thread that still builds or trains cannot be asked to end, and has nothing to lose

@@ -117,6 +117,19 @@ def test_what_a_cell_sets_while_steps_are_trained_again_does_not_fall_into_the_p
 # time travel
 
 
+@pytest.mark.parametrize("steps_too_high", [1, 8])
+def test_a_second_future_begins_before_the_rate_went_far_up_however_soon_it_was_moved_back(make_session, steps_too_high):
+    session = make_session()
+    for rate, steps in [(RATE / 100, 8), (RATE, 8), (100 * RATE, steps_too_high), (RATE, 8)]:
+        session.trainer.control.set(lr=rate)
+        session.run(steps)
+    session.trouble, session.steps_left = "", 0  # whether it has stopped by itself or not
+    session.timeline.marks = [mark for mark in session.timeline.marks if not mark.alarm]
+    session.branch(session.fork_step())
+    assert session.step == 16
+    assert session.trainer.control.lr == RATE
+
+
 @pytest.mark.parametrize("fork", [0, 4, 7, 8])
 def test_an_unchanged_branch_repeats_its_parent_bit_for_bit(make_session, fork):
     session = make_session(keep_every=4)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -84,8 +86,6 @@ def test_what_is_asked_before_the_cockpit_is_there_waits_for_it(hurried):
         return answers
 
     def slowly(send):
-        import time
-
         time.sleep(0.5)
         return Noted(send)
 
@@ -108,6 +108,24 @@ def test_a_page_that_is_loaded_anew_loses_nothing_and_one_that_is_closed_pauses_
     assert before == []
     assert after == [{"kind": "pause"}]
     assert made[0].closed
+
+
+def test_a_step_that_does_not_end_does_not_keep_the_demo(hurried, monkeypatch):
+    monkeypatch.setattr(stage, "END_WITHIN", 0.3)
+    given_up = threading.Event()
+
+    class Stuck(Noted):
+        def close(self):
+            given_up.wait(20)
+
+    async def scene(address, made):
+        (await live(address)).close()
+
+    began = time.monotonic()
+    play(scene, Stuck)
+    seconds = time.monotonic() - began
+    given_up.set()
+    assert seconds < 10
 
 
 def test_nothing_is_answered_without_the_token(hurried):
@@ -152,8 +170,6 @@ def test_a_demo_that_cannot_be_built_says_why(hurried):
         return said
 
     def broken(send):
-        import time
-
         time.sleep(0.3)
         raise ValueError("no room for a training")
 
