@@ -1,19 +1,32 @@
-"""Where the records of a training go: into its logs, onto the screen, and into a list for the curves."""
+"""Where the records of a training go: into its logs, onto the screen, and into a list for the curves.
+
+Beside them stands what was found on the way, for a replay.
+"""
 
 import math
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from tqdm import tqdm
 
 from teachkit.errors import UserError, one_line
 from teachkit.learn.log import LogWriter, Record, cut_log, kept_of, read_log, refuse_other_log
-from teachkit.structures import LOSS_NAMES
+from teachkit.structures import LOSS_NAMES, Batch
+from teachkit.watch.replay.recording import PICTURES_SHOWN, detect_on
+from teachkit.watch.timeline.marks import ALARMS
+
+if TYPE_CHECKING:
+    from teachkit.feed.detector import Detector
+    from teachkit.learn.trainer import Trainer
+
+LOOKING = 0.01  # of the time that the planned steps take
+AHEAD = 3  # times the steps so far, at most: a run may end before its plan does, and the beginning shows most
 
 
 class Records:
@@ -148,6 +161,50 @@ def _missing(history: Sequence[Record], steps: int) -> list[int]:
 
 def _score(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{value:.3f}"
+
+
+class Looks:
+    """Writes what the averaged detector finds in the first validation pictures on the way, for a replay.
+
+    Each look is at a fifth more steps than the one before: of a million steps some seventy are looked at.
+    file: emptied, unless the training goes on with it; what is later than the training's state is dropped then.
+    """
+
+    def __init__(self, file: Path, trainer: "Trainer") -> None:
+        if trainer.step_number and file.is_file():
+            cut_log(file, trainer.step_number, 0)
+        self._trainer, self._log = trainer, LogWriter(file, append=trainer.step_number > 0)
+        self._pictures: Batch | None = None
+        self._first = self._next = trainer.step_number
+        self._spent, self._begun = 0.0, trainer.progress.train_seconds
+
+    def take(self, record: Record) -> None:
+        """A record of the training. A spike, a plateau or an end in ruin is looked at as soon as there is time."""
+        if record["kind"] == "event" and record["what"] in ALARMS:
+            self._next = record["step"]
+        elif record["kind"] == "step" and record["step"] >= self._next and self._spent <= self._allowed():
+            self._look(record["step"])
+
+    def _allowed(self) -> float:
+        """Seconds, of all looks."""
+        progress = self._trainer.progress
+        done, planned = progress.step - self._first, (progress.last_step or 0) - self._first
+        return LOOKING * (progress.train_seconds - self._begun) * max(1, min(AHEAD, planned / done))
+
+    def _look(self, step: int) -> None:
+        began = time.perf_counter()
+        if self._pictures is None:
+            self._pictures = self._trainer.validation_data.batch(0, 0, (0, 1)).take(slice(PICTURES_SHOWN))
+        try:
+            found = detect_on(cast("Detector", self._trainer.ema), self._pictures)
+        except UserError:  # weights that are no numbers any more
+            found = [[] for _ in range(len(self._pictures))]
+        self._log.write({"kind": "look", "step": step, "found": found})
+        self._next = step + 5 + step // 5
+        self._spent += time.perf_counter() - began
+
+    def close(self) -> None:
+        self._log.close()
 
 
 class Unbreakable:

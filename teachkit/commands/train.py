@@ -16,7 +16,7 @@ from teachkit.files import SOFTWARE, piece, write_whole
 from teachkit.learn.defaults import Settings
 
 if TYPE_CHECKING:
-    from teachkit.commands.records import Records, TensorBoard, Unbreakable
+    from teachkit.commands.records import Looks, Records, TensorBoard, Unbreakable
     from teachkit.feed.detector import Detector
     from teachkit.learn.checkpoint import Run
     from teachkit.learn.log import Record
@@ -45,13 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
             given = {"resume": given["save"]}
         begin = _resume if "resume" in given else _begin
         trainer, records = ranks.together(lambda: begin(given, log, device, ranks))
-        trainer.on_record = _with_losses(trainer, records, streams)
+        looks = _looks(trainer)
+        trainer.on_record = _with_losses(trainer, records, looks, streams)
         try:
             reason = records.left or trainer.fit(total_epochs=records.epochs)["reason"]
             if records.left:
                 trainer.end(records.left)
         finally:
             records.close()
+            if looks is not None:
+                looks.close()
         if trainer.checkpointer is not None:
             _draw(trainer, records.history, trainer.checkpointer)
             _refuse_unsaved(trainer.checkpointer, reason)
@@ -60,11 +63,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if missed else EXIT_CODES[reason]
 
 
-def _with_losses(trainer: "Trainer", records: "Records", streams: "list[Unbreakable]") -> "Callable[[Record], None]":
+def _looks(trainer: "Trainer") -> "Looks | None":
+    from teachkit.commands.records import Looks
+    from teachkit.learn.run_folder import LOOKS
+
+    return None if trainer.checkpointer is None else Looks(trainer.checkpointer.folder / LOOKS, trainer)
+
+
+def _with_losses(
+    trainer: "Trainer", records: "Records", looks: "Looks | None", streams: "list[Unbreakable]"
+) -> "Callable[[Record], None]":
     """Takes a record, and tells the log of a terminal or a reader that is gone."""
 
     def take(record: "Record") -> None:
         records.take(record)
+        if looks is not None:
+            looks.take(record)
         for stream in streams:
             if (loss := stream.loss) is not None:
                 stream.loss = None

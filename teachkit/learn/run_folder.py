@@ -14,7 +14,7 @@ from teachkit.files import Recogniser, is_foreign, is_picture, piece, refuse_for
 from teachkit.learn.log import is_log
 
 LAST, NEW, BEFORE_LAST, BEST = "last.pt", "new_last.pt", "before_last.pt", "best.pt"
-LOG, CURVES, DETECTIONS, EARLIER = "log.jsonl", "curves.png", "detections.png", "earlier"
+LOG, LOOKS, CURVES, DETECTIONS, EARLIER = "log.jsonl", "looks.jsonl", "curves.png", "detections.png", "earlier"
 CHECKSUM = b"sha256:"
 TRAILER = len(CHECKSUM) + 64  # bytes at the end of a state
 MARKER, LOCK = ".teachkit-run", ".teachkit-run.lock"
@@ -29,7 +29,7 @@ def is_state(path: Path) -> bool:
 # The names that a training needs, in the order in which they are put aside, and how its own files are known.
 OF_A_RUN: dict[str, Recogniser] = {
     **dict.fromkeys((LAST, NEW, BEFORE_LAST, BEST), is_state),
-    LOG: is_log,
+    **dict.fromkeys((LOG, LOOKS), is_log),
     **dict.fromkeys((CURVES, DETECTIONS), is_picture),
 }
 

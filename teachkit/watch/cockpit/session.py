@@ -290,7 +290,7 @@ class Session:
             self._pass_on(record)
 
     def fork_step(self) -> int:
-        """Where a second future shows most: before the rate went far up, before the first trouble, or at the last change.
+        """Where a second future shows most: before the rate went far up, else before trouble, else at the last change.
 
         A run that is slow may be far from its trouble, or may have been moved back before it.
         """
@@ -302,9 +302,11 @@ class Session:
     def _went_far_up(self) -> int | None:
         """The step at which the rate was last moved far beyond the usual one."""
         far = FAR * self.usual_rates[self.optimizer]
-        moves = [(step, (settings["lr"] or 0) > far) for step, settings in self._moved.items()]
-        before = [False, *(is_far for _, is_far in moves)]
-        return next((step for (step, is_far), was in reversed(list(zip(moves, before))) if is_far and not was), None)
+        far_up, was_far = None, False
+        for step, settings in self._moved.items():
+            is_far = (settings["lr"] or 0) > far
+            far_up, was_far = step if is_far and not was_far else far_up, is_far
+        return far_up
 
     def _before_trouble(self, step: int) -> int:
         """The step before the last change of a setting, if that is within 200 steps; else fifty steps back."""

@@ -13,10 +13,10 @@ from teachkit.feed.download import data_folder
 from teachkit.feed.loader import first_images, load_data
 from teachkit.learn.checkpoint import load_model
 from teachkit.learn.log import Record, read_log
+from teachkit.learn.run_folder import LOG, LOOKS
 from teachkit.structures import LOSS_NAMES, Batch
 from teachkit.watch.timeline.timeline import Curve, Found, Timeline, finite, rows_of
 
-LOG = "log.jsonl"
 VALIDATION = ("step", "total", *LOSS_NAMES)
 PICTURES_SHOWN = 4
 LARGEST_SIDE = 1024  # px of a picture that is made or decoded for a replay
@@ -105,7 +105,8 @@ def open_run(source: Any, name: str = "") -> Recording:
     if path.is_dir():
         if not (path / LOG).exists():
             raise UserError(f"{path}: there is no {LOG} in it: give a folder that `train --save` wrote, or a log")
-        recording = read_records(read_log(path / LOG), name or path.name)
+        looks = read_log(path / LOOKS) if (path / LOOKS).exists() else []
+        recording = read_records([*read_log(path / LOG), *looks], name or path.name)
         recording.folder = path
         return recording
     if path.exists():
@@ -157,9 +158,9 @@ def find_pictures(recording: Recording, data: str | Path | None = None) -> None:
     except (UserError, TypeError):  # TypeError: a size or a seed that is none
         return
     recording.pictures, recording.classes = first_images(found, PICTURES_SHOWN), list(found.classes)
-    if model is not None and not recording.timeline.detections:
-        last = recording.timeline.curves["steps"].rows[-1][0]
-        recording.timeline.detections = [(int(last or 0), detect_on(model, recording.pictures))]
+    last = int(recording.timeline.curves["steps"].rows[-1][0] or 0)
+    if model is not None and all(step < last for step, _ in recording.timeline.detections):
+        recording.timeline.detections.append((last, detect_on(model, recording.pictures)))
 
 
 def _is_ours(source: str | Path) -> bool:

@@ -118,7 +118,9 @@ def test_what_a_cell_sets_while_steps_are_trained_again_does_not_fall_into_the_p
 
 
 @pytest.mark.parametrize("steps_too_high", [1, 8])
-def test_a_second_future_begins_before_the_rate_went_far_up_however_soon_it_was_moved_back(make_session, steps_too_high):
+def test_a_second_future_begins_before_the_rate_went_far_up_however_soon_it_was_moved_back(
+    make_session, steps_too_high
+):
     session = make_session()
     for rate, steps in [(RATE / 100, 8), (RATE, 8), (100 * RATE, steps_too_high), (RATE, 8)]:
         session.trainer.control.set(lr=rate)
