@@ -25,7 +25,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 MAKE_PY = $(or $(PYTHON),$(error teachkit needs Python 3.8 or later, or uv, to begin with: install one)) make.py
 
 .PHONY: lab test lint units notebooks offline elsewhere store read soak recordings pictures train bench demo bench-live compat
-.PHONY: site site-test install-test lock licences clean installed-lab installed-demo installed-site installed-test
+.PHONY: site site-test install-test lock licences clean installed-lab installed-site installed-test
 
 # On localhost behind a random token, as Jupyter comes.
 lab units notebooks train:
@@ -39,7 +39,7 @@ lint:
 		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && npm run --silent lint; \
 	else echo "no node 20 or later here: the front ends' JavaScript was not checked"; fi
 
-installed-lab installed-demo installed-site installed-test:
+installed-lab installed-site installed-test:
 	@$(MAKE_PY) install $(@:installed-%=%)
 
 # In a network of its own, which reaches nothing but itself.

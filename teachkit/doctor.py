@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent  # of a clone: an installed packag
 GIB = 2**30
 INSTALL = f"{sys.executable} -m pip install -r requirements.txt"  # into the Python that asks, and no other
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-CONFIGS = ("jupyter*_config.py", "jupyter*_config.json", "voila.py", "voila.json")
+CONFIGS = ("jupyter*_config.py", "jupyter*_config.json")
 
 
 @dataclass(frozen=True)

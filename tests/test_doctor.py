@@ -79,13 +79,13 @@ def test_a_missing_package_that_only_the_lessons_need_is_a_note(monkeypatch):
 
 
 def test_who_only_learns_is_told_which_command_brings_the_tools_and_not_alarmed(monkeypatch):
-    without(monkeypatch, "nbval", "pycocotools", "voila")
+    without(monkeypatch, "nbval", "pycocotools", "sphinx")
     findings = {finding.name: finding for finding in doctor.examine()}
     assert "make test" in findings["test"].what
     assert all(name in findings["test"].what for name in ("nbval", "pycocotools"))
-    assert "make demo" in findings["demo"].what
+    assert "make site" in findings["site"].what
     assert not findings["test"].mend
-    assert not findings["demo"].mend
+    assert not findings["site"].mend
 
 
 @pytest.mark.parametrize(("found", "broken"), [("2.10.0", True), ("2.13.0+cpu", True), ("2.99.0", False)])
@@ -162,7 +162,6 @@ def test_in_another_environment_pip_changes_the_build_and_keeps_the_versions(mon
         ("jupyter_server_config.py", "c.ServerApp.token = ''"),
         ("jupyter_server_config.json", '{"IdentityProvider": {"token": ""}}'),
         ("jupyter_config.json", '{"ServerApp": {"ip": "*"}}'),  # read by all of Jupyter's programs
-        ("voila.json", '{"Voila": {"ip": "0.0.0.0"}}'),
         ("jupyter_server_config.py", 'c["ServerApp"]["ip"] = "0.0.0.0"'),
         ("jupyter_server_config.py", 'c.ServerApp.ip: str = "0.0.0.0"'),
         ("jupyter_server_config.py", 'c.ServerApp.ip = os.environ["IP"]'),

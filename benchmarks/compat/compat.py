@@ -43,7 +43,6 @@ PLACES = {
     "ipykernel-7.3": Place(("ipykernel==7.3.0", "nest-asyncio2")),
     "ipykernel-7.4": Place(("ipykernel==7.4.0",)),
     "notebook-7": Place(("notebook==7.6.5", "notebook-shim"), app="notebook"),
-    "voila": Place(("voila==0.5.13",), app="voila"),
 }
 
 
@@ -84,7 +83,7 @@ def check_notebook(page: NotebookPage) -> dict[str, object]:
 
 
 def check_widget(page: NotebookPage, cockpit) -> dict[str, object]:
-    """What can be done without a cell: the same in Voila."""
+    """What a student does with the mouse."""
     page.wait(cockpit, "widget.dataset.state === 'ready'", timeout=60)
     cockpit.get_by_role("button", name="Start", exact=True).click()
     page.wait(cockpit, "Number(widget.dataset.step) >= 3", timeout=60)
@@ -113,9 +112,6 @@ def check(browser: Browser, name: str, place: Place) -> dict[str, object]:
     with Server(folder, python=runs_in, app=place.app, options=exposed.get(place.app, ())) as server:
         page = NotebookPage(browser, server)
         try:
-            if place.app == "voila":
-                page.page.goto(server.url("voila/render/cockpit.ipynb"), wait_until="commit")
-                return check_widget(page, page.widget(".tk-cockpit", timeout=90))
             page.goto("notebooks/cockpit.ipynb" if place.app == "notebook" else "doc/tree/cockpit.ipynb")
             return check_notebook(page)
         finally:

@@ -39,27 +39,22 @@ def free_port() -> int:
 
 
 class Server:
-    """JupyterLab, Notebook or Voila over a folder, on this machine only, behind a random token."""
+    """JupyterLab or Notebook over a folder, on this machine only, behind a random token."""
 
     def __init__(
         self, folder: Path, python: str = sys.executable, app: str = "jupyterlab", options: tuple[str, ...] = ()
     ) -> None:
         self.folder, self.port, self.token = folder, free_port(), secrets.token_hex(16)
-        where = (
-            ["--Voila.ip=127.0.0.1", f"--port={self.port}", f"--token={self.token}", str(folder)]
-            if app == "voila"
-            else [
-                "--ServerApp.ip=127.0.0.1",
-                f"--ServerApp.port={self.port}",
-                f"--IdentityProvider.token={self.token}",
-                f"--ServerApp.root_dir={folder}",
-                "--ServerApp.allow_root=True",
-                "--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection",
-                "--ServerApp.contents_manager_class=teachkit.watch.connection.StillContents",
-            ]
-        )
+        where = [
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self.port}",
+            f"--IdentityProvider.token={self.token}",
+            f"--ServerApp.root_dir={folder}",
+            "--ServerApp.allow_root=True",
+            "--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection",
+            "--ServerApp.contents_manager_class=teachkit.watch.connection.StillContents",
+        ]
         self.command = [python, "-m", app, "--no-browser", *where, *options]
-        self.status = "" if app == "voila" else "api/status"
         settings = folder / ".jupyter"
         self.environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -81,7 +76,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             try:
-                with urllib.request.urlopen(self.url(self.status), timeout=2):
+                with urllib.request.urlopen(self.url("api/status"), timeout=2):
                     return self
             except OSError:
                 time.sleep(0.2)
