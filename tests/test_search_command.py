@@ -75,7 +75,7 @@ def test_what_makes_no_search_is_one_line(words, told, tmp_path, capsys):
 
 
 def test_settings_are_those_of_the_study_that_is_gone_on_with(tmp_path, capsys):
-    from teachkit.experiments.search import agree, join
+    from teachkit.experiments.study import agree, join
 
     journal = tmp_path / "journal.log"
     study = join("a", str(journal))

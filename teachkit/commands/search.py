@@ -15,7 +15,7 @@ from teachkit.files import SOFTWARE, is_picture, refuse_foreign, write_output
 from teachkit.learn.defaults import Settings
 
 if TYPE_CHECKING:
-    from teachkit.experiments.search import Train
+    from teachkit.experiments.study import Train
     from teachkit.feed.loader import Loader
     from teachkit.learn.log import Record
 
@@ -26,7 +26,8 @@ COLUMNS = "trial  state     epochs  mAP50      lr       box      cls      dfl"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from teachkit.experiments.search import agree, best, join, unbroken, work
+    from teachkit.experiments.search import best
+    from teachkit.experiments.study import agree, join, unbroken, work
     from teachkit.learn.interrupts import endings_as_interrupts
 
     if int(os.environ.get("WORLD_SIZE") or 1) > 1:
@@ -80,7 +81,7 @@ def _sum(training: "Loader") -> str | None:
 
 def _training(settings: Settings, training: "Loader", validation: "Loader", device: str) -> "Train":
     """A training as `train` does it, but for the rate and the weights; its averaged weights are scored."""
-    from teachkit.experiments.search import DivergedError
+    from teachkit.experiments.study import DivergedError
     from teachkit.learn.guard import NotFiniteError
 
     def train(rate: float, weights: dict[str, float]) -> Iterator[float]:

@@ -1,6 +1,7 @@
-"""A sweep: the same small training with several learning rates and seeds, in parallel processes of one thread each.
+"""A sweep: the same small training with several learning rates and seeds, all at once.
 
-The processes are spawned. A script that calls `sweep` needs `if __name__ == "__main__":`; a notebook does not.
+On a GPU they are one training of stacked models, on a processor parallel processes of one thread each. These are
+spawned: a script that calls `sweep` needs `if __name__ == "__main__":`; a notebook does not.
 """
 
 import multiprocessing
@@ -10,10 +11,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from tqdm.auto import tqdm
 
 from teachkit.errors import UserError, check_number
+from teachkit.experiments.one_pass import OnePass
 from teachkit.experiments.small import small_f1, small_trainer, usual_rate
+from teachkit.feed.device import pick_device
 from teachkit.learn.control import LARGEST_RATE
 from teachkit.learn.log import Record
 from teachkit.learn.schedule import check_schedule
@@ -62,10 +66,12 @@ def sweep(
     steps: int = 96,
     schedule: str = "constant",
     workers: int = 2,
+    device: str = "auto",
     progress: bool = True,
 ) -> list[SweptRun]:
     """Trains with each rate and each seed → the runs in that order, whichever ends first.
 
+    workers: processes, where device is no GPU.
     Ctrl-C, or the notebook's stop button, cancels: running trainings end after their current step, the others do not
     start, and KeyboardInterrupt is raised. A run that fails has an `error`. UserError if a setting is refused.
     """
@@ -74,6 +80,8 @@ def sweep(
     if not rates or not seeds:
         raise UserError("a sweep needs at least one rate and one seed")
     wanted = [(check_number("lr", lr, LARGEST_RATE), seed) for lr in rates for seed in seeds]
+    if (chosen := pick_device(device)).type == "cuda":
+        return in_one_pass(wanted, optimizer, steps, schedule, chosen, progress)
     context = multiprocessing.get_context("spawn")  # a forked process would inherit broken threads of torch
     stop = context.Event()
     with ProcessPoolExecutor(min(workers, len(wanted)), context, _begin, (stop,)) as pool:
@@ -86,6 +94,26 @@ def sweep(
             pool.shutdown(cancel_futures=True)
             raise
         return [_result(future, *one) for future, one in futures.items()]
+
+
+def in_one_pass(
+    wanted: Sequence[tuple[float, int]],
+    optimizer: str,
+    steps: int,
+    schedule: str,
+    device: torch.device,
+    progress: bool,
+) -> list[SweptRun]:
+    """The same runs by `OnePass`. wanted: rate and seed of each."""
+    trainers = [small_trainer(lr, optimizer, schedule, seed, epochs=-(-steps // 16)) for lr, seed in wanted]
+    together = OnePass(trainers, device)
+    for step in tqdm(range(steps), unit="step", disable=not progress):
+        if not all(together.diverged):
+            together.step(step)
+    together.hand_back()
+    f1 = [small_f1(one.model) for one in trainers]
+    found = zip(wanted, together.records, f1, together.diverged, strict=True)
+    return [SweptRun(lr, seed, records, score, why) for (lr, seed), records, score, why in found]
 
 
 def _begin(stop: Any) -> None:

@@ -135,7 +135,10 @@ class Detector(nn.Module):
     widths: channels of the maps at strides 4, 8, 16 … up to the coarsest; neck: channels of neck and head;
     device: "auto", "cpu", "cuda", "mps"; seed: of the first weights.
     UserError if the strides are not possible ones or the widths do not fit them.
+    channels_last: whether pictures are laid out so, which most machines compute the fastest, but vmap cannot.
     """
+
+    channels_last = True
 
     classes: list[str]  # and (height, width) of the pictures: a detector knows them once it is loaded from a saved run
     image_size: tuple[int, int]
@@ -194,7 +197,9 @@ class Detector(nn.Module):
     def features(self, images: Tensor) -> list[Tensor]:
         """The neck's maps. images: [B, 3, H, W] in 0–1 → one map [B, neck, H / stride, W / stride] for each stride."""
         self._check(images)
-        normalised = ((images - MEAN) / SPREAD).contiguous(memory_format=torch.channels_last)
+        normalised = (images - MEAN) / SPREAD
+        if self.channels_last:
+            normalised = normalised.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             return self.neck(self.backbone(normalised))
 

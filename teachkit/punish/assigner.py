@@ -25,9 +25,10 @@ class TaskAlignedAssigner:
     Feng et al. 2021, "TOOD", arXiv 2108.07755, section 3.2; there overlap is IoU, alpha 1, beta 6 and topk 13. CIoU and
     the values here are YOLOv8's (Jocher et al. 2023). ValueError if one is out of range.
     fixed_shapes: whether shapes are fixed on a CPU too, for a step that is traced; the numbers are the same.
+    looks_at_labels: whether a CPU looks for labels that are no class; vmap and a captured step cannot.
     """
 
-    fixed_shapes = False
+    fixed_shapes, looks_at_labels = False, True
 
     def __init__(self, topk: int = 10, alpha: float = 0.5, beta: float = 6.0) -> None:
         self.topk, self.alpha, self.beta = topk, alpha, beta
@@ -50,7 +51,7 @@ class TaskAlignedAssigner:
         check_shapes(predictions, ground_truth)
         if ground_truth.boxes.shape[1] == 0:
             return empty_assignment(predictions)
-        labels, unknown = checked_labels(ground_truth, predictions.cls_logits.shape[-1])
+        labels, unknown = checked_labels(ground_truth, predictions.cls_logits.shape[-1], self.looks_at_labels)
         boxes = ground_truth.boxes.where(ground_truth.mask[..., None], 0)  # padding may hold anything, even NaN
         inside = candidates(predictions, ground_truth)  # [B, M, A]
         few = inside.device.type == "cpu" and not self.fixed_shapes
@@ -75,15 +76,15 @@ def empty_assignment(predictions: Predictions) -> Assignment:
     return Assignment(owner.bool(), owner, target_scores)
 
 
-def checked_labels(ground_truth: GroundTruth, classes: int) -> tuple[Tensor, Tensor | None]:
+def checked_labels(ground_truth: GroundTruth, classes: int, look: bool = True) -> tuple[Tensor, Tensor | None]:
     """[B, M] labels, 0 on padding. ValueError if one is not a class.
 
     On a GPU nothing is raised, for an assertion there ends the process's use of it, and a look would wait: such labels
-    are moved to a class, and [B] bool says which images have them.
+    are moved to a class, and [B] bool says which images have them. So they are where it is not to look.
     """
     labels = ground_truth.labels * ground_truth.mask
     valid = (labels >= 0) & (labels < classes)
-    if labels.device.type != "cpu":
+    if not look or labels.device.type != "cpu":
         return labels.clamp(0, classes - 1), ~valid.all(1)
     try:
         torch._assert_async(valid.all())

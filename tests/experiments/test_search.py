@@ -7,7 +7,8 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
-from teachkit.experiments.search import FACTORS, RATES, again, best, search
+from teachkit.experiments.search import again, best, search
+from teachkit.experiments.study import FACTORS, RATES
 from teachkit.structures import LossWeights
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.experiments import storages
-from teachkit.experiments.search import agree, counted, join, record_of, work
+from teachkit.experiments.study import agree, counted, join, record_of, work
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage")  # where a test takes a trial by hand
@@ -83,7 +83,7 @@ def test_the_later_of_two_that_took_the_last_trial_at_once_leaves_it(tmp_path, m
         raise AssertionError("this trial is not to be trained")
 
     states = iter(["open", "done"])
-    monkeypatch.setattr("teachkit.experiments.search.state_of", lambda *_: next(states))
+    monkeypatch.setattr("teachkit.experiments.study.state_of", lambda *_: next(states))
     work(study, 1, train, 2, shared=True, progress=False)
     study.tell(first, 0.5)
     records = [record_of(one) for one in study.trials]

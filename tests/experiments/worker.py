@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from teachkit.experiments.search import join, work
+from teachkit.experiments.study import join, work
 
 EPOCHS = 3
 

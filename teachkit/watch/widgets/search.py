@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from teachkit.experiments import recorded
-from teachkit.experiments.search import RATES, best
+from teachkit.experiments.search import best
+from teachkit.experiments.study import RATES
 from teachkit.learn.log import Record
 from teachkit.watch.figures.plots import PALETTE
 from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
