@@ -1,7 +1,7 @@
 """The update rules of torch.optim, each written out for one weight and one step.
 
 w: the weight; g: its gradient; lr: the learning rate. The state of the optimizer goes in and comes out. The rules take
-floats, or tensors of any shape, each weight of which is updated by itself. `same_steps` compares a rule with torch's.
+floats, or tensors of any shape, each weight of which is updated by itself. `largest_gap` compares a rule with torch's.
 """
 
 from collections.abc import Callable
@@ -77,23 +77,24 @@ def adamw_step(
     return adam_step(w - lr * decay * w, g, m, v, t, lr, beta1, beta2, eps)
 
 
-def same_steps(
+def largest_gap(
     model: Detector, batch: Batch, optimizer: Optimizer, rule: Rule, memory: int = 0, steps: int = 3
-) -> bool:
-    """Whether the rule gives each weight of the model the same value as the optimizer at each step, to 1e-6.
+) -> float:
+    """The largest difference of any weight at any step between the rule and the optimizer; 0 but for rounding.
 
     optimizer: of model.parameters(), which it trains; rule(w, g, t, *memory) → (w, *memory), with g the gradient and
     t = 1 at the first step; memory: how many tensors the rule keeps for each weight between steps, all 0 at first.
     """
     criterion, weights = Criterion(), list(model.parameters())
     kept: list[tuple[Tensor, ...]] = [(torch.zeros_like(one),) * memory for one in weights]
+    gap = 0.0
     for t in range(1, steps + 1):
         optimizer.zero_grad()
         criterion(model(batch.images), batch.ground_truth).backward()
         # copies: the optimizer changes its weights in place, and would change the values of a rule that does nothing
         ours = [rule(one.detach().clone(), one.grad, t, *mine) for one, mine in zip(weights, kept, strict=True)]
         optimizer.step()
-        if not all(torch.allclose(one[0], its, atol=1e-6) for one, its in zip(ours, weights, strict=True)):
-            return False
+        gaps = [(one[0] - its.detach()).abs().max().item() for one, its in zip(ours, weights, strict=True)]
+        gap = max(gap, *gaps)
         kept = [one[1:] for one in ours]
-    return True
+    return gap
