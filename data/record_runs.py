@@ -220,6 +220,75 @@ def loss_weights() -> None:
     write_log("loss_weights", lines)
 
 
+def box_weight() -> None:
+    """For lesson 06: 120 steps without the box loss, without it and DFL, and without the class loss."""
+    from teachkit.experiments.small import for_exam, small_trainer, small_validation_batch
+    from teachkit.scoring import f1_score, mean_overlap
+
+    exam = small_validation_batch()
+    plans = {"usual": {}, "box 0": {"box": 0.0}, "both 0": {"box": 0.0, "dfl": 0.0}, "class 0": {"cls": 0.0}}
+    lines = []
+    for plan, weights in plans.items():
+        for seed in range(SEEDS):
+            trainer = small_trainer(seed=seed)
+            trainer.control.set(**weights)
+            for _ in range(120):
+                trainer.step()
+            model = for_exam(trainer.model).eval()
+            f1 = f1_score(model.detect(exam.images), exam.ground_truth)
+            overlap = mean_overlap(model(exam.images), exam.ground_truth)
+            lines.append({"kind": "run", "plan": plan, "seed": seed, "overlap": overlap, "f1": f1})
+    write_log("box_weight", lines)
+
+
+def late_drop() -> None:
+    """For lesson 08: ten times the usual rate, the same with a tenth of it from step 110 on, and the usual one."""
+    from teachkit.experiments.small import small_f1, small_trainer, usual_rate
+
+    usual = usual_rate("adamw")
+    lines = []
+    for plan, rate, late in (("high", 10, 10), ("high, then usual", 10, 1), ("usual", 1, 1)):
+        for seed in range(SEEDS):
+            trainer = small_trainer(rate * usual, seed=seed)
+            kept = []
+            while trainer.step_number < 160:
+                if trainer.step_number == 110:
+                    trainer.control.set(lr=late * usual)
+                kept.append(trainer.step())
+            ends = {name: sum(one[name] for one in kept[120:]) / 40 for name in ("box", "cls", "dfl")}
+            lines.append({"kind": "run", "plan": plan, "seed": seed, **ends, "f1": small_f1(trainer.model)})
+    write_log("late_drop", lines)
+
+
+def early_exams() -> None:
+    """For lesson 09: 16 epochs of 32 pictures, each with two exams: as the Trainer sets it, and with new statistics."""
+    from copy import deepcopy
+
+    from torch.optim.swa_utils import update_bn
+
+    from teachkit.feed.detector import Detector
+    from teachkit.feed.loader import load_data
+    from teachkit.learn.trainer import Trainer
+    from teachkit.learn.validation import evaluate
+    from teachkit.punish.criterion import Criterion
+
+    exam = list(load_data("shapes", split="val", device="cpu"))[:4]
+    lines = []
+    for seed in range(SEEDS):
+        training = load_data("shapes", batch_size=8, limit=32, seed=seed, device="cpu", augment=False)
+        trainer = Trainer(Detector(len(training.classes), device="cpu", seed=seed), Criterion(), training, epochs=125)
+        scores: dict[str, list[float]] = {"running": [], "anew": []}
+        for _ in range(16):
+            for _ in range(len(training)):
+                trainer.step()
+            anew = deepcopy(trainer.ema)
+            update_bn([batch.images for batch in training], anew)
+            for name, model in (("running", trainer.ema), ("anew", anew.eval())):
+                scores[name].append(evaluate(model, exam)[0].map50)
+        lines.append({"kind": "run", "seed": seed, **scores})
+    write_log("early_exams", lines)
+
+
 def searches() -> None:
     """For lesson 10: three searches for a rate; who was ever the winner is trained anew with three other seeds."""
     from teachkit.experiments.search import again, best, search
@@ -295,6 +364,9 @@ RECIPES: dict[str, Callable[[], None]] = {
     "batches": batches,
     "class_weights": class_weights,
     "loss_weights": loss_weights,
+    "box_weight": box_weight,
+    "late_drop": late_drop,
+    "early_exams": early_exams,
     "searches": searches,
     "overfit": overfit,
     "five_acts": five_acts,

@@ -22,6 +22,8 @@ suppress_warnings = ["myst.header"]  # a lesson of two parts has two first-level
 
 # A widget's page has no kernel: its still twin goes first, and text where there is no picture.
 nb_execution_mode = "off"
+nb_code_prompt_show = "Made your prediction? Show what happens"  # of cells with the tag hide-output
+nb_code_prompt_hide = "Hide what happens"
 nb_mime_priority_overrides = [
     *(("html", kind, 1) for kind in ("image/png", "image/jpeg")),
     ("html", "application/vnd.jupyter.widget-view+json", None),

@@ -52,6 +52,13 @@ def test_every_lesson_solution_and_note_has_its_page(pages):
             assert SITE / source.relative_to(ROOT / "notebooks").with_suffix(".html") in pages
 
 
+def test_what_happens_below_a_prediction_is_folded_away(pages):
+    for source in (ROOT / "notebooks").glob("*.ipynb"):
+        hidden = source.read_text(encoding="utf-8").count('"hide-output"')
+        html = (SITE / source.name).with_suffix(".html").read_text(encoding="utf-8")
+        assert len(re.findall(r'<details class="admonition hide[^">]*">', html)) == hidden
+
+
 def test_every_link_finds_its_page_and_its_place(pages):
     for path, page in pages.items():
         for link in page.links:

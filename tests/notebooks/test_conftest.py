@@ -65,3 +65,12 @@ def test_a_number_behind_the_mark_may_vary_within_its_tolerance(tmp_path, words)
     cells = [(f"print({printed!r})", stored, metadata) for printed, stored, metadata, _ in CELLS.values()]
     wrong = failed(tmp_path, cells, *words)
     assert [list(CELLS)[number] for number in wrong] == [name for name, cell in CELLS.items() if not cell[-1]]
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_where_blood_cells_are_at_hand_their_own_numbers_are_expected(tmp_path, monkeypatch, real):
+    monkeypatch.setenv("TEACHKIT_DATA", str(tmp_path / "data"))
+    if real:
+        (tmp_path / "data" / "bccd" / "Annotations").mkdir(parents=True)
+    both = {"about": {"bccd": "≈ 3.4"}}
+    assert failed(tmp_path, [("print('≈ 3.4')", "≈ 0.1", both), ("print('≈ 0.1')", "≈ 0.1", both)]) == [int(real)]

@@ -24,6 +24,10 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def words_of(outputs):
+    return "".join(output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs)
+
+
 def test_there_is_a_notebook_to_start_with():
     assert ROOT / "notebooks" / "00_start_here.ipynb" in NOTEBOOKS
 
@@ -55,9 +59,45 @@ def test_every_picture_has_words_for_those_who_cannot_see_it(notebook):
 def test_nothing_stored_tells_of_the_machine_it_was_made_on(notebook):
     for cell in code_cells(notebook):
         for output in cell.outputs:
-            text = output.get("text", "") + "".join(map(str, output.get("data", {}).get("text/plain", "")))
+            text = words_of([output])
             assert not re.search(r"0x[0-9a-f]{6}|/(home|root|tmp|usr|work)/", text)
         assert "execution" not in cell.metadata  # times of day
+
+
+def test_hardly_any_output_is_a_verdict():
+    """A learner sees numbers, curves and pictures. What stands behind "still open:" is an exercise."""
+    lessons = [path for path in NOTEBOOKS if path.name[:2].isdigit() and path.parent.name == "notebooks"]
+    cells = [cell for path in lessons for cell in code_cells(nbformat.read(path, as_version=4))]
+    verdicts = [
+        cell.source
+        for cell in cells
+        for text in [words_of(cell.outputs)]
+        if re.search(r"\b(True|False)\b", text) and not text.startswith("still open:")
+    ]
+    assert len(cells) > 300
+    assert len(verdicts) <= len(cells) / 100, verdicts
+
+
+def is_hidden(cell):
+    """In JupyterLab and Notebook, and on the site."""
+    both = cell.metadata.get("jupyter", {}).get("outputs_hidden", False), "hide-output" in cell.metadata.get("tags", [])
+    assert both[0] == both[1], cell.source
+    return both[0]
+
+
+def test_no_result_is_on_the_screen_before_its_prediction(notebook):
+    """Running a cell shows its output. Of the outputs below a question, the first ones are hidden; no others are."""
+    may_be_hidden = must_be = False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            may_be_hidden = may_be_hidden and not re.search("^#+ ", cell.source, re.MULTILINE)
+        elif "lesson.predict(" in cell.source:
+            may_be_hidden = must_be = True
+            assert not is_hidden(cell)
+        elif cell.outputs:
+            assert is_hidden(cell) or not must_be, cell.source
+            assert may_be_hidden or not is_hidden(cell), cell.source
+            may_be_hidden, must_be = may_be_hidden and is_hidden(cell), False
 
 
 def test_lesson_00_runs_the_loop_to_the_letter():

@@ -24,34 +24,35 @@ def of_epochs(records: Sequence[Record], name: str) -> list[float]:
     return [record[name] for record in records if record["kind"] == "epoch"]
 
 
-def after_the_best(records: Sequence[Record]) -> tuple[float, list[str]]:
-    """What happens after the validation loss was lowest.
+def after_the_best(records: Sequence[Record]) -> dict[str, float]:
+    """What happens after the epoch in which the total validation loss was lowest, as shares.
 
-    → (the share by which the total training loss falls further, the names of the validation losses that end 8 % or
-    more above their own lowest value).
+    → {"training": change of the total training loss from there to the end, "exam box", "exam cls", "exam dfl": by how
+    much each validation loss ends above its own lowest value}.
     """
     training, validation = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
     of_loss = {name: of_epochs(records, f"val_{name}") for name in LOSS_NAMES}
-    worse = [name for name, values in of_loss.items() if values[-1] > 1.08 * min(values)]
-    return 1 - training[-1] / training[int(np.argmin(validation))], worse
+    change = {"training": training[-1] / training[int(np.argmin(validation))] - 1}
+    return change | {f"exam {name}": values[-1] / min(values) - 1 for name, values in of_loss.items()}
 
 
 def training_and_validation(runs: Mapping[str, Sequence[Record]]) -> NotebookFigure:
-    """The total loss of each run in training and on validation, and its mAP50, over epochs."""
+    """The class loss of each run in training and on validation, and its mAP50, over epochs."""
     figure = NotebookFigure(
-        figsize=(11, 3.7), alt=f"Training and validation total loss of {len(runs)} runs, and their mAP50, by epoch"
+        figsize=(11, 3.7), alt=f"Training and validation class loss of {len(runs)} runs, and their mAP50, by epoch"
     )
     losses, scores = figure.subplots(1, 2, width_ratios=[1.6, 1])
     for place, (label, records) in enumerate(runs.items()):
         colour = PALETTE[place]
-        training, validation = mean_of_epochs(records, "total"), of_epochs(records, "val_total")
+        training, validation = mean_of_epochs(records, "cls"), of_epochs(records, "val_cls")
         epochs = np.arange(1, len(training) + 1)
         losses.plot(epochs, training, color=colour, linewidth=1.2, label=f"{label}: training")
         losses.plot(epochs, validation, color=colour, linestyle="--", linewidth=2.2, label=f"{label}: validation")
         lowest = int(np.argmin(validation))
         losses.plot(epochs[lowest], validation[lowest], color=colour, marker="v", markersize=9, linestyle="none")
         scores.plot(epochs, of_epochs(records, "map50"), color=colour, linestyle="--", linewidth=2)
-    losses.set(title="total loss (triangle: the lowest on validation)", xlabel="epoch", ylabel="loss", yscale="log")
+    # A first epoch is far above all others, and would press them flat.
+    losses.set(title="class loss (triangle: the lowest on validation)", xlabel="epoch", ylabel="loss", ylim=(0, 8))
     scores.set(title="mAP50 on validation", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
