@@ -305,7 +305,8 @@ def test_of_many_mutated_label_files_none_is_a_traceback_and_no_box_leaves_its_p
 
 MUTATIONS = int(os.environ.get("TEACHKIT_MUTATIONS", "300"))  # 3,000 take ten times as long
 SPLICES = [b"\0", b"-", b"nan", b"1e309", b"<", b"]", b"{", b"\xff\xfe", "ß".encode("cp1252"), b"0 0.5 0.5 9 9\n",
-           b'"bbox": [-9, -9, 99, 99], ', b"<bndbox>", b"\r", b"\xe2\x80\xa8", b"_", b"../"]  # fmt: skip
+           b'"bbox": [-9, -9, 99, 99], ', b"<bndbox>", b"<polygon><x1>9</x1>", b"<robndbox>",
+           b'"attributes": {"rotation": 1e300}, ', b"\r", b"\xe2\x80\xa8", b"_", b"../"]  # fmt: skip
 
 
 def mutated(content: bytes, dice: random.Random) -> bytes:
