@@ -21,7 +21,7 @@ SIDES = ("xmin", "ymin", "xmax", "ymax")
 TURNED_SIDES = ("cx", "cy", "w", "h", "angle")
 OWN = ("name", "difficult")
 OBJECT = ["annotation", "object"]
-LEAVES = {("bndbox", side) for side in SIDES} | {("robndbox", side) for side in TURNED_SIDES}
+LEAVES = dict.fromkeys(SIDES, "bndbox") | dict.fromkeys(TURNED_SIDES, "robndbox")
 ATTRIBUTE = [*OBJECT, "attributes", "attribute"]
 SAYS_ENCODING = re.compile(rb"""\s+encoding=(["'])([\w.:-]+)\1""")
 DEEPEST = 50  # elements within each other; a millionfold nest would keep us busy for hours
@@ -105,19 +105,19 @@ class _Objects(ContentHandler):
     def endElement(self, name: str) -> None:  # noqa: N802
         # A person's <part>s in VOC 2007 have names and boxes of their own, deeper down: only whole paths count.
         parent = self.path[:-1]
-        if (parent == OBJECT and name in OWN) or (parent[:-1] == OBJECT and (parent[-1], name) in LEAVES):
+        if (name in OWN and parent == OBJECT) or (name in LEAVES and parent == [*OBJECT, LEAVES[name]]):
             self.twice = self.twice or (name if name in self.found else "")
             self.found[name] = (self.start, "".join(self.text).strip())
-        elif self.path[:3] == [*OBJECT, "polygon"] and re.fullmatch(r"[xy]\d*", name):
-            self.polygon.append("".join(self.text))
-        elif parent == ATTRIBUTE:
-            self.end_of_attribute(name, "".join(self.text).strip())
         elif parent == ["annotation", "size"]:
             self.found[name] = (self.start, "".join(self.text))
         elif self.path == ["annotation", "size"]:
             self.end_size()
         elif self.path == OBJECT:
             self.end_object()
+        elif self.path[:3] == [*OBJECT, "polygon"] and re.fullmatch(r"[xy]\d*", name):
+            self.polygon.append("".join(self.text))
+        elif parent == ATTRIBUTE:
+            self.end_of_attribute(name, "".join(self.text).strip())
         self.path.pop()
 
     def end_size(self) -> None:
@@ -140,7 +140,7 @@ class _Objects(ContentHandler):
             turned = self.numbers(TURNED_SIDES)
             box, made_from = around_turned(*turned) if turned else None, TURNED
         elif box is None and (sides := self.numbers(SIDES)):
-            box, made_from = turned_on((sides[0], sides[1], sides[2], sides[3]), number(self.rotation))
+            box, made_from = turned_on((sides[0], sides[1], sides[2], sides[3]), number(self.rotation or 0))
         if box:
             difficult = self.found.get("difficult", (1, ""))[1].lower() in ("1", "true")
             self.entry.rows.append(Row(self.box_line, name, box, made_from=made_from, difficult=difficult))
