@@ -289,6 +289,32 @@ def early_exams() -> None:
     write_log("early_exams", lines)
 
 
+def preset_shown(name: str, seed: int, steps: int = 100) -> dict:
+    """What a preset shows on the small detector: each raw loss at first and at last, the total, the peak, and F1."""
+    from statistics import fmean
+
+    from teachkit.experiments.small import small_f1, small_trainer, usual_rate
+    from teachkit.structures import LossWeights
+    from teachkit.watch.cockpit.presets import PRESETS
+
+    trainer = small_trainer(seed=seed)
+    trainer.control.set(**PRESETS[name].settings(usual_rate("adamw"), LossWeights()))
+    trainer.on_record = lambda record: None
+    records = [trainer.step() for _ in range(steps)]
+    line: dict = {"kind": "run", "name": name, "seed": seed, "total": records[0]["total"]}
+    for loss in ("box", "cls", "dfl"):
+        values = [record[loss] for record in records]
+        line[loss] = {"first": fmean(values[:3]), "peak": max(values[:20]), "last": fmean(values[-20:])}
+    return line | {"f1": small_f1(trainer.model)}
+
+
+def presets() -> None:
+    """What each preset shows, five seeds each: the tests hold the presets' names to it."""
+    from teachkit.watch.cockpit.presets import PRESETS
+
+    write_log("presets", [preset_shown(name, seed) for name in PRESETS for seed in range(SEEDS)])
+
+
 def searches() -> None:
     """For lesson 10: three searches for a rate; who was ever the winner is trained anew with three other seeds."""
     from teachkit.experiments.search import again, best, search
@@ -367,6 +393,7 @@ RECIPES: dict[str, Callable[[], None]] = {
     "box_weight": box_weight,
     "late_drop": late_drop,
     "early_exams": early_exams,
+    "presets": presets,
     "searches": searches,
     "overfit": overfit,
     "five_acts": five_acts,

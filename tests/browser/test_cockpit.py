@@ -14,6 +14,13 @@ CELLS = [
     "cockpit = Cockpit(title='One', images=64, validation_images=16)\ncockpit",
 ]
 THREADS = "import threading; print([t.name for t in threading.enumerate() if t.name.startswith('teachkit')])"
+# [selectors] → those of which a side cannot be seen
+IN_SIGHT = """(widget, parts) => parts.filter((part) => {
+    const { left, top, right, bottom } = widget.querySelector(part).getBoundingClientRect();
+    const middle = [(left + right) / 2, (top + bottom) / 2];
+    const sides = [[middle[0], top + 2], [middle[0], bottom - 2], [left + 2, middle[1]], [right - 2, middle[1]]];
+    return !sides.every(([x, y]) => widget.contains(document.elementFromPoint(x, y)));
+})"""
 CHARTS = ("raw", "weighted", "share", "lr", "map")
 
 
@@ -47,6 +54,17 @@ def test_every_part_appears_and_none_is_blank(notebook, cockpit):
 @pytest.mark.parametrize("width", [1280, 1920])
 def test_nothing_is_cut_and_nothing_overlaps(cockpit, width):
     assert_tidy(cockpit, width)
+
+
+def test_in_a_small_window_pictures_slider_curves_and_time_line_are_in_sight_together(notebook, cockpit):
+    page, before = notebook.page, notebook.page.viewport_size
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.wait_for_timeout(300)
+    cockpit.evaluate("widget => widget.scrollIntoView({ block: 'end' })")
+    parts = [".tk-pictures canvas", "[data-control=lr]", "[data-chart=raw] canvas", ".tk-time"]
+    hidden = cockpit.evaluate(IN_SIGHT, parts)
+    page.set_viewport_size(before)
+    assert hidden == []
 
 
 @pytest.mark.parametrize("control", ["lr", "box", "cls", "dfl"])
