@@ -42,15 +42,16 @@ def _export(file: Path, name: str) -> int:
     if not name:
         raise UserError("whose progress is it? Give --name")
     solved = {lesson: list(pair) for lesson, pair in progress.counts().items()}
-    content = {"kind": KIND, "name": name, "solved": solved, "done": progress.read()}
-    text = json.dumps(content, indent=1, ensure_ascii=False).encode(errors="backslashreplace")
-    write_output(file, text, _is_export, "a progress")
+    whose = {"kind": KIND, "name": name}
+    text, head = (_as_text(content) for content in (whose | {"solved": solved, "done": progress.read()}, whose))
+    head = head.removesuffix(b"\n}")
+    write_output(file, text, lambda path: piece(path, 0, len(head)) == head, f"a progress of {name}")
     print(one_line(f"{file}: hand this file in"))
     return 0
 
 
-def _is_export(file: Path) -> bool:
-    return f'"kind": "{KIND}"'.encode() in piece(file, 0, 1024)
+def _as_text(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=1, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def _collect(sources: list[str], table: str | None) -> int:

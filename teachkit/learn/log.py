@@ -28,9 +28,17 @@ NEEDED = {
 }
 NEEDED_BY = {"lr": ("lr", "schedule"), "weights": ("weights", "before"), "optimizer": ("optimizer",)}  # of an event
 LARGEST_LOG, LARGEST_PLACE = 500 * 10**6, 2**53  # bytes; beyond the place a whole number is no float
-FIRST = {"start": ("settings",), **NEEDED}  # the records that a log may begin with, and what they hold
+FIRST = {  # the records that a log of ours may begin with, and what they hold that is not in logs of others
+    "start": ("seconds", "settings"),
+    "step": ("seconds", "total", "weights", "grad_norm"),
+    "epoch": ("seconds", "map50", "map75"),
+    "event": ("seconds", "message"),
+    "end": ("seconds",),
+}
+FIRST_SETTINGS = {"schedule", "weights", "batches"}
 PATIENCE = 2.0  # s for who reads a pipe
 LONGEST_FIRST = 2**20  # bytes of the first line
+MOST_WAITING = 2**24  # bytes of the lines that nobody takes
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,9 @@ def as_json(value: Any) -> Any:
 class LogWriter:
     """Appends records to a file, each at once and as a whole line. append: False empties the file first.
 
-    If the disk is full a warning says so, and the lines are written later. UserError if the file is not a log of a
-    training, or cannot be written.
+    If the disk is full, or nobody reads a pipe, a warning says so, and the lines are written later; of more than
+    `MOST_WAITING` bytes the oldest are lost. UserError if the file is not a log of a training, cannot be written, or is
+    being written by another training.
     """
 
     def __init__(self, path: str | Path, append: bool = False) -> None:
@@ -74,6 +83,9 @@ class LogWriter:
                 f"{self.path}: cannot be written ({error.strerror}): choose another place for the log"
             ) from None
         self._is_file = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        if self._is_file and not _lock(self._file):
+            self._file.close()
+            raise _written_by_another(self.path)
         self._size = self._end_of_last_line() if append else 0
         with suppress(OSError):  # a pipe or a device has no length
             self._file.truncate(self._size)
@@ -85,6 +97,8 @@ class LogWriter:
 
     def write(self, record: Record) -> None:
         self._waiting += _line(as_json(record))
+        if len(self._waiting) > MOST_WAITING:
+            self._lose()
         try:
             self._write_waiting()
         except OSError as error:
@@ -108,6 +122,13 @@ class LogWriter:
             raise
         self._waiting, self._told = b"", False
         self._size += done
+
+    def _lose(self) -> None:
+        """Keeps the newer half of what waits, and the first line, of which a pipe may have taken a part."""
+        first, rest = self._waiting.index(b"\n") + 1, self._waiting.index(b"\n", len(self._waiting) // 2) + 1
+        lost = self._waiting.count(b"\n", first, rest)
+        self._waiting = self._waiting[:first] + self._waiting[rest:]
+        warnings.warn(f"{self.path}: {lost} lines that nobody took are lost; the training goes on", stacklevel=3)
 
     def _tell(self, error: OSError) -> None:
         if not self._told:
@@ -160,14 +181,42 @@ def is_log(path: Path) -> bool:
         record = json.loads(line) if end else None
     except (ValueError, RecursionError):
         return False
-    return record is not None and _is_record(record) and all(name in record for name in FIRST.get(record["kind"], "?"))
+    if not _is_record(record) or not all(name in record for name in FIRST.get(record["kind"], "?")):
+        return False
+    return record["kind"] != "start" or set(record["settings"]) >= FIRST_SETTINGS
 
 
 def refuse_other_log(path: Path) -> None:
-    """UserError if a file is there that is no log of a training. A pipe or a device holds nothing to lose."""
+    """UserError if a file is there that is no log of a training, or is the log of one that is at work.
+
+    A pipe or a device holds nothing to lose.
+    """
     real = Path(os.path.realpath(path))
     if real.is_dir() or (real.is_file() and is_foreign(real, is_log)):
         raise UserError(f"{path}: is there already and is no log of a training: name another file, or move it away")
+    if real.is_file():
+        with suppress(OSError), open(real, "rb") as file:
+            if not _lock(file):
+                raise _written_by_another(path)
+
+
+def _lock(file: Any) -> bool:
+    """Takes the system's lock of an open file, until it is closed → False if another has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk without locks
+        pass
+    return True
+
+
+def _written_by_another(path: Path) -> UserError:
+    return UserError(f"{path}: another training writes this log: name another file, or end that one first")
 
 
 def read_log(path: str | Path) -> list[Record]:

@@ -79,6 +79,10 @@ def check_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
         if lacking := [name for name in settings[name_of(optimizer)] if name not in group]:
             raise ValueError(f"the optimizer's group {place} has no {lacking[0]}")
     parameters = parameters_of(optimizer)
+    numbers = [number for group in state["param_groups"] for number in group["params"]]
+    if numbers != list(range(len(parameters))) or not set(state["state"]) <= set(numbers):
+        # moments of another parameter: torch's fused kernel would read and write past their end
+        raise ValueError("the optimizer's parameters are numbered in another way")
     for place, entry in state["state"].items():
         for name in {*needed, *entry}:
             value, shape = entry[name], () if name == "step" else parameters[place].shape

@@ -266,3 +266,13 @@ def test_a_name_that_is_not_in_utf_8_is_handed_in_readable(own_place, tmp_path):
     name = b"Zo\xeb".decode(errors="surrogateescape")  # what a terminal in Latin-1 hands over
     assert main(["progress", "export", str(tmp_path / "mine.json"), "--name", name]) == 0
     assert json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))["name"].startswith("Zo")
+
+
+def test_what_another_has_handed_in_is_never_written_over(tmp_path, capsys):
+    file = tmp_path / "a.json"
+    assert [main(["progress", "export", str(file), "--name", "Zoë"]) for _ in range(2)] == [0, 0]
+    before = file.read_bytes()
+    for name in ("Anna", "Zoë B", "Zo"):
+        assert main(["progress", "export", str(file), "--name", name]) == 2
+        assert f"a.json: is there already and is not a progress of {name} of teachkit's" in capsys.readouterr().err
+    assert file.read_bytes() == before

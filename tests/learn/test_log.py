@@ -11,11 +11,11 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_run
-from teachkit.learn.log import LogWriter, as_json, cut_log, read_log
+from teachkit.learn.log import LogWriter, as_json, cut_log, read_log, refuse_other_log
 from tests.learn.tiny import make_batches, without_times
 
 RECORDS = [
-    {"kind": "start", "settings": {"lr": 0.1}},
+    {"kind": "start", "settings": {"schedule": "cosine", "weights": {}, "batches": 2}, "seconds": 0.5},
     {"kind": "step", "step": 0, "epoch": 0, "box": 0.5},
     {"kind": "event", "step": 1, "what": "skipped", "names": ["Ünïcode.png"]},
     {"kind": "step", "step": 1, "epoch": 0, "box": math.nan},
@@ -135,7 +135,7 @@ def test_what_found_no_room_is_written_later_and_no_line_is_torn(tmp_path, monke
         assert (tmp_path / "log").read_bytes().endswith(b"\n")
         log._file = real
         log.write(RECORDS[2])
-    assert without_times(read_log(tmp_path / "log")) == RECORDS[:3]
+    assert read_log(tmp_path / "log") == RECORDS[:3]
 
 
 @pytest.mark.parametrize("stop_at", [3, 4, 6, 8])
@@ -190,6 +190,11 @@ def test_cutting_is_all_or_nothing(tmp_path, monkeypatch):
 OTHERS = [
     b"0 0.5 0.5 0.1 0.1\n",
     b'{"kind": "video", "step": 3}\n',
+    b'{"kind": "start", "settings": {"fps": 25}, "seconds": 1.5}\n',
+    b'{"kind": "step", "step": 3, "total": 0.5, "seconds": 2}\n',
+    b'{"kind": "epoch", "epoch": 3, "map50": 0.5}\n',
+    b'{"kind": "event", "step": 3, "what": "a click", "message": "here"}\n',
+    b'{"kind": "end", "reason": "bored"}\n',
     b'{"loss": 0.3}\n',
     b'{"kind": "start"',
     b"PK\x03\x04" + bytes(range(256)),
@@ -236,3 +241,31 @@ def test_a_log_that_cannot_be_flushed_is_told(tmp_path, monkeypatch):
         monkeypatch.setattr("teachkit.learn.log.os.fsync", fail)
         with pytest.warns(UserWarning, match="Input/output error"):
             log.sync()
+
+
+def test_two_trainings_never_write_one_log(tmp_path):
+    with LogWriter(tmp_path / "log") as log:
+        for record in RECORDS:
+            log.write(record)
+        for take in (LogWriter, refuse_other_log):
+            with pytest.raises(UserError, match="log: another training writes this log: name another file"):
+                take(tmp_path / "log")
+    assert read_log(tmp_path / "log")[0] == RECORDS[0]
+    refuse_other_log(tmp_path / "log")
+
+
+def test_of_lines_that_nobody_takes_the_oldest_are_lost_and_the_memory_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("teachkit.learn.log.MOST_WAITING", 2000)
+    records = [{"kind": "step", "step": step, "seconds": 1.0} for step in range(500)]
+    with LogWriter(tmp_path / "log") as log:
+        with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            patch.setattr("teachkit.learn.log.LogWriter._write_waiting", lambda _: (_ for _ in ()).throw(OSError(28, "")))
+            for record in records[:-1]:
+                log.write(record)
+                assert len(log._waiting) <= 2000
+        log.write(records[-1])
+    kept = read_log(tmp_path / "log")
+    assert [record["step"] for record in (kept[0], *kept[-10:])] == [0, *range(490, 500)]
+    lost = sum(int(str(one.message).partition("log: ")[2].split()[0]) for one in told if " are lost" in str(one.message))
+    assert lost == len(records) - len(kept) > 400

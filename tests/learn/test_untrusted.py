@@ -151,6 +151,12 @@ UNFIT = {
     "a setting of the optimizer too few": lambda state: state["train_step"]["optimizer"]["state"]["param_groups"][
         1
     ].pop("betas"),
+    "moments of another parameter": lambda state: state["train_step"]["optimizer"]["state"]["param_groups"][0][
+        "params"
+    ].__setitem__(1, 0),
+    "moments of no parameter": lambda state: state["train_step"]["optimizer"]["state"]["state"].update(
+        {-1: state["train_step"]["optimizer"]["state"]["state"][0]}
+    ),
 }
 
 
