@@ -133,6 +133,7 @@ class Trainer:
         folder = None if save_dir is None or not ranks.first else Path(save_dir)
         self.checkpointer = None if folder is None else Checkpointer(folder, self.settings)
         self._told: set[str] = set()  # of the validation data
+        self._walked = 0  # batches of the validation data, the last time
         self.on_record, self.alone = on_record, OneAtATime.of(model)
         use_threads(self.machine.threads)
 
@@ -362,7 +363,9 @@ class Trainer:
         """
         if self.validation_data is None:
             raise UserError("there is no validation data: hand it to the Trainer")
-        measured = evaluate(self.ema, self.validation_data, self.criterion, stopped, self.ranks, self._tell_once)
+        measured = evaluate(
+            self.ema, self.validation_data, self.criterion, stopped, self.ranks, self._tell_once, self._compare_walk
+        )
         if measured is None:
             return {}
         scores, losses = measured
@@ -373,6 +376,17 @@ class Trainer:
         if message not in self._told:
             self._told.add(message)
             self.record_event("validation", message)
+
+    def _compare_walk(self, batches: int) -> None:
+        """Scores of other pictures are not to be compared, and nothing else would tell."""
+        try:
+            expected = self._walked or len(self.validation_data)
+        except TypeError:  # a stream does not know
+            expected = batches
+        self._walked = batches
+        if batches != expected:
+            message = f"the validation data gave {batches} batches, not {expected}: these scores are of other pictures"
+            self.record_event("validation", message, batches=batches, expected=expected)
 
     def change_optimizer(self, name: str, lr: float | None = None) -> None:
         """Uses a new optimizer from the next step on, at its usual rate if none is given."""

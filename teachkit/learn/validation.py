@@ -45,20 +45,24 @@ def evaluate(
     stopped: Callable[[], bool] = lambda: False,
     ranks: Ranks = ALONE,
     tell: Callable[[str], None] = warnings.warn,
+    walked: Callable[[int], None] = lambda batches: None,
 ) -> "tuple[Scores, dict[str, float]] | None":
     """Scores, and box, cls, dfl and total as means over the images (none without a criterion); the mode is restored.
 
     None if `stopped` came true between two batches. NotFiniteError if the model's predictions are not finite. A batch
     with NaN or inverted boxes in it is left out; `tell` is given that, and what else is hardly meant. One too large for
     the memory is split into microbatches, with a warning.
-    UserError if the data promises batches and gives none. Of several ranks each measures its share of the batches, and
-    rank 0 scores them all.
+    UserError if the data promises batches and gives none. walked: is called with the number of batches.
+    Of several ranks each measures its share of the batches, and rank 0 scores them all.
     """
     parts = ranks.collected(measure(model, data, criterion, stopped, ranks))
     for message in dict.fromkeys(message for part in parts for message in part.told):
         tell(message)
     finite, stops = all(part.finite for part in parts), any(part.stopped for part in parts)
-    whole = None if stops or not finite or not ranks.first else scored(parts, data, criterion is not None)
+    whole = None
+    if finite and not stops and ranks.first:
+        whole = scored(parts, data, criterion is not None)
+        walked(max(part.batches for part in parts))
     finite, whole = ranks.told((finite, whole))
     if not finite:
         raise NotFiniteError({"predictions": math.nan})

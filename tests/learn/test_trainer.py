@@ -343,6 +343,32 @@ def test_validation_data_that_gives_nothing_the_second_time_is_told(make_trainer
     assert len(trainer.of("epoch")) == 1
 
 
+@pytest.mark.parametrize("length", [None, 3])
+def test_validation_data_that_gives_other_batches_than_before_is_told(make_trainer, length):
+    class Shrinking:
+        counts = iter([3, 3, 2, 2, 3])
+
+        def __iter__(self):
+            return iter(make_batches(3)[: next(self.counts)])
+
+    data = Shrinking()
+    if length is not None:
+        Shrinking.__len__ = lambda self: length
+    trainer = make_trainer(make_batches(1), data)
+    trainer.fit(5)
+    told = [(event["step"], event["batches"], event["expected"]) for event in trainer.events("validation")]
+    assert told == [(3, 2, 3), (5, 3, 2)]
+
+
+def test_validation_data_that_gives_fewer_batches_than_it_says_is_told(make_trainer):
+    class Short(list):
+        def __len__(self):
+            return 3
+
+    with pytest.warns(UserWarning, match="the validation data gave 2 batches, not 3: these scores are of other"):
+        make_trainer(make_batches(1), Short(make_batches(2)), on_record=None).fit(1)
+
+
 @pytest.mark.parametrize("when", ["at the start", "in mid-run"])
 @pytest.mark.parametrize("parameters", [lambda model: [], lambda model: list(model.parameters())])
 def test_the_optimizer_of_another_model_is_refused(make_trainer, when, parameters):
