@@ -181,7 +181,7 @@ def is_log(path: Path) -> bool:
         record = json.loads(line) if end else None
     except (ValueError, RecursionError):
         return False
-    if not _is_record(record) or not all(name in record for name in FIRST.get(record["kind"], "?")):
+    if record is None or not _is_record(record) or not all(name in record for name in FIRST.get(record["kind"], "?")):
         return False
     return record["kind"] != "start" or set(record["settings"]) >= FIRST_SETTINGS
 

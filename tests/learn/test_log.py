@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -257,15 +258,19 @@ def test_two_trainings_never_write_one_log(tmp_path):
 def test_of_lines_that_nobody_takes_the_oldest_are_lost_and_the_memory_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("teachkit.learn.log.MOST_WAITING", 2000)
     records = [{"kind": "step", "step": step, "seconds": 1.0} for step in range(500)]
-    with LogWriter(tmp_path / "log") as log:
-        with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            patch.setattr("teachkit.learn.log.LogWriter._write_waiting", lambda _: (_ for _ in ()).throw(OSError(28, "")))
+
+    def fail(_):
+        raise OSError(28, os.strerror(28))
+
+    with LogWriter(tmp_path / "log") as log, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with monkeypatch.context() as patch:
+            patch.setattr(LogWriter, "_write_waiting", fail)
             for record in records[:-1]:
                 log.write(record)
                 assert len(log._waiting) <= 2000
         log.write(records[-1])
     kept = read_log(tmp_path / "log")
     assert [record["step"] for record in (kept[0], *kept[-10:])] == [0, *range(490, 500)]
-    lost = sum(int(str(one.message).partition("log: ")[2].split()[0]) for one in told if " are lost" in str(one.message))
-    assert lost == len(records) - len(kept) > 400
+    losses = [re.search(r"log: (\d+) lines that nobody took are lost", str(one.message)) for one in told]
+    assert sum(int(one[1]) for one in losses if one) == len(records) - len(kept) > 400
