@@ -4,6 +4,9 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from teachkit.__main__ import main
-from teachkit.feed import scenes
+from teachkit.errors import UserError
+from teachkit.exercises import progress
+from teachkit.feed import download, scenes
 from teachkit.feed.formats import write_folder
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.files import MACHINE, clean_stale, is_picture, write_output
@@ -21,7 +26,7 @@ from teachkit.learn.run_folder import LOCK, MARKER, OF_A_RUN
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1", "--epochs", "1"]
 OURS = [*OF_A_RUN, MARKER, LOCK, ".lock", "earlier", "photo.png", "run.html", "hand-in.json", "class.csv", "set"]
-OURS += ["data.yaml", "classes.txt", "images", "Annotations", "progress.json.lock"]
+OURS += ["data.yaml", "classes.txt", "images", "Annotations", "progress.json", "progress.json.lock"]
 NAMES = st.sampled_from(OURS) | st.sampled_from(["film.mkv.part", "last.pt.1234-ab12.part", ".teachkit-notes.part"])
 NAMES |= st.text("abc.-_ é", min_size=1, max_size=12).filter(lambda name: name.strip(". ") != "")
 CONTENTS = st.binary(min_size=1, max_size=60) | st.sampled_from(
@@ -83,13 +88,44 @@ COMMANDS = {
     "progress export": ["progress", "export", "{folder}/hand-in.json", "--name", "Zoë"],
     "progress export over it": ["progress", "export", "{first}", "--name", "Zoë"],
     "progress collect": ["progress", "collect", "{given}", "--csv", "{folder}/class.csv"],
+    "data get": ["data", "get", "{name}"],
+    "an exercise": ["exercise", "{folder}/progress.json"],
+    "an exercise over it": ["exercise", "{first}"],
 }
+PUBLISHED = {"classes.txt": b"cat\n", "Annotations/one.xml": b"<annotation/>", "data.yaml": b"names: [cat]\n"}
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """Makes a set of this name to be had, whose folder is the one that is looked at."""
+    monkeypatch.setattr(download, "MANIFESTS", tmp_path)
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as packed:
+        for name, content in PUBLISHED.items():
+            packed.writestr(f"set/{name}", content)
+
+    def publish(folder):
+        manifest = "".join(f"{sha256(content).hexdigest()}  {name}\n" for name, content in PUBLISHED.items())
+        (tmp_path / f"{folder.name}.sha256").write_text(manifest)
+        monkeypatch.setitem(download.SETS, folder.name, ((tmp_path / "set.zip").as_uri(),))
+        monkeypatch.setenv("TEACHKIT_DATA", str(folder.parent))
+
+    return publish
+
+
+def do(words, monkeypatch):
+    """A command, or one more try of an exercise with the progress in a file."""
+    if words[0] != "exercise":
+        main(words)
+        return
+    with monkeypatch.context() as patch, suppress(UserError, OSError):
+        patch.setenv("TEACHKIT_PROGRESS", words[1])
+        progress.record("00", "sum", True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and rights as on Unix")
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 @pytest.mark.filterwarnings("ignore:.*no pictures, for")  # a replay of a run on other data has none
-def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, tmp_path_factory, monkeypatch):
+def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, published, tmp_path_factory, monkeypatch):
     for split in scenes.COUNTS:
         monkeypatch.setitem(scenes.COUNTS, split, 1)
 
@@ -104,8 +140,10 @@ def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, tmp_pa
         if "{copy}" in words:
             subprocess.run(["cp", "-r", given_to / "run", copy], check=True)
         places = {"given": given_to, "folder": folder, "first": folder / min(foreign), "copy": copy}
+        places["name"] = folder.name
+        published(folder)
         for _ in range(2):
-            main([word.format(**places) for word in words])
+            do([word.format(**places) for word in words], monkeypatch)
             assert seen(folder, foreign) == before
             assert elsewhere.read_bytes() == b"the target of a link"
 

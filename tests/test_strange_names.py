@@ -1,5 +1,6 @@
 """Names that a file may hold, of classes, folders and people: no command stumbles over them."""
 
+import io
 import json
 import os
 import sys
@@ -8,13 +9,25 @@ import time
 
 import pytest
 import torch
+from jupyter_client.session import Session
 from PIL import Image
 
 from teachkit.__main__ import main
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import load_data
 from teachkit.learn.log import LogWriter, read_log
+from teachkit.learn.trainer import Trainer
+from teachkit.punish.criterion import Criterion
 from teachkit.structures import Detections
+from teachkit.watch.cockpit.cockpit import Cockpit
+from teachkit.watch.figures.inside import score_maps
+from teachkit.watch.figures.plots import detection_grid
+from teachkit.watch.widgets.assigner import AssignerPlayground
+from teachkit.watch.widgets.augment import AugmentPlayground
+from teachkit.watch.widgets.errors_browser import ErrorsBrowser
+from teachkit.watch.widgets.label_browser import LabelBrowser
+from teachkit.watch.widgets.prediction import Prediction
+from teachkit.watch.widgets.threshold import ThresholdPlayground
 
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1"]
 CLASSES = [
@@ -97,6 +110,94 @@ def test_every_command_lives_with_the_names_that_classes_may_have(tmp_path, caps
             assert max(image.size) < 4000, picture
     page = (tmp_path / "run.html").read_bytes().decode()
     assert page.count("</script>") == 2
+
+
+def write_yolo(folder, names):
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (folder / kind / split).mkdir(parents=True)
+        Image.new("RGB", (64, 64), (9, 90, 60 if split == "val" else 200)).save(folder / "images" / split / "a.png")
+        rows = [f"{label} .5 .5 .4 .4\n" for label in range(len(names))]
+        (folder / "labels" / split / "a.txt").write_text("".join(rows))
+    content = {"train": "images/train", "val": "images/val", "names": names}
+    (folder / "data.yaml").write_text(json.dumps(content))
+    return folder
+
+
+def write_voc(folder, names):
+    for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True)
+    objects = "".join(
+        f"<object><name>{''.join(f'&#{ord(sign)};' for sign in name)}</name>"
+        "<bndbox><xmin>5</xmin><ymin>5</ymin><xmax>40</xmax><ymax>40</ymax></bndbox></object>"
+        for name in names
+    )
+    for split in ("train", "val"):
+        Image.new("RGB", (64, 64), (9, 90, 60 if split == "val" else 200)).save(folder / f"JPEGImages/{split}.jpg")
+        (folder / f"Annotations/{split}.xml").write_text(f"<annotation>{objects}</annotation>")
+        (folder / f"ImageSets/Main/{split}.txt").write_text(f"{split}\n")
+    return folder
+
+
+IN_XML = [name for name in CLASSES if not {"\ud800", "\0", "\x1b"} & set(name)]  # it has no signs for the others
+
+
+@pytest.mark.parametrize(("write", "names"), [(write_yolo, CLASSES), (write_voc, IN_XML)])
+def test_the_names_that_classes_may_have_are_read_from_every_form(write, names, tmp_path, capsys):
+    data = write(tmp_path / "data", names)
+    assert main(["data", "check", str(data)]) == 0
+    out, err = assert_plain(capsys)
+    assert out == ""
+    assert f"train 1 pictures {len(names)} objects" in err
+    known = load_data(data, device="cpu").classes
+    assert len(set(known)) == len(names)
+    assert set(known) <= set(load_data(write_coco(tmp_path / "coco", CLASSES), device="cpu").classes)
+    for name in known:
+        name.encode()  # no half signs
+
+
+@pytest.mark.parametrize("write", [write_coco, write_yolo, write_voc])
+def test_a_class_whose_name_is_a_book_is_refused_by_its_line(write, tmp_path, capsys):
+    data = write(tmp_path / "data", ["a", "b" * 20_000])
+    assert main(["data", "check", str(data)]) in (1, 2)
+    out, err = assert_plain(capsys)
+    assert "name of 20,000 letters" in (out + err).replace("<name>", "name")
+    assert len(out + err) < 2000
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # a font lacks some of these letters
+def test_every_widget_and_figure_lives_with_names_that_are_handed_over(tmp_path, monkeypatch, finds_all_classes):
+    names = ["\ud800", "nul\0\r\n\x1b[31m", "\u202eمرحبا", r"\frac{$ %s {0} {", "</script><b>", "long" * 5000]
+    data = write_coco(tmp_path / "data", [str(place) for place, _ in enumerate(names)])
+    batch = next(iter(load_data(data, "val", 2, 64, device="cpu", augment=False)))
+    data, model = Named([batch]), Detector(len(names), device="cpu", widths=(8, 8, 16), neck=16)
+    data.classes = names
+    sent, pack = [], Session().pack
+    monkeypatch.setattr("ipywidgets.Widget.send", lambda self, content, buffers=None: sent.append(pack(content)))
+    widgets = [
+        LabelBrowser(data, model),
+        ErrorsBrowser(model, data),
+        AssignerPlayground({"one": model}, batch, names),
+        ThresholdPlayground({"one": model}, batch, names),
+        Prediction(names[0], names, 0, names),
+        AugmentPlayground(batch.images[0], batch.ground_truth.boxes[0], batch.ground_truth.labels[0], names),
+        Cockpit(Trainer(model, Criterion(), [batch], [batch], threads=1), classes=names),
+    ]
+    for widget in widgets:
+        count = len(sent)
+        widget._receive(None, {"kind": "hello"}, [])
+        assert len(sent) > count, type(widget)
+        assert not getattr(widget, "error", ""), type(widget)
+        assert Image.open(io.BytesIO(widget.static_image())).width < 4000
+        widget.close()
+    grid = detection_grid(batch.images[:1], model.detect(batch.images[:1]), names, batch.ground_truth, title=names[3])
+    maps = score_maps(batch.images[0], model(batch.images[:1]), names, title=names[-1])
+    for figure in (grid, maps):
+        assert Image.open(io.BytesIO(figure.png())).width < 40_000
+
+
+class Named(list):
+    classes = ()
 
 
 BYTES = "\udcff"  # as Python names the byte FF of a name that is no UTF-8

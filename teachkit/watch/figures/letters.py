@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
+LONGEST = 1000  # letters; to lay out 20,000 takes seconds, and no picture is as wide
 UNSEEN = ("Cf", "Mn", "Me")  # joiners and marks that mean nothing beside a code
 
 
@@ -37,6 +38,8 @@ def name_ticks(axis: Axis, names: Sequence[str], **settings: Any) -> None:
 @lru_cache(maxsize=4096)
 def in_known_letters(words: str) -> tuple[str, tuple[str, ...]]:
     """The words, what no font has as U+1F431; and the families that are needed beside the usual one."""
+    if len(words) > LONGEST:
+        words = f"{words[:LONGEST]}…"
     if words.isascii():
         return words, ()
     families: dict[str, None] = {}

@@ -1,6 +1,7 @@
 """The base of every widget: a front end in JavaScript, messages in both directions, and a static image."""
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -37,8 +38,13 @@ class Widget(anywidget.AnyWidget):
 
     def post(self, kind: str, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         """Sends one message to every view, from any thread."""
-        if self.comm is not None:
-            self.send(as_json({"kind": kind, "ack": self.asked, **content}), buffers)
+        if self.comm is None:
+            return
+        message = as_json({"kind": kind, "ack": self.asked, **content})
+        try:
+            self.send(message, buffers)
+        except UnicodeEncodeError:  # half a sign, in a name that was handed over: Jupyter sends nothing but UTF-8
+            self.send(json.loads(json.dumps(message, ensure_ascii=False).encode(errors="replace")), buffers)
 
     def refuse(self, message: str) -> None:
         """Shows why a value was refused. The old value stays."""

@@ -62,3 +62,7 @@ def test_the_formulas_of_a_logarithmic_axis_stay() -> None:
     figure.png()
     assert all(label.get_parse_math() for label in axes.get_xticklabels())
     assert np.asarray(axes.get_xlim()).min() > 0
+
+
+def test_words_that_no_picture_is_wide_enough_for_are_cut():
+    assert letters.in_known_letters("a" * 20_000) == ("a" * 1000 + "…", ())
