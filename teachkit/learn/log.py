@@ -33,6 +33,7 @@ FIRST = {  # the records that a log of ours may begin with, and what they hold t
     "step": ("seconds", "total", "weights", "grad_norm"),
     "epoch": ("seconds", "map50", "map75"),
     "event": ("seconds", "message"),
+    "look": ("step", "found"),
     "end": ("seconds",),
 }
 FIRST_SETTINGS = {"schedule", "weights", "batches"}
