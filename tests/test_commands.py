@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -528,6 +529,22 @@ def test_a_state_of_an_impossible_machine_is_one_line(machine, saved, tmp_path, 
     assert_a_mistake(typed(capsys, "train", "--resume", folder, "--epochs", 3), "this state is of another model")
 
 
+@pytest.mark.parametrize("state", [[], "", None, 3, torch.zeros(2)])
+def test_a_state_that_is_none_is_one_line(state, saved, tmp_path, capsys):
+    folder = with_state(saved, tmp_path / "run", lambda content: content.update(state=state))
+    result = typed(capsys, "train", "--resume", folder, "--epochs", 3)
+    assert_a_mistake(result, "last.pt does not hold what is needed here")
+
+
+def test_weights_that_answer_nan_are_one_line(saved, tiny, tmp_path, capsys):
+    folder = with_state(saved, tmp_path / "run", lambda content: None)
+    best = unpack((folder / "best.pt").read_bytes(), folder)
+    best["weights"] = {name: value * math.nan for name, value in best["weights"].items()}
+    (folder / "best.pt").write_bytes(pack(best))
+    result = typed(capsys, "evaluate", "--data", tiny, "--split", "val", "--weights", folder)
+    assert_a_mistake(result, "its weights answer NaN or infinity", folder)
+
+
 def test_a_damaged_state_is_told_in_one_line_and_the_one_before_it_goes_on(saved, tmp_path, capsys):
     folder = shutil.copytree(saved, tmp_path / "run")
     content = bytearray((folder / "last.pt").read_bytes())
@@ -682,8 +699,9 @@ def test_a_training_whose_end_is_not_saved_says_so_and_exits_with_2(epochs, tiny
         save(folder, packed)
 
     monkeypatch.setattr("teachkit.learn.saving.save_last", full)
-    code, _, err = typed(capsys, "train", "--data", tiny, "--epochs", epochs, "--save", tmp_path / "run", *SMALL)
+    code, out, err = typed(capsys, "train", "--data", tiny, "--epochs", epochs, "--save", tmp_path / "run", *SMALL)
     assert code == 2
+    assert ("weights" in out) == (epochs == 2)
     words = "nothing of this training is saved" if epochs == 1 else "only its state before step 3 is"
     assert words in err.splitlines()[-1]
     assert "disk full" in err.splitlines()[-1]

@@ -229,6 +229,7 @@ def _draw(trainer: "Trainer", history: "list[Record]", saver: "Checkpointer") ->
     from teachkit.watch.figures import plots  # brings matplotlib: not before there is something to draw
 
     metadata = {"Software": SOFTWARE, "Comment": _caption(trainer)}
+    there = LOG if saver.saved_step is None else f"weights, {LOG}"
     _write(saver, CURVES, plots.curves(history).png(**metadata))
     data = trainer.validation_data
     batch = data.batch(0, 0)
@@ -237,11 +238,11 @@ def _draw(trainer: "Trainer", history: "list[Record]", saver: "Checkpointer") ->
         found = cast("Detector", trainer.ema).detect(images)
     except UserError as error:  # a run that diverged may have nothing left to find anything with
         print(one_line(error), file=sys.stderr)
-        print(one_line(f"{saver.folder}: weights, {LOG}, {CURVES}"))
+        print(one_line(f"{saver.folder}: {there}, {CURVES}"))
         return
     grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
     _write(saver, DETECTIONS, grid.png(**metadata))
-    print(one_line(f"{saver.folder}: weights, {LOG}, {CURVES}, {DETECTIONS}"))
+    print(one_line(f"{saver.folder}: {there}, {CURVES}, {DETECTIONS}"))
 
 
 def _write(saver: "Checkpointer", name: str, content: bytes) -> None:

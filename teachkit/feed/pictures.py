@@ -82,10 +82,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         if not path.is_file():  # reading a named pipe would block forever
             raise FileNotFoundError("there is no such file")
-        with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
+        if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it is larger than {MOST_BYTES / 2**20:g} MB")
+        content = path.read_bytes()
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if content.startswith(b"\x89PNG"):

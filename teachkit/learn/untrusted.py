@@ -41,7 +41,7 @@ def read_bounded(path: Path, largest: int) -> bytes:
             raise UserError(
                 f"{path}: {status.st_size / 10**6:,.0f} MB are more than is read, {largest / 10**6:,.0f} MB"
             )
-        return file.read(largest)
+        return file.read(status.st_size)  # as much memory is taken as may be read
 
 
 def check_archive(archive: bytes) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import time
+import tracemalloc
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -207,6 +208,10 @@ def test_a_key_that_stands_twice_is_told(tmp_path: Path) -> None:
     assert "annotation id 100: has 'bbox' twice; left out" in str(check(tmp_path)[0])
     write(file, text.replace('"categories": [', '"annotations": [],\n"categories": ['))
     assert "'annotations' stands here twice" in str(check(tmp_path)[0])
+    write(file, text.replace('"file_name"', '"file_name": "b.png", "file_name"', 1))
+    assert "image id 10: has 'file_name' twice; left out" in " ".join(map(str, check(tmp_path)))
+    write(file, text.replace('"name"', '"name": "bird", "name"', 1))
+    assert "category 7 has 'name' twice" in str(check(tmp_path)[0])
 
 
 @pytest.mark.parametrize(
@@ -267,6 +272,22 @@ def test_files_beyond_all_measure_are_refused_by_their_size(tmp_path: Path, monk
         file.truncate(2**40)  # a hole: no disk is used
     (told,) = check(tmp_path)
     assert told.what == "is larger than 16 MB, which no such file is; picture left out"
+
+
+def test_files_beyond_all_measure_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    folder = coco(tmp_path)
+    for name in ("annotations/instances_val.json", "images/train/a.png", "images/train/b.png"):
+        with open(folder / name, "ab") as file:
+            file.truncate(2**40)
+    tracemalloc.start()
+    try:
+        told = [problem.what for problem in check(tmp_path)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50 * 10**6
+    assert told.count("cannot be decoded: it is larger than 1024 MB; picture left out") == 2
+    assert "is larger than 2048 MB, which no such file is; left out" in told
 
 
 def test_a_large_yaml_about_something_else_costs_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from teachkit.feed.examples import Problem
 from teachkit.feed.formats.classes import checked_name
 from teachkit.feed.formats.coco_split import Items, SplitReader
 from teachkit.feed.formats.entry import BrokenFileError, Contents, Entry
-from teachkit.feed.formats.json_items import read_items
+from teachkit.feed.formats.json_items import Twice, read_items
 from teachkit.feed.formats.layout import SPLITS, near, parent, same_split, split_of, stem, words
 from teachkit.feed.formats.text import TextError, decoded, guess_told, read_bytes
 from teachkit.feed.formats.tree import Tree
@@ -105,6 +105,8 @@ def _categories(found: Mapping[str, Items], tree: Tree) -> dict[int | str, str]:
             if not isinstance(key, int) or isinstance(key, bool) or not isinstance(name, str) or not name.strip():
                 what = f"category needs a whole number as id and a name, not {category!r:.80}"
                 raise BrokenFileError(tree.path(file), line, what)
+            if isinstance(category, Twice):
+                raise BrokenFileError(tree.path(file), line, f"category {key} has {category.key!r:.40} twice")
             name = checked_name(name, tree.path(file), line)
             if names.setdefault(key, name) != name:
                 what = f"category {key} is {name!r} here and {names[key]!r} before it"

@@ -41,6 +41,9 @@ class SplitReader:
             return self.refuse(line, f"image needs an id and a file_name, not {str(image)[:80]}")
         key, file_name = image["id"], image["file_name"]
         note = f"image id {key!r:.40}: "
+        if isinstance(image, Twice):
+            self.entries[key] = None
+            return self.refuse(line, f"{note}has {image.key!r:.40} twice")
         if key in self.entries:
             return self.refuse(line, f"{note}stands here a second time")
         self.entries[key] = None

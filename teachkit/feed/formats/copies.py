@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.entry import Entry
+from teachkit.feed.pictures import MOST_BYTES
 
 
 def without_copies(entries: list[Entry], consequence: str = "left out") -> tuple[list[Entry], list[Problem]]:
@@ -12,7 +13,8 @@ def without_copies(entries: list[Entry], consequence: str = "left out") -> tuple
     of_size: dict[int, list[Entry]] = {}
     for entry in entries:
         with suppress(OSError):  # what may not be read is told where it is decoded
-            of_size.setdefault(entry.picture.stat().st_size, []).append(entry)
+            if (size := entry.picture.stat().st_size) <= MOST_BYTES:
+                of_size.setdefault(size, []).append(entry)
     first: dict[bytes, Entry] = {}
     copies: dict[int, Problem] = {}
     for alike in of_size.values():

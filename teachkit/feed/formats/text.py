@@ -1,6 +1,7 @@
 """A stranger's file to text, in whatever encoding its tool wrote it, and words of it to numbers."""
 
 import math
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -29,10 +30,11 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     """All of a file, bounded before it is read. TextError if it is larger than `most`, or may not be read."""
     try:
         with open(path, "rb") as file:
-            content = file.read(most + 1)
+            size = os.fstat(file.fileno()).st_size  # as much memory is taken as may be read
+            content = b"" if size > most else file.read(size + 1)
     except OSError as error:
         raise TextError(path, f"cannot be read ({error.strerror})") from None
-    if len(content) > most:
+    if max(size, len(content)) > most:
         raise TextError(path, f"is larger than {most / 2**20:g} MB, which no such file is")
     return content
 
