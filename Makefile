@@ -93,7 +93,7 @@ site: installed-site
 	@if node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null; then \
 		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && \
 		$(BIN)/python -m teachkit.page build/live && node site/build_live.mjs build/live build/site; \
-	else for page in live playgrounds; do cp site/no_live.html build/site/$$page.html; done; echo "no node 20 or later here: the site is built without its live pages"; fi
+	else for page in live playgrounds photo; do cp site/no_live.html build/site/$$page.html; done; echo "no node 20 or later here: the site is built without its live pages"; fi
 
 site-test: installed-test
 	$(BIN)/pytest tests/browser/test_site.py

@@ -13,6 +13,7 @@ html_title = "teachkit: feed, punish, learn"
 language = "en"
 
 extensions = ["myst_nb", "lesson_pages"]
+templates_path = [str(HERE / "templates")]
 exclude_patterns = ["conftest.py", "**.ipynb_checkpoints", "__pycache__"]
 myst_enable_extensions = ["dollarmath"]
 myst_dmath_double_inline = True

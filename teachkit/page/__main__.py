@@ -14,7 +14,7 @@ from teachkit.learn.optimizer import DEFAULTS
 from teachkit.learn.schedule import SCHEDULES
 from teachkit.page.playgrounds import PLAYGROUNDS, write_playground
 from teachkit.page.trace import write_json
-from teachkit.page.training import training_program
+from teachkit.page.training import recorded_program, training_program
 from teachkit.structures import LossWeights
 from teachkit.watch.cockpit.frames import OPTIMIZERS, SLIDER_RATES
 from teachkit.watch.cockpit.presets import PRESETS
@@ -62,6 +62,10 @@ def write(folder: Path) -> None:
     training_program().write(folder / "training")
     write_json(folder / "facts.json", facts())
     (folder / "replay.html").write_bytes(page(facts()["title"], "the run"))
+    for name in ("shapes", "bccd"):
+        program, about = recorded_program(name)
+        program.write(folder / name)
+        write_json(folder / f"{name}.facts.json", about)
     (folder / "playgrounds").mkdir(exist_ok=True)
     for name in PLAYGROUNDS:
         write_playground(name, folder / "playgrounds")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from teachkit.analysis.gradients import loss_gradients
+from teachkit.experiments import recorded
 from teachkit.experiments.small import BATCH_SIZE, NECK, SIDE, WIDTHS
 from teachkit.feed.decode import eval_mode
 from teachkit.feed.detector import Detector
@@ -42,8 +43,10 @@ def training_program(seed: int = 0) -> Program:
     program = Program()
     state = named("model", small_model(seed))
     program.tensors |= {name: one.detach().clone() for name, one in state.items()}
-    for part in (trace_gradient, trace_shares, trace_prediction, trace_average):
-        part(program)
+    trace_gradient(program)
+    trace_shares(program)
+    trace_prediction(program, small_model(), example_batch()[0].images)
+    trace_average(program)
     for optimizer in DEFAULTS:
         trace_update(program, optimizer)
     return program
@@ -105,19 +108,28 @@ def trace_shares(program: Program) -> None:
     program.trace("shares", measure, named("model", model) | fed)
 
 
-def trace_prediction(program: Program) -> None:
+def trace_prediction(program: Program, model: Detector, images: Tensor) -> None:
     """found.boxes [B, A, 4] px within the picture, found.scores [B, A, C]: what is left is threshold and NMS."""
     from torchvision import ops  # half a second to load
 
-    model, (batch, _) = small_model(), example_batch()
+    size = (images.shape[2], images.shape[3])
 
     def predict() -> Tensors:
         with torch.no_grad(), eval_mode(model):
-            predictions = model(batch.images)
-        boxes = ops.clip_boxes_to_image(predictions.boxes.detach(), (SIDE, SIDE))
+            predictions = model(images)
+        boxes = ops.clip_boxes_to_image(predictions.boxes.detach(), size)
         return {"found.boxes": boxes, "found.scores": predictions.scores.detach()}
 
-    program.trace("predict", predict, named("model", model) | {"images": batch.images})
+    program.trace("predict", predict, named("model", model) | {"images": images})
+
+
+def recorded_program(name: str) -> tuple[Program, dict[str, Any]]:
+    """The graph predict of a recorded detector, of one picture; and its side in px and its classes."""
+    model, classes = recorded.detector(name)
+    model.half_precision = False
+    program, (side, _) = Program(), cast(tuple[int, int], model.image_size)
+    trace_prediction(program, model.to(memory_format=torch.contiguous_format), torch.zeros(1, 3, side, side))
+    return program, {"side": side, "classes": classes}
 
 
 def trace_average(program: Program) -> None:

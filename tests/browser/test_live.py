@@ -80,10 +80,16 @@ def state(page: Any, name: str) -> None:
     page.wait_for_selector(f'.tk-cockpit[data-state="{name}"]')
 
 
-def test_all_that_is_needed_before_the_first_step_is_small(site):
-    pages = site / "course/pages"
-    files = [pages / "live.html", *(path for path in (pages / "live").iterdir() if "playground" not in path.name)]
-    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in files) <= 400_000
+def test_all_that_is_asked_for_before_the_first_step_is_small(address, site, browser):
+    page, asked = browser.new_page(), set()
+    page.on("request", lambda request: asked.add(urlsplit(request.url).path))
+    page.goto(address)
+    page.wait_for_selector(RUNNING)
+    reached(page, 1)
+    page.close()
+    files = [site / path[1:] for path in asked if not path.startswith("http")]
+    assert {"live.html", "worker.js", "training.json", "scenes.webp"} <= {file.name for file in files}
+    assert sum(len(gzip.compress(file.read_bytes(), 9)) for file in files if file.is_file()) <= 400_000
 
 
 def test_it_trains_by_itself_and_the_levers_show_how(opened, address):
@@ -198,7 +204,7 @@ def plays(opened, file: Path) -> None:
     """The file is a replay that a browser plays from the disk."""
     page = opened(file.as_uri(), ".tk-replay[data-loaded]")
     page.keyboard.press("End")
-    until(page, "Number(document.querySelector('.tk-replay').dataset.look) > 0")
+    until(page, "document.querySelector('.tk-replay').dataset.look !== ''")
     assert "Go to" in page.inner_text(".tk-jumps")
 
 
@@ -216,6 +222,34 @@ def test_a_run_is_saved_as_a_replay_that_plays_from_the_disk(opened, address, tm
     assert download.value.suggested_filename == "replay.html"
     download.value.save_as(tmp_path / "replay.html")
     plays(opened, tmp_path / "replay.html")
+
+
+def test_a_dropped_picture_is_looked_at_and_drawn_boxes_are_trained_on_in_the_page(opened, address):
+    page = opened(address.replace("live.html", "photo.html"), "#files")
+    sent = []
+    page.on("request", lambda request: request.method != "GET" and sent.append(request.url))
+    page.set_input_files("#files", sorted((ROOT / "data/sample/yolo/images/val").glob("*.png")))
+    page.wait_for_selector('[data-picture]:nth-child(4)[aria-pressed="true"]')
+    page.locator("#finding select").select_option("shapes")
+    until(page, "Number(document.getElementById('stage').dataset.found) >= 2")
+    assert "Found: " in page.inner_text("#found")
+    page.fill("#typed", "10, 10, 12, 60")
+    page.press("#typed", "Enter")
+    assert "too small" in page.inner_text("#told")
+    page.fill("#typed", "10, 10, 60, 60")
+    page.press("#typed", "Enter")
+    page.locator("#easel").scroll_into_view_if_needed()
+    easel = page.locator("#easel").bounding_box()
+    page.mouse.move(easel["x"] + easel["width"] / 2, easel["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(easel["x"] + easel["width"] - 5, easel["y"] + 250)
+    page.mouse.up()
+    until(page, "document.getElementById('train').dataset.boxes === '2'")
+    page.click("#train")
+    page.wait_for_selector(RUNNING)
+    reached(page, 20)
+    assert "learns your pictures" in page.inner_text(".tk-cockpit h2")
+    assert sent == []
 
 
 def test_one_file_alone_opens_from_the_disk(opened, site):

@@ -1,13 +1,20 @@
 """The site as a reader with a phone and no network meets it: all there, nothing too wide, nothing from elsewhere."""
 
+import functools
+import json
 import re
 import shutil
 import subprocess
+import threading
+import time
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from teachkit.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "build" / "site"
@@ -39,7 +46,7 @@ class Page(HTMLParser):
 def pages():
     if shutil.which("make") is None:
         pytest.skip("no make here")
-    built = subprocess.run(["make", "site"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    built = subprocess.run(["make", "site"], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert built.returncode == 0, built.stdout + built.stderr
     return {
         path: Page(path) for path in sorted(SITE.rglob("*.html")) if path.name not in ("search.html", "genindex.html")
@@ -116,3 +123,161 @@ def test_on_a_phone_without_network_every_page_fits_and_is_whole(pages, browser)
     context.close()
     assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
     assert not faults, "\n".join(faults)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def alive(pages, tmp_path_factory):
+    """The address of the site, served from a sub-path, with all that runs in it."""
+    if not (SITE / "sw.js").is_file():
+        pytest.skip("no node here: the site was built with stills")
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "some").mkdir()
+    (folder / "some" / "course").symlink_to(SITE, target_is_directory=True)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/some/course/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def context(browser):
+    """A browser of its own; afterwards nothing may have been complained of, or asked of any other host."""
+    contexts, faults = [], []
+
+    def make(**settings):
+        context = browser.new_context(**settings)
+        context.on("console", lambda one: one.type in ("error", "warning") and faults.append(one.text))
+        context.on("weberror", lambda one: faults.append(str(one.error)))
+        context.on("request", lambda one: urlsplit(one.url).hostname in ("127.0.0.1", None) or faults.append(one.url))
+        contexts.append(context)
+        return context
+
+    yield make
+    for one in contexts:
+        one.close()
+    assert faults == []
+
+
+def scrolled_through(page):
+    """All that begins when it comes into sight has begun."""
+    for place in page.locator("[data-here], [data-playground]").all():
+        place.scroll_into_view_if_needed()
+        place.locator(".tk-root").first.wait_for()
+
+
+def until(page, expression, patience=60):
+    end = time.monotonic() + patience
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never came true: {expression}"
+        time.sleep(0.05)
+
+
+# What no screen reader could name, and what is wider than the phone.
+NAMELESS = """() => [...document.querySelectorAll("button, select, textarea, input:not([type=hidden]), [role=slider]")]
+    .filter((one) => one.checkVisibility() && !one.labels?.length && !one.closest("label") &&
+      !(one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") || one.textContent.trim() ||
+        (one.type === "submit" && one.value)))
+    .map((one) => one.outerHTML)"""
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+ALIVE = ["03_punish_box", "04_punish_class", "06_total_loss", "07_learn", "09_training_cycle"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [*ALIVE, "playgrounds", "photo", "live", "index"])
+def test_on_a_phone_what_is_alive_fits_and_every_control_has_a_name(alive, context, name):
+    page = context(viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"{alive}{name}.html")
+    scrolled_through(page)
+    assert page.evaluate(TOO_WIDE) <= 0
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+@pytest.mark.browser
+def test_an_exercise_is_answered_by_keyboard_and_counted_and_the_file_is_collected(alive, context, tmp_path, capsys):
+    page = context(accept_downloads=True).new_page()
+    page.goto(f"{alive}03_punish_box.html")
+    assert page.get_by_text("In this page: the playground “IoU”").is_visible()
+    form = page.locator("form.tk-exercise").first
+    page.locator("[data-here*='IoU by hand']").scroll_into_view_if_needed()
+    form.locator(".tk-field").focus()
+    page.keyboard.type("0")
+    page.keyboard.press("Enter")
+    form.locator('.tk-verdict[data-right="no"]').wait_for()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("1/7")
+    page.keyboard.press("Enter")
+    form.locator(".tk-verdict").wait_for()
+    page.locator('[data-here*="prediction"] .tk-prediction').first.wait_for()
+    choice = page.locator('[data-here*="prediction"] .tk-prediction').first
+    choice.locator("input").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    choice.locator(".tk-verdict:visible").wait_for()
+    page.get_by_label("Your name").fill("Ada")
+    with page.expect_download() as download:
+        page.click('[data-control="export-progress"]')
+    file = tmp_path / "ada.json"
+    download.value.save_as(file)
+    assert json.loads(file.read_text(encoding="utf-8"))["done"]["03"]["IoU by hand"]["tries"] == 2
+    assert main(["progress", "collect", str(file)]) == 0
+    assert "Ada" in capsys.readouterr().out
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["03_punish_box", "live", "playgrounds"])
+def test_a_dark_system_gets_a_dark_ground_with_readable_words(alive, context, name):
+    page = context(color_scheme="dark").new_page()
+    page.goto(f"{alive}{name}.html")
+    ground, ink = page.evaluate(
+        """() => ["backgroundColor", "color"].map((one) => getComputedStyle(document.body)[one]
+            .match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part) / 765, 0))"""
+    )
+    assert ground < 0.2
+    assert ink > 0.8
+
+
+@pytest.mark.browser
+def test_after_the_first_visit_the_site_opens_without_its_host(pages, alive, context, tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE.parent))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/site/"
+    page = context().new_page()
+    page.goto(f"{address}index.html")
+    until(page, "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))")
+    files = json.loads(re.search(r"FILES = (\[.*?\]);", (SITE / "sw.js").read_text(encoding="utf-8"))[1])
+    keys = "caches.keys().then((names) => caches.open(names[0])).then((one) => one.keys())"
+    until(page, f"{keys}.then((all) => all.length >= {len(files)})")
+    server.shutdown()
+    server.server_close()
+    page.goto(f"{address}live.html?lr=0.002")
+    page.wait_for_selector('.tk-cockpit[data-state="running"]')
+    page.goto(f"{address}06_total_loss.html")
+    page.locator("[data-here*='loss_weights']").scroll_into_view_if_needed()
+    page.wait_for_selector(".tk-weights[data-drawn]")
+
+
+@pytest.mark.parametrize("name", [*ALIVE, "live", "playgrounds", "photo", "index", "glossary"])
+def test_every_page_has_a_strict_content_policy(pages, name):
+    text = (SITE / f"{name}.html").read_text(encoding="utf-8")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)[1]
+    rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split(";")}
+    assert rules["default-src"] == ["'none'"]
+    assert set(rules["script-src"]) <= {"'self'", "'wasm-unsafe-eval'"}
+    assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", text)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_page_is_no_larger_than_1_5_mb(pages, name):
+    page = SITE / f"{name}.html"
+    pictures = {(page.parent / unquote(source)).resolve() for source, _ in pages[page].pictures}
+    scripts = [SITE / "live" / one for one in ("lesson.js", "lesson.css", "kernels.wasm")]
+    files = [page, *pictures, *(one for one in scripts if one.is_file()), *(SITE / "_static").glob("*.*")]
+    assert sum(one.stat().st_size for one in files) <= 1.5e6

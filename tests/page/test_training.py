@@ -11,7 +11,7 @@ from teachkit.errors import UserError
 from teachkit.experiments.small import BATCH_SIZE, SIDE, small_scenes, small_trainer, small_validation_batch
 from teachkit.feed.loader import Loader
 from teachkit.page.trace import Program
-from teachkit.page.training import MOST_OBJECTS, NotingAssigner, named, training_program
+from teachkit.page.training import MOST_OBJECTS, NotingAssigner, named, recorded_program, training_program
 from teachkit.scoring import objects_found
 from teachkit.structures import LOSS_NAMES, Batch, Detections, GroundTruth
 from tests.page.engine import EngineError
@@ -164,6 +164,22 @@ def test_averaging_and_shares_are_the_trainers_own(program, engine):
         torch.testing.assert_close(one, named("model", trainer.model)[name], rtol=0, atol=0)
     for one, (name, truth_) in zip(rest[len(statistics) :], averages.items(), strict=True):
         torch.testing.assert_close(one, truth_, rtol=1e-5, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("name", ["shapes", "bccd"])
+def test_a_recorded_detector_finds_in_a_page_what_it_finds_in_torch(engine, name):
+    from teachkit.experiments import recorded
+
+    program, about = recorded_program(name)
+    model, classes = recorded.detector(name)
+    picture = torch.rand(1, 3, about["side"], about["side"], generator=torch.Generator().manual_seed(0))
+    commands = [("set", "images", picture), ("run", "predict"), ("get", "found.boxes"), ("get", "found.scores")]
+    boxes, scores = engine(program, commands)
+    with torch.no_grad():
+        wanted = model(picture)
+    assert about["classes"] == classes
+    torch.testing.assert_close(scores, wanted.scores, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(boxes, wanted.boxes.clamp(0, about["side"]), rtol=1e-4, atol=1e-3)
 
 
 def test_an_export_is_the_same_each_time(program, tmp_path):

@@ -5,7 +5,8 @@ import { Refused, Session } from "./session.js";
 import { replayContent } from "./timeline.js";
 import { Training } from "./training.js";
 
-const FRAME_EVERY = 100; // ms
+const FRAME_EVERY = 100, // ms
+  MOST_SHOWN = 6; // pictures
 let session = null,
   onShow = null,
   asked = 0,
@@ -139,10 +140,7 @@ function answer(message) {
 
 // A sheet of pictures, side by side and row by row → their pixels, [n, 3, side, side].
 async function pixelsOf(sheet, count, side) {
-  const bitmap = await createImageBitmap(new Blob([sheet], { type: "image/webp" }), {
-    colorSpaceConversion: "none",
-    premultiplyAlpha: "none",
-  });
+  const bitmap = await createImageBitmap(new Blob([sheet]), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height),
     pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.drawImage(bitmap, 0, 0);
@@ -180,7 +178,7 @@ async function open({ program, numbers, kernels, facts, sheet, settings, start }
     { train: { pixels: pixels.subarray(0, split), truth: train }, val: { pixels: pixels.subarray(split), truth: val } },
     classes.length,
   );
-  session = new Session(training, facts);
+  session = new Session(training, facts, { shown: Math.min(MOST_SHOWN, val.length) });
   const places = Array.from({ length: session.shown }, (_, place) => place);
   const shown = await Promise.all(places.map((place) => picture(train.length + place)));
   const base64 = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)));

@@ -1,0 +1,182 @@
+// Your own pictures: a recorded detector looks at them, and a new one is trained on boxes that are drawn here. Nothing is sent.
+
+import { button, menu } from "../../watch/frontend/controls.js";
+import { element } from "../../watch/frontend/elements.js";
+import { Pictures } from "../../watch/frontend/pictures.js";
+import { open } from "../live/live.js";
+import { Finder } from "./found.js";
+import { fileOf, letterboxed } from "./picture.js";
+import { Boxes, CLASSES, drawOver, lesson } from "./teaching.js";
+
+const HERE = document.currentScript.src,
+  MOST = 20,
+  SHOWN = 512; // px of the square that is looked at
+const fetched = async (name, as) => {
+  const answer = await fetch(new URL(name, HERE));
+  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+  return answer[as]();
+};
+const part = (name) => document.getElementById(name);
+const pictures = [],
+  finders = new Map();
+let chosen = null,
+  detector = "bccd",
+  threshold = 0.25,
+  label = 0,
+  view = null,
+  worker = null;
+const names = () =>
+  [...part("classes").querySelectorAll(".tk-field")].map((one, place) => one.value || `thing ${place + 1}`);
+const tell = (words) => {
+  part("told").textContent = words;
+};
+
+async function finder() {
+  if (!finders.has(detector)) finders.set(detector, Finder.load(detector, fetched));
+  return finders.get(detector);
+}
+// The chosen picture with what is found on it.
+async function look() {
+  if (!chosen) return;
+  const picture = chosen,
+    own = detector,
+    using = await finder();
+  if (picture !== chosen || own !== detector) return;
+  picture.looks ??= {};
+  picture.looks[own] ??= using.look(picture.bitmap);
+  const found = using.above(picture.looks[own], threshold),
+    scale = SHOWN / using.side;
+  view?.close();
+  view = new Pictures(using.classes, [SHOWN, SHOWN]);
+  view.truth = [picture.boxes.list.map((box) => box.slice(0, 4).map((one) => one * SHOWN))];
+  part("stage").replaceChildren(view.node);
+  view.setCaption("What is found", element("span", { class: "tk-note" }, " solid: found · dashed white: drawn by you"));
+  await view.load([await fileOf(letterboxed(picture.bitmap, SHOWN))]);
+  view.show([found.map((box) => [...box.slice(0, 4).map((one) => one * scale), ...box.slice(4)])]);
+  const counts = using.classes.map((name, place) => [name, found.filter((box) => box[4] === place).length]);
+  const words = counts.filter(([, count]) => count).map(([name, count]) => `${count} × ${name}`);
+  part("found").textContent = words.length ? `Found: ${words.join(", ")}.` : "Found: nothing above this threshold.";
+  part("stage").dataset.found = found.length;
+}
+function showBoxes() {
+  const all = pictures.reduce((sum, one) => sum + one.boxes.list.length, 0);
+  part("boxes").replaceChildren(...(chosen?.boxes.rows(names()) ?? []));
+  part("train").disabled = !all;
+  part("train").dataset.boxes = all;
+  part("easel")
+    .querySelectorAll(".tk-drawn")
+    .forEach((one) => one.remove());
+  for (const [x1, y1, x2, y2, own] of chosen?.boxes.list ?? []) {
+    const drawn = element("div", { class: "tk-drawn", "data-name": names()[own] });
+    const sides = { left: x1, top: y1, width: x2 - x1, height: y2 - y1 };
+    for (const [side, share] of Object.entries(sides)) drawn.style[side] = `${100 * share}%`;
+    part("easel").append(drawn);
+  }
+  look().catch(broken);
+}
+const broken = (one) => tell(`That did not work: ${one.message}`);
+
+function choose(picture) {
+  chosen = picture;
+  for (const one of pictures) one.button.setAttribute("aria-pressed", one === picture);
+  const canvas = letterboxed(picture.bitmap, SHOWN);
+  part("easel").querySelector("canvas")?.remove();
+  canvas.setAttribute("aria-hidden", "true");
+  part("easel").prepend(canvas);
+  part("work").hidden = false;
+  showBoxes();
+}
+async function take(files) {
+  for (const file of files) {
+    if (pictures.length >= MOST) {
+      tell(`${MOST} pictures are the most that this page takes.`);
+      break;
+    }
+    let bitmap;
+    try {
+      bitmap = await createImageBitmap(file);
+    } catch {
+      tell(`${file.name} is no picture that this browser can read.`);
+      continue;
+    }
+    const picture = { bitmap, boxes: new Boxes(showBoxes) };
+    picture.button = button(file.name || `picture ${pictures.length + 1}`, () => choose(picture), {
+      "data-picture": "",
+    });
+    pictures.push(picture);
+    part("list").append(picture.button);
+    choose(picture);
+  }
+}
+
+async function train() {
+  part("train").disabled = true;
+  const withBoxes = pictures.filter((one) => one.boxes.list.length);
+  const own = await lesson(withBoxes, names(), await fetched("facts.json", "json"));
+  const parts = {
+    program: fetched("training.json", "json"),
+    numbers: fetched("training.bin", "arrayBuffer"),
+    kernels: fetched("kernels.wasm", "arrayBuffer"),
+    ...own,
+  };
+  part("live").replaceChildren(element("p", {}, "The training begins …"));
+  worker?.terminate();
+  worker = new Worker(new URL("worker.js", HERE));
+  await open(worker, parts, part("live"), window, () => fetched("replay.html", "text"));
+  part("live").scrollIntoView();
+  part("train").disabled = false;
+}
+
+function begin() {
+  const drop = part("drop");
+  part("files").addEventListener("change", (event) => take(event.target.files).catch(broken));
+  for (const kind of ["dragover", "drop"])
+    document.addEventListener(kind, (event) => {
+      event.preventDefault(); // else the browser leaves the page for the picture
+      drop.dataset.over = kind === "dragover";
+      if (kind === "drop") take(event.dataTransfer.files).catch(broken);
+    });
+  const detectors = [
+    ["bccd", "blood cells"],
+    ["shapes", "the course's shapes"],
+  ];
+  const kind = menu("Look for", detectors, (value) => ((detector = value), look().catch(broken)), "detector");
+  const least = part("threshold");
+  least.addEventListener("input", () => {
+    threshold = Number(least.value);
+    part("least").textContent = threshold.toFixed(2);
+    look().catch(broken);
+  });
+  part("finding").prepend(kind.node);
+  const fields = Array.from({ length: CLASSES }, (_, place) => {
+    const radio = element("input", { type: "radio", name: "class", value: place, checked: place === 0 });
+    radio.setAttribute("aria-label", `Draw class ${place + 1}`);
+    radio.addEventListener("change", () => (label = place));
+    const name = element("input", {
+      class: "tk-field",
+      value: `thing ${place + 1}`,
+      "aria-label": `Name of class ${place + 1}`,
+    });
+    name.addEventListener("change", showBoxes);
+    return element("div", {}, radio, name);
+  });
+  part("classes").append(...fields);
+  const typed = part("typed");
+  typed.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    const sides = typed.value.split(/[\s,;]+/).filter(Boolean);
+    const wrong = chosen.boxes.add(sides.length === 4 ? sides.map((one) => Number(one) / 100) : [NaN], label);
+    if (!wrong) typed.value = "";
+    tell(wrong);
+  });
+  drawOver(
+    part("easel"),
+    () => chosen.boxes,
+    () => label,
+    tell,
+  );
+  part("train").addEventListener("click", () => train().catch(broken));
+}
+if (location.protocol === "file:")
+  tell("This page needs a server: a browser lets no page of the disk read what it needs.");
+else begin();
