@@ -1,34 +1,76 @@
 """Checks of what a student has written: a number, a row of numbers, or a word or truth value beside each letter."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from numbers import Real
 from typing import Any
+
+from IPython.core.getipython import get_ipython
 
 from teachkit.exercises.lesson import Verdict, missing, right, wrong
 
 TRUTHS = {"True": True, "1": True, "False": False, "0": False}  # by what is written
 
 
-def row(answer: Any) -> list[float] | None:
-    """The numbers of a tensor, array, list or tuple, nested or not, or of a single number; None for anything else."""
+def row(answer: Any, count: int = 1) -> list[float] | None:
+    """The numbers of a tensor, array, list or tuple, nested or not, of a text or of a number; None for anything else.
+
+    count: how many are asked for, where a text has two readings: "1,5" is one number or two.
+    """
     if hasattr(answer, "detach"):
         answer = answer.detach()
     if hasattr(answer, "tolist"):
         answer = answer.tolist()
     if isinstance(answer, bool) or answer is None:
         return None
-    if isinstance(answer, int | float):
+    if isinstance(answer, Real | Decimal):
         return [float(answer)] if math.isfinite(answer) else None
+    if isinstance(answer, str):
+        return _numbers_in(answer, count)
     if isinstance(answer, list | tuple):
         parts = [row(one) for one in answer]
         return None if any(part is None for part in parts) else [one for part in parts if part for one in part]
     return None
 
 
+def _numbers_in(text: str, count: int) -> list[float] | None:
+    """The numbers of a text as people write them: 0.5, .5, 1/3, −2, 40 %, and 0,5 where a comma is a decimal point."""
+    text = re.sub(r"[()\[\]]", " ", text.replace("−", "-")).replace(" %", "%")
+    decimal = re.sub(r"(?<=\d),(?=\d)", ".", text)
+    readings = [
+        [_number(part) for part in re.split(r"[\s,;]+", one.strip(" ,;"))]
+        for one in ((text,) if "." in text else (decimal, text))
+    ]
+    whole = [one for one in readings if None not in one]
+    return next((one for one in whole if len(one) == count), whole[0] if whole else None)  # type: ignore[return-value]
+
+
+def _number(text: str) -> float | None:
+    above, _, below = text.removesuffix("%").partition("/")
+    try:
+        value = float(above) / (float(below) if below else 1) / (100 if text.endswith("%") else 1)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return value if math.isfinite(value) else None
+
+
 def near(answer: Sequence[float], wanted: Sequence[float], within: float = 0.01) -> bool:
     """Whether both have as many numbers, and each pair differs by at most `within`."""
     return len(answer) == len(wanted) and all(abs(a - b) <= within for a, b in zip(answer, wanted, strict=True))
+
+
+def rounded(answer: Sequence[float], wanted: Sequence[float]) -> bool:
+    """Whether each number is the wanted one rounded to two digits or more, as texts print them: 1.86 for 1.8551."""
+
+    def is_rounded(number: float, whole: float) -> bool:
+        _, digits, exponent = Decimal(f"{number:.12g}").as_tuple()
+        assert isinstance(exponent, int)  # finite, as `row` gives them
+        return number == whole or (len(digits) >= 2 and abs(number - whole) <= 0.5 * 10.0**exponent * (1 + 1e-9))
+
+    return len(answer) == len(wanted) and all(map(is_rounded, answer, wanted))
 
 
 def slip(numbers: Sequence[float], slips: Iterable[tuple[Any, str]], within: float = 0.01) -> str | None:
@@ -66,15 +108,33 @@ def _of_numbers(
 ) -> Verdict:
     if answer is None:
         return missing(open_)
-    numbers = row(answer)
+    numbers = row(answer, len(wanted))
     if numbers is not None and near(numbers, wanted, within):
         return right(praise)
     if numbers and (why := slip(numbers, slips.items(), within)):
+        return wrong(why)
+    if numbers and rounded(numbers, wanted):
+        return right(praise)
+    if numbers and max(wanted) <= 1 and near([one / 100 for one in numbers], wanted, within):
+        shares = ", ".join(f"{one / 100:g}" for one in numbers)
+        return right(f"{praise} (You wrote per cent; as a share from 0 to 1 that is {shares}.)")
+    if why := _decimal_comma(answer, wanted, within):
         return wrong(why)
     if numbers is None or len(numbers) != len(wanted):
         count = "one number is" if len(wanted) == 1 else f"{len(wanted)} numbers are"
         return wrong(f"{count} asked for, not {answer!r}")
     return wrong(hint)
+
+
+def _decimal_comma(answer: Any, wanted: Sequence[float], within: float) -> str | None:
+    """Why a right number with a comma in it, written without quotes, is a pair to Python."""
+    if not isinstance(answer, tuple) or len(answer) != 2 or len(wanted) != 1:
+        return None
+    before, after = answer
+    text = f"{before}.{after}"
+    if not near([_number(text) or math.inf], wanted, within):
+        return None
+    return f"to Python {before},{after} is two numbers: write {text}, with a point"
 
 
 def fault(answer: Any, wanted: float, within: float, slips: Mapping[float, str], hint: str) -> str | None:
@@ -84,7 +144,9 @@ def fault(answer: Any, wanted: float, within: float, slips: Mapping[float, str],
         return f"write one number, not {answer!r}"
     if near(numbers, [wanted], within):
         return None
-    return slip(numbers, slips.items(), within) or hint
+    if why := slip(numbers, slips.items(), within):
+        return why
+    return None if rounded(numbers, [wanted]) else hint
 
 
 def by_letter(answers: Any, letters: Iterable[str]) -> dict[str, Any] | Verdict:
@@ -134,12 +196,21 @@ def _of_choices(
     empty = [letter for letter, answer in given.items() if answer is None]
     if empty:
         return missing(f"{', '.join(empty)}; choose from {', '.join(choices)}")
-    chosen = {letter: read(str(answer)) for letter, answer in given.items()}
+    chosen = {letter: read(_written(answer, choices)) for letter, answer in given.items()}
     unknown = sorted(set(chosen.values()) - set(choices))
     if unknown:
         return wrong(f"{', '.join(unknown)}: choose from {', '.join(choices)}")
     mistakes = [reasons[letter][choice] for letter, choice in chosen.items() if choice != wanted[letter]]
     return wrong(*mistakes) if mistakes else right(praise)
+
+
+def _written(answer: Any, choices: Iterable[str]) -> str:
+    """A text as it stands; of anything else its name, which somebody wrote without quotes."""
+    if isinstance(answer, str):
+        return answer
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    names = [] if shell is None else [name for name, value in shell.user_ns.items() if value is answer]
+    return next((name for name in names if name in choices), getattr(answer, "__name__", f"{answer!s:.40}"))
 
 
 def check_claims(answers: Any, claims: Mapping[str, tuple[bool, str]], praise: str) -> Verdict:

@@ -73,6 +73,9 @@ BIASES = {
 }
 
 
+EPS = 1e-8  # of Adam
+
+
 @exercise("07", "one neuron backwards")
 def check_neuron(answer: Any) -> Verdict:
     """answer: the slopes of the loss in w and in b, for w = .5, x = 3, b = .5, y = 4."""
@@ -177,6 +180,7 @@ def check_adam(function: Callable[..., Any] | None) -> Verdict:
     for t in (1, 2, 10):
         w, g, m = torch.randn(3, 5, generator=generator, dtype=torch.float64)
         v, lr, beta1, beta2 = g * g * 0.3 + 0.1, 0.02, 0.8, 0.97
+        g[0] = m[0] = v[0] = 0  # a weight that no picture has reached yet: 0 / 0 without ε
         try:
             given = function(w.clone(), g.clone(), m.clone(), v.clone(), t, lr, beta1, beta2)
         except Exception as error:
@@ -185,6 +189,8 @@ def check_adam(function: Callable[..., Any] | None) -> Verdict:
             return missing("my_adam returns nothing yet: let it return w, m, v")
         if not isinstance(given, tuple | list) or len(given) != 3:
             return wrong("it has to return three things: w, m, v")
+        if isinstance(given[0], torch.Tensor) and given[0].isnan().any():
+            return wrong("where g, m and v are 0 it divides 0 by 0: add ε, 1e-8, to the root of v")
         numbers = [row(one) for one in given]
         if any(one is None or len(one) != 5 for one in numbers):
             return wrong("each of w, m and v has as many numbers as the weights handed over, all finite")
@@ -205,13 +211,13 @@ def _why_adam(
     lr, beta1, beta2 = knobs
     first, second = m / (1 - beta1**t), v / (1 - beta2**t)
     guesses = [
-        (w - lr * m / v**0.5, "the averages are not corrected: divide m by 1 − beta1**t, v by 1 − beta2**t"),
-        (w - lr * first / v**0.5, "v is not corrected: divide it by 1 − beta2**t"),
-        (w - lr * m / second**0.5, "m is not corrected: divide it by 1 − beta1**t"),
-        (w + lr * first / second**0.5, "the sign: a step goes against the slope"),
-        (w - lr * first / second, "the root of v is missing"),
+        (w - lr * m / (v**0.5 + EPS), "the averages are not corrected: divide m by 1 − beta1**t, v by 1 − beta2**t"),
+        (w - lr * first / (v**0.5 + EPS), "v is not corrected: divide it by 1 − beta2**t"),
+        (w - lr * m / (second**0.5 + EPS), "m is not corrected: divide it by 1 − beta1**t"),
+        (w + lr * first / (second**0.5 + EPS), "the sign: a step goes against the slope"),
+        (w - lr * first / (second + EPS), "the root of v is missing"),
         (w - lr * first, "the division by √v is missing"),
-        (w - first / second**0.5, "the learning rate is missing"),
+        (w - first / (second**0.5 + EPS), "the learning rate is missing"),
     ]
     return slip(given, guesses, 1e-5) or "w − lr × m̂ / (√v̂ + 1e-8)"
 

@@ -1,6 +1,8 @@
 """What a lesson's cells call: `begin`, `about`, checkers that give a Verdict, and predictions before experiments."""
 
 import functools
+import html
+import re
 import tomllib
 import warnings
 from collections.abc import Callable
@@ -10,8 +12,12 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.exercises import progress
+from teachkit.learn.resources import choose_threads, use_threads
 from teachkit.watch.figures.plots import PALETTE, NotebookFigure
 from teachkit.watch.widgets.prediction import Prediction
+
+# of a verdict: right, wrong, still open; the colours are told apart on light and on dark ground
+MARKS = {True: ("✓", "#009E73"), False: ("✗", "#D55E00"), None: ("○", "#8a96a5")}
 
 _begun: set[str] = set()  # lessons of this kernel whose answers count; worked solutions never begin one
 
@@ -29,6 +35,13 @@ class Verdict:
 
     def __repr__(self) -> str:
         return self.words
+
+    def _repr_html_(self) -> str:
+        """A line for each reason, behind a mark that needs no colour; what stands in ` ` is set as code."""
+        mark, colour = MARKS[self.right]
+        style = f"border-left: .3em solid {colour}; padding: .15em 0 .15em .7em; margin: .3em 0; max-width: 46em"
+        lines = (re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(line)) for line in self.words.splitlines())
+        return "".join(f'<div style="{style}"><b aria-hidden="true">{mark}</b> {line}</div>' for line in lines)
 
 
 def missing(words: str) -> Verdict:
@@ -118,7 +131,11 @@ def about(*values: float, digits: int = 2) -> str:
 
 
 def begin(number: str) -> Lesson:
-    """Begins a lesson: from here on, solved exercises of this notebook are kept (see `progress.place`)."""
+    """Begins a lesson: from here on, solved exercises of this notebook are kept (see `progress.place`).
+
+    torch uses as many threads as a training would: with more, a browser on the same cores has to wait.
+    """
+    use_threads(choose_threads())
     return Lesson(number)
 
 

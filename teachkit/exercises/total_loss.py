@@ -82,11 +82,8 @@ def check_tenfold(answer: Any) -> Verdict:
 @exercise("06", "who pulls")
 def check_shares(answer: Any) -> Verdict:
     """answer: shares of the gradient, box, class, DFL; in 0–1 or in per cent."""
-    numbers = row(list(answer.values()) if isinstance(answer, dict) else answer)
-    if numbers and 90 < sum(numbers) < 110:
-        numbers = [one / 100 for one in numbers]
     return check_numbers(
-        numbers or answer,
+        list(answer.values()) if isinstance(answer, dict) else answer,
         (0.5, 0.2, 0.3),
         SHARE_SLIPS,
         open_="write three shares: box, class, DFL",

@@ -16,8 +16,8 @@ import torch
 from teachkit.errors import UserError
 from teachkit.learn.control import LARGEST_RATE
 from teachkit.learn.optimizer import set_rate
+from teachkit.learn.resources import use_threads
 from teachkit.learn.state import random_state, set_random_state
-from teachkit.learn.threads import use_threads
 from teachkit.learn.trainer import Trainer
 from teachkit.structures import LOSS_NAMES, Batch
 

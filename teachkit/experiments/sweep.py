@@ -20,8 +20,8 @@ from teachkit.experiments.small import small_f1, small_trainer, usual_rate
 from teachkit.feed.device import pick_device
 from teachkit.learn.control import LARGEST_RATE
 from teachkit.learn.log import Record
+from teachkit.learn.resources import use_threads
 from teachkit.learn.schedule import check_schedule
-from teachkit.learn.threads import use_threads
 
 _stop: Any = None  # in a worker process: the event that cancels all of them
 

@@ -1,5 +1,6 @@
-"""Time since the process began, memory in use, and memory that a backward pass needs."""
+"""Threads, time since the process began, memory in use, and memory that a backward pass needs."""
 
+import os
 import time
 from typing import Any
 
@@ -8,9 +9,32 @@ import torch
 from torch import Tensor, nn
 
 MEGABYTE = 2**20
+MOST_USEFUL = 8  # a small detector on small pictures gains nothing from more
 _process = psutil.Process()
 # The wall clock may be set while we run: it is read once, the rest is counted by a clock that only goes forward.
 _age_at_import, _imported = time.time() - _process.create_time(), time.perf_counter()
+
+
+def choose_threads(cores: int | None = None) -> int:
+    """One less than the cores, at most 8: threads wait for each other at every layer, and so for the busiest core.
+
+    cores: physical cores that this process may use. OMP_NUM_THREADS takes precedence.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return max(1, min(MOST_USEFUL, (usable_cores() if cores is None else cores) - 1))
+
+
+def usable_cores() -> int:
+    """Physical cores, or fewer where this process is confined to some of them."""
+    allowed = len(_process.cpu_affinity()) if hasattr(_process, "cpu_affinity") else (os.cpu_count() or 1)
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def use_threads(count: int) -> None:
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
 
 
 def process_seconds() -> float:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from teachkit.errors import UserError
-from teachkit.learn.threads import choose_threads
+from teachkit.learn.resources import choose_threads
 from teachkit.learn.untrusted import misfit
 
 MOST_THREADS = 1024

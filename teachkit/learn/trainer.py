@@ -23,11 +23,10 @@ from teachkit.learn.log import Event, Record
 from teachkit.learn.optimizer import make_optimizer, name_of, rates
 from teachkit.learn.progress import Progress
 from teachkit.learn.ranks import LostRankError, Ranks
-from teachkit.learn.resources import process_seconds, usage
+from teachkit.learn.resources import process_seconds, usage, use_threads
 from teachkit.learn.saving import Checkpointer
 from teachkit.learn.schedule import SCHEDULES, usual_warmup
 from teachkit.learn.state import MOST_THREADS, Machine, Part, capture, restore
-from teachkit.learn.threads import use_threads
 from teachkit.learn.train_step import TrainStep
 from teachkit.learn.trend import Trend
 from teachkit.learn.validation import evaluate

@@ -1,8 +1,14 @@
 """Claims and cases have letters: their words stand in the notebooks, and the checkers know the letters alone."""
 
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
 import pytest
+import torch
 
 from teachkit.exercises import (
+    answers,
     best_practices,
     blood_cells,
     feed,
@@ -75,3 +81,66 @@ def test_open_letters_are_named(notebook, check, known):
     verdict = check(right_answers(known) | {first: None, second: None})
     assert verdict.right is None
     assert verdict.words.startswith(f"still open: {first}, {second};")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "0.25 0.375 0.25 0.5",
+        "(0.25, 0.375, 0.25, 0.5)",
+        "0,25; 0,375; 0,25; 0,5",
+        "1/4, 3/8, 1/4, 1/2",
+        "25 %, 37.5 %, 25 %, 50 %",
+        [Fraction(1, 4), Fraction(3, 8), Fraction(1, 4), Fraction(1, 2)],
+        (Decimal("0.25"), 0.375, np.float32(0.25), np.float64(0.5)),
+        np.array([[0.25, 0.375], [0.25, 0.5]]),
+        torch.tensor([0.25, 0.375, 0.25, 0.5]),
+        "0.25 0.38 0.25 0.50",
+    ],
+    ids=str,
+)
+def test_four_numbers_are_right_in_any_honest_form(answer):
+    assert feed.check_yolo(answer).right
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted", "is_rounded"),
+    [
+        (1.86, 1.8551, True),
+        (0.0021, 0.00208333, True),
+        ("1,86", 1.8551, True),
+        (300, 300.2, True),
+        (0.14, 0.1431, True),
+        (2, 1.8551, False),  # one digit says too little
+        (1.87, 1.8551, False),
+        (1.8, 1.8551, False),
+    ],
+)
+def test_a_number_rounded_as_a_text_prints_it_is_right_from_two_digits_on(answer, wanted, is_rounded):
+    assert answers.rounded(answers.row(answer), [wanted]) == is_rounded
+
+
+def test_per_cent_is_right_with_a_word_about_shares_and_a_pair_in_place_of_a_decimal_comma_is_told():
+    told = punish_box.check_iou(33.3)
+    assert told.right
+    assert "as a share from 0 to 1 that is 0.333" in told.words
+    told = punish_box.check_iou((0, 333))
+    assert told.right is False
+    assert "to Python 0,333 is two numbers: write 0.333" in told.words
+
+
+def test_names_without_quotes_are_understood(monkeypatch):
+    class Optimizer:
+        def zero_grad(self): ...
+        def step(self): ...
+
+    class Losses:
+        def backward(self): ...
+
+    model, criterion = object(), object()
+    shell = type("Shell", (), {"user_ns": {"x": 1, "model": model, "criterion": criterion}})
+    monkeypatch.setattr(answers, "get_ipython", lambda: shell)
+    optimizer = Optimizer()
+    story = {"a": model, "b": criterion, "c": optimizer.zero_grad, "d": Losses().backward, "e": optimizer.step}
+    assert start_here.check_story(story).right
+    assert start_here.check_story(story | {"e": optimizer.zero_grad}).right is False

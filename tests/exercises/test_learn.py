@@ -19,9 +19,11 @@ def first_step(make):
 def adam(w, g, m, v, t, lr, beta1, beta2, wrong=""):
     m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
     first, second = m / (1 - beta1**t), v / (1 - beta2**t)
+    eps = 1e-8
     step = {
-        "": first / (second.sqrt() + 1e-8), "both": m / v.sqrt(), "v": first / v.sqrt(), "root": first / second,
-        "sign": -first / second.sqrt(), "lr": first / second.sqrt() / lr,
+        "": first / (second.sqrt() + eps), "both": m / (v.sqrt() + eps), "v": first / (v.sqrt() + eps),
+        "root": first / (second + eps), "sign": -first / (second.sqrt() + eps),
+        "lr": first / (second.sqrt() + eps) / lr, "eps": first / second.sqrt(),
     }[wrong]  # fmt: skip
     return w - lr * step, m, v
 
@@ -77,6 +79,7 @@ def test_the_right_answers_as_torch_has_them():
         ("adam", lambda *a: adam(*a, wrong="v"), "v is not"),
         ("adam", lambda *a: adam(*a, wrong="root"), "root"), ("adam", lambda *a: adam(*a, wrong="sign"), "sign"),
         ("adam", lambda *a: adam(*a, wrong="lr"), "learning rate"), ("adam", lambda *a: a[0], "three things"),
+        ("adam", lambda *a: adam(*a, wrong="eps"), "add ε"),
         ("adam", lambda w, g, m, v, *_: (w, m, v), "m: beta1"), ("adam", lambda *a: ("x", 1, 2), "as many numbers"),
     ],
 )  # fmt: skip

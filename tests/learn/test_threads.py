@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 
-from teachkit.learn.threads import choose_threads, usable_cores, use_threads
+from teachkit.learn.resources import choose_threads, usable_cores, use_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,6 +8,7 @@ import pytest
 
 from teachkit.__main__ import main
 from teachkit.exercises import progress
+from teachkit.exercises.answers import row
 from teachkit.exercises.lesson import questions
 from teachkit.page import lessons
 from teachkit.watch.widgets.prediction import Prediction
@@ -37,7 +38,8 @@ def answers_to(table: dict) -> list:
         wanted, step = table["wanted"], table["within"]
         near = [[one + dice.choice([-1, 1]) * step * share for one in wanted] for share in (0.5, 0.99, 1.5, 30)]
         known = [one for one, _ in table["slips"]]
-        return [None, wanted, *known, *near, wanted[:-1] or [7.5, 7.5], [*wanted, 1.0], [1e6] * len(wanted)]
+        short = [[float(f"{one:.2g}") for one in wanted], [100 * one for one in wanted]]
+        return [None, wanted, *short, *known, *near, wanted[:-1] or [7.5, 7.5], [*wanted, 1.0], [1e6] * len(wanted)]
     right = table["wanted"] if table["kind"] == "choices" else {a: one for a, (one, _) in table["claims"].items()}
     others = table["choices"] if table["kind"] == "choices" else [True, False]
     single = [right | {letter: other} for letter in right for other in others]
@@ -63,9 +65,11 @@ def test_a_table_gives_the_verdict_of_its_checker(lesson, check, table):
 
 def test_numbers_are_read_as_people_write_them():
     script = """const { numbersIn } = await import("LIVE/../lessons/checks.js"); answer = data.map(numbersIn);"""
-    texts = ["(1, 2)", "0.5 .5", "−2;3", "1/4", "1e-3"]
-    assert asked(script, texts) == [[1, 2], [0.5, 0.5], [-2, 3], [0.25], [0.001]]
-    assert asked(script, ["two", "1/0", "1/2/3"]) == [[None], [None], [None]]
+    texts = ["(1, 2)", "0.5 .5", "−2;3", "1/4", "1e-3", "40 %", "0,25", "0,25; 0,5", "1,2,3", "-12,-4", "two", "1/0"]
+    given = asked(script.replace("numbersIn)", "(one) => numbersIn(one))"), [*texts, "1/2/3"])
+    assert given == [row(one) for one in [*texts, "1/2/3"]]
+    pairs = asked(script.replace("numbersIn)", "(one) => numbersIn(one, 2))"), ["78,20", "0,5", "0.5,1"])
+    assert pairs == [row(one, 2) for one in ["78,20", "0,5", "0.5,1"]] == [[78, 20], [0, 5], [0.5, 1]]
 
 
 @pytest.mark.parametrize("lesson", progress.LESSONS)

@@ -6,27 +6,55 @@ const right = (words) => ({ right: true, words: `Right: ${words}` });
 const near = (numbers, wanted, within) =>
   numbers.length === wanted.length && numbers.every((one, place) => Math.abs(one - wanted[place]) <= within);
 
-// The numbers of a text, as people write them: 0.5, .5, 1/3, −2; between them commas, semicolons or spaces. NaN for what is none.
-export function numbersIn(text) {
-  const parts = text
-    .replaceAll("−", "-")
-    .replaceAll(/[()[\]]/g, " ")
-    .split(/[\s,;]+/)
-    .filter(Boolean);
-  return parts.map((part) => {
-    const [, above, below] = /^([^/]+)(?:\/([^/]+))?$/.exec(part) ?? [];
-    return above === undefined ? NaN : Number(above) / (below === undefined ? 1 : Number(below));
-  });
+function numberOf(text) {
+  const [, above, below, share] = /^([^/%]+)(?:\/([^/%]+))?(%?)$/.exec(text) ?? [];
+  return above === undefined ? NaN : Number(above) / (below === undefined ? 1 : Number(below)) / (share ? 100 : 1);
+}
+
+// The numbers of a text as people write them: 0.5, .5, 1/3, −2, 40 %, and 0,5 where a comma is a decimal point; between
+// them commas, semicolons or spaces. count: how many are asked for, where there are two readings. null if there are none.
+export function numbersIn(text, count = 1) {
+  const plain = text
+      .replaceAll("−", "-")
+      .replaceAll(/[()[\]]/g, " ")
+      .replaceAll(" %", "%"),
+    decimal = plain.replaceAll(/(?<=\d),(?=\d)/g, "."),
+    readings = (plain.includes(".") ? [plain] : [decimal, plain]).map((one) =>
+      one
+        .split(/[\s,;]+/)
+        .filter(Boolean)
+        .map(numberOf),
+    ),
+    whole = readings.filter((one) => one.length && one.every(Number.isFinite));
+  return whole.find((one) => one.length === count) ?? whole[0] ?? null;
+}
+
+// Whether each number is the wanted one rounded to two digits or more.
+function rounded(numbers, wanted) {
+  const isRounded = (number, whole) => {
+    const [, before, after = "", power = "0"] = /^-?(\d+)(?:\.(\d+))?(?:e(.+))?$/.exec(Number(number.toPrecision(12))),
+      unit = 10 ** (Number(power) - after.length);
+    return (
+      number === whole ||
+      ((before + after).replace(/^0+/, "").length >= 2 && Math.abs(number - whole) <= 0.5 * unit * (1 + 1e-9))
+    );
+  };
+  return numbers.length === wanted.length && numbers.every((one, place) => isRounded(one, wanted[place]));
 }
 
 // answer: text, or null.
 function checkNumbers({ wanted, slips, open: ask, praise, hint, within }, answer) {
   if (!answer?.trim()) return open(ask);
-  const given = numbersIn(answer),
-    numbers = given.every(Number.isFinite) ? given : null;
+  const numbers = numbersIn(answer, wanted.length);
   if (numbers && near(numbers, wanted, within)) return right(praise);
   const why = numbers && slips.find(([known]) => near(numbers, known, within))?.[1];
   if (why) return wrong(why);
+  if (numbers && rounded(numbers, wanted)) return right(praise);
+  const hundredth = numbers?.map((one) => one / 100);
+  if (hundredth && Math.max(...wanted) <= 1 && near(hundredth, wanted, within))
+    return right(
+      `${praise} (You wrote per cent; as a share from 0 to 1 that is ${hundredth.map((one) => Number(one.toPrecision(6))).join(", ")}.)`,
+    );
   if (!numbers || numbers.length !== wanted.length) {
     const count = wanted.length === 1 ? "one number is" : `${wanted.length} numbers are`;
     return wrong(`${count} asked for, not ${answer.trim()}`);

@@ -5,7 +5,7 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.feed.detector import Detector
 from teachkit.feed.loader import Loader, first_images, load_data
-from teachkit.learn.threads import choose_threads, use_threads
+from teachkit.learn.resources import choose_threads, use_threads
 from teachkit.learn.trainer import Trainer
 from teachkit.punish.criterion import Criterion
 from teachkit.watch.cockpit.session import Session

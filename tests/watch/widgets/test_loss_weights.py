@@ -10,7 +10,7 @@ from PIL import Image
 import teachkit as tk
 from teachkit.errors import UserError
 from teachkit.experiments.recorded import detector
-from teachkit.learn.threads import use_threads
+from teachkit.learn.resources import use_threads
 from teachkit.structures import LOSS_NAMES
 from teachkit.watch.widgets.loss_weights import LossWeightsPlayground
 
