@@ -184,15 +184,17 @@ def test_one_key_branches_before_the_trouble_and_another_plays_an_act(demo, cock
 
 def test_one_key_plays_the_recorded_acts_and_goes_back(demo):
     recorded = demo.frame_locator("#recorded")
+    demo.keyboard.press("p")
     demo.keyboard.press("t")
-    recorded.locator(".tk-replay").wait_for(state="visible")
+    recorded.locator(".tk-replay.tk-projector").wait_for(state="visible")  # as large as the live one
     assert not demo.locator(".tk-cockpit").is_visible()
     demo.keyboard.press("1")
     replay = recorded.locator(".tk-replay[data-state=playing]")
     replay.wait_for()
-    assert "× 100" in recorded.locator("h2").inner_text()
+    recorded.locator("h2", has_text="× 100").wait_for(state="visible")
     demo.keyboard.press("t")
-    wait(demo, "widget.checkVisibility({ visibilityProperty: true })")
+    wait(demo, "widget.checkVisibility({ visibilityProperty: true }) && widget.matches('.tk-projector')")
+    demo.keyboard.press("p")
 
 
 def test_two_pages_show_the_same_run(browser, demo, running, cockpit):

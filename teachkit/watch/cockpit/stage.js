@@ -1,5 +1,6 @@
 // The live demo's page: the recorded acts at once, the live cockpit in their place once it is there. T changes over.
 
+import { project } from "../frontend/projector.js";
 import { render } from "./cockpit.js";
 
 const AGAIN = 1000; // ms between two attempts to reach the demo again
@@ -9,7 +10,12 @@ const recorded = document.getElementById("recorded"),
   ready = document.getElementById("ready");
 let chosen = false; // by hand: then the page does not change over by itself
 
+const rootOf = (name) => (name === "live" ? live : recorded.contentDocument)?.querySelector(".tk-root");
+
+// What comes is as large as what goes.
 function show(name) {
+  const [comes, goes] = [name, document.body.dataset.stage].map(rootOf);
+  if (comes && goes && comes !== goes) project(comes, goes.classList.contains("tk-projector"));
   document.body.dataset.stage = name;
   ready.hidden = name === "live" || !live.dataset.ready;
   if (name === "live") live.querySelector(".tk-root").focus({ preventScroll: true });
@@ -69,6 +75,7 @@ function reach(then) {
 
 document.addEventListener("keydown", changeOver, true);
 recorded.addEventListener("load", () => {
+  if (new URLSearchParams(location.search).has("projector")) project(rootOf("recorded"), true);
   recorded.contentDocument.addEventListener("keydown", changeOver, true);
   for (const kind of ["keydown", "pointerdown"]) recorded.contentDocument.addEventListener(kind, () => (chosen = true));
 });
