@@ -33,3 +33,11 @@ class AveragedWeights(AveragedModel):
         for averaged, current in zip(*self._whole, strict=True):
             averaged.copy_(current)
         self.n_averaged += 1
+
+    @torch.no_grad()
+    def move(self, share: torch.Tensor) -> None:
+        """Moves by this share of the way to the weights, 0-d on their device. The updates are counted by the caller."""
+        for averaged, current in zip(*self._real, strict=True):
+            averaged.lerp_(current, share.to(averaged.dtype))
+        for averaged, current in zip(*self._whole, strict=True):
+            averaged.copy_(current)

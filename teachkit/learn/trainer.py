@@ -17,6 +17,7 @@ from teachkit.learn.checkpoint import plain
 from teachkit.learn.control import Asked, Control
 from teachkit.learn.data_cursor import DataCursor, check_data
 from teachkit.learn.goal import METRICS, Goal
+from teachkit.learn.graphed import UNREAD, GraphedStep, Pending, refuse_graph
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.learn.interrupts import HeldInterrupt, OneAtATime
 from teachkit.learn.log import Event, Record
@@ -27,7 +28,7 @@ from teachkit.learn.resources import process_seconds, usage, use_threads
 from teachkit.learn.saving import Checkpointer
 from teachkit.learn.schedule import SCHEDULES, usual_warmup
 from teachkit.learn.state import MOST_THREADS, Machine, Part, capture, restore
-from teachkit.learn.train_step import TrainStep
+from teachkit.learn.train_step import StepResult, TrainStep
 from teachkit.learn.trend import Trend
 from teachkit.learn.validation import evaluate
 from teachkit.structures import Losses
@@ -53,7 +54,8 @@ class Trainer:
     asked for; warmup: steps; ema: decay of the averaged weights; clip: largest norm of the gradient; until: a metric
     and the score at which to stop; early_stop: epochs without a better one; save_dir: where the states go; settings:
     plain values kept with them; max_skips: steps in a row without a finite gradient before the run counts as diverged;
-    threads: None chooses; strict_determinism: see `only_deterministic`. UserError where these do not fit together.
+    threads: None chooses; strict_determinism: see `only_deterministic`; graphed: the step as a CUDA graph, see there,
+    whose records come some steps later. UserError where these do not fit together.
 
     Started by torchrun, each process makes the same Trainer, and each step takes its share of the batch in each of
     them; rank 0 alone emits, saves, and is controlled. sync_batch_norm: normalise by the statistics of the whole batch.
@@ -83,6 +85,7 @@ class Trainer:
         threads: int | None = None,
         strict_determinism: bool = False,
         sync_batch_norm: bool = True,
+        graphed: bool = False,
     ) -> None:
         ranks = self.ranks = Ranks()
         if not isinstance(optimizer, Optimizer):
@@ -113,7 +116,9 @@ class Trainer:
                 "settings": [settings, schedule, warmup, epochs],
             }
         )
-        self.train_step = TrainStep(
+        if graphed:
+            refuse_graph(model, optimizer, ranks.count > 1, strict_determinism)
+        self.train_step = (GraphedStep if graphed else TrainStep)(
             model,
             criterion,
             optimizer,
@@ -134,6 +139,7 @@ class Trainer:
         self._told: set[str] = set()  # of the validation data
         self._walked = 0  # batches of the validation data, the last time
         self.on_record, self.alone = on_record, OneAtATime.of(model)
+        self._unread: list[tuple[Pending, dict[str, Any], bool]] = []  # steps whose numbers are still on the device
         use_threads(self.machine.threads)
 
     # what is often asked for
@@ -188,6 +194,7 @@ class Trainer:
         """Learns from the next batch → the step's record. Ctrl-C waits until the step is done."""
         with self.alone, HeldInterrupt() as held:
             record = self._step(self._agree())
+            record = self._read() or record
         if held.received:
             raise KeyboardInterrupt
         return record
@@ -207,9 +214,8 @@ class Trainer:
         try:
             with self.ranks.sharing(self.criterion):
                 result = self.train_step.run(batch)
-            self._record(result.events)
-            if result.updated:
-                self._observe(result.values, settling)
+            if isinstance(result, StepResult):
+                self._take(result, self.train_step.weights or {}, settling, step)
         except LostRankError:  # nothing was learned: the step is still to come
             self.cursor.go_back(place)
             step -= 1
@@ -217,38 +223,53 @@ class Trainer:
         finally:
             self.progress.step, self.progress.reached = step + 1, None
             self.progress.train_seconds += time.perf_counter() - began
-        return self._emit(
-            "step",
-            step=step,
-            epoch=epoch,
-            lr=self.optimizer.param_groups[0]["lr"],
-            **{name: result.values[name] for name in LOSSES},
-            weights=dict(self.train_step.weights or {}),
-            grad_norm=result.values["grad_norm"],
-        )
+        weights = dict(self.train_step.weights or {})
+        known = {"step": step, "epoch": epoch, "lr": self.optimizer.param_groups[0]["lr"], "weights": weights}
+        if isinstance(result, StepResult):
+            return self._emit_step(result, **known)
+        self._unread.append((result, known, settling))
+        return self._read() if len(self._unread) == UNREAD else {}
+
+    def _read(self) -> Record:
+        """Tells of the steps of which only the device knows → the last one's record; empty if there is none."""
+        unread, self._unread = self._unread, []
+        record: Record = {}
+        for pending, known, settling in unread:
+            result = pending.read()
+            self._take(result, known["weights"], settling, known["step"])
+            record = self._emit_step(result, **known)
+        return record
+
+    def _take(self, result: StepResult, weights: dict[str, float], settling: bool, step: int) -> None:
+        self._record(result.events, step)
+        if result.updated:  # what stands out in the losses: spikes, plateaus, divergence
+            self.progress.clipped += int(result.values.get("clipped", 0))
+            objects = result.values["objects"] > 0
+            self._record(self.trend.update(step, result.values, weights, objects, settling), step)
+
+    def _emit_step(self, result: StepResult, step: int, epoch: int, lr: float, weights: dict[str, float]) -> Record:
+        losses = {name: result.values[name] for name in LOSSES}
+        norm = result.values["grad_norm"]
+        return self._emit("step", step=step, epoch=epoch, lr=lr, **losses, weights=weights, grad_norm=norm)
 
     def _apply_controls(self, asked: Asked) -> bool:
         """Puts into force what was asked for → whether the schedule is at its low end."""
         rate = self.control.take(asked)
         past, total = self.progress.scheduled
         factor = SCHEDULES[rate.schedule](past, total, usual_warmup(total) if self.warmup is None else self.warmup)
-        self._record(self.train_step.use_rate(rate, factor))
+        self._record(self.train_step.use_rate(rate, factor), self.step_number)
         return rate.lr is None and self.progress.is_settling(factor)
 
-    def _observe(self, values: dict[str, float], settling: bool) -> None:
-        """Emits what stands out in the losses: spikes, plateaus, divergence."""
-        self.progress.clipped += int(values.get("clipped", 0))
-        weights, objects = self.train_step.weights or {}, values["objects"] > 0
-        self._record(self.trend.update(self.step_number, values, weights, objects, settling))
-
-    def _record(self, events: list[Event]) -> None:
+    def _record(self, events: list[Event], step: int) -> None:
         """Emits events that a part has returned, and passes them on to the parts that they concern."""
+        if events:  # what is older comes first
+            self._read()
         for event in events:
             if event.what in ("lr", "weights"):
                 self.trend.expect_change()
             elif event.what == "diverged":
                 self.progress.diverged = event.message
-            self._emit("event", step=self.step_number, what=event.what, **event.details, message=event.message)
+            self._emit("event", step=step, what=event.what, **event.details, message=event.message)
             if self.on_record is None and event.what in GRAVE and self.ranks.first:
                 warnings.warn(event.message, stacklevel=2)
 
@@ -261,7 +282,7 @@ class Trainer:
 
     def record_event(self, what: str, message: str, **details: Any) -> None:
         """Emits an event at the next step. what: a word for programs; message: a sentence for people."""
-        self._record([Event(what, message, details)])
+        self._record([Event(what, message, details)], self.step_number)
 
     # many steps
 
@@ -293,6 +314,7 @@ class Trainer:
 
     def end(self, reason: str) -> Record:
         """The record that closes a run. Needed by itself where a run was killed after its last state was saved."""
+        self._read()
         return self._emit("end", reason=reason)
 
     def _folder_at_work(self) -> AbstractContextManager[None]:
@@ -301,6 +323,8 @@ class Trainer:
     def _train(self) -> str:
         """Trains, closes epochs and waits in pauses until there is a reason to stop → the reason."""
         while self.progress.diverged is None:
+            if self.progress.closed_epochs < self.epoch:
+                self._read()
             if self.progress.closed_epochs < self.epoch and (reason := self._close_epoch()) is not None:
                 return reason
             asked = self._agree()
@@ -417,7 +441,7 @@ class Trainer:
         """The state, and the averaged weights if their scores are the best so far."""
         if self.checkpointer is not None:
             detector = self.train_step.description() | self.cursor.description()
-            self._record(self.checkpointer.save(self.state_dict(), detector, best))
+            self._record(self.checkpointer.save(self.state_dict(), detector, best), self.step_number)
 
     def _parts(self) -> dict[str, Part]:
         """By their names in a state. The step is loaded before the control, which compares its loss weights with it."""
@@ -427,6 +451,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """A copy of the run's whole state, tensors and plain values."""
         with self.alone:
+            self._read()
             return capture(self._parts())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -435,6 +460,7 @@ class Trainer:
         UserError if the state does not fit; the trainer is then as it was.
         """
         with self.alone, HeldInterrupt() as held:
+            self._read()
             restore(self._parts(), state)
             if self.checkpointer is not None:
                 self.checkpointer.continues = True
