@@ -2,6 +2,7 @@
 # make test    style, types, unit tests, notebooks
 # make train   the main job without a browser: a detector learns the built-in set
 # make bench   side by side with other tools, as ratios
+# make bench-scale, bench-gpu   the same for more processes, and on a GPU
 # make demo    the instructor's cockpit as a page of its own; bench-live and compat measure it
 # make store    runs notebooks and stores their outputs: make store NOTEBOOKS=notebooks/03_punish_box.ipynb
 # make offline  the notebooks' tests with the network cut (Linux)
@@ -24,7 +25,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 	command -v uv >/dev/null && echo uv run --no-project --script)
 MAKE_PY = $(or $(PYTHON),$(error teachkit needs Python 3.8 or later, or uv, to begin with: install one)) make.py
 
-.PHONY: lab test lint units notebooks offline elsewhere store read soak recordings pictures train bench demo bench-live compat
+.PHONY: lab test lint units notebooks offline elsewhere store read soak recordings pictures train bench bench-scale bench-gpu demo bench-live compat
 .PHONY: site site-test install-test lock licences clean installed-lab installed-site installed-test
 
 # On localhost behind a random token, as Jupyter comes.
@@ -73,6 +74,13 @@ pictures: installed-test
 
 bench: installed-test
 	$(BIN)/python -m benchmarks
+
+bench-scale: installed-test
+	$(BIN)/python -m benchmarks.bench_scale
+
+# Where there is no GPU it says so, and that is no fault.
+bench-gpu: installed-test
+	@$(BIN)/python -m benchmarks.bench_gpu || [ $$? -eq 3 ]
 
 # Opens the browser, on localhost behind a random token in the address.
 demo: installed-lab

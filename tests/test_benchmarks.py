@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks import bench_bccd, bench_shapes
+from benchmarks import bench_bccd, bench_gpu, bench_scale, bench_shapes
 from benchmarks.runs import DidNotRunError, Tail, read_log, report, run, running, seconds_until, summary, verdict
 
 WRITER = """
@@ -115,3 +115,13 @@ def test_without_the_photographs_there_is_no_result(tmp_path, capsys):
 def test_a_summary_gives_the_median_and_the_range():
     assert summary([10.0, 9.5, 12.0]) == "10.0 s (9.5–12.0, 3 runs)"
     assert summary([146.0]) == "146.0 s (1 run)"
+
+
+def test_without_a_gpu_there_is_no_result(monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert bench_gpu.main([]) == 3
+    assert capsys.readouterr().err == "NO RESULT: no CUDA GPU is here\n"
+
+
+def test_the_code_of_the_ranks_takes_less_than_a_hundredth_of_a_step():
+    assert 0 < bench_scale.overhead_of_ranks(200) < bench_scale.OVERHEAD_TARGET
