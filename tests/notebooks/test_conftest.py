@@ -1,5 +1,6 @@
 """What holds for every notebook under test."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ def failed(folder, cells, *words):
 
 def test_a_bar_that_only_a_slow_machine_shows_is_no_difference(tmp_path):
     assert failed(tmp_path, [(SLOW, "[0, 1, 2]", {})]) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sockets with names in place of ports")
+def test_kernels_that_start_at_once_have_no_ports_to_fall_out_about(tmp_path):
+    ask = "from ipykernel.connect import get_connection_info as ask; print(ask(unpack=True)['transport'])"
+    assert failed(tmp_path, [(ask, "ipc", {})]) == []
 
 
 CELLS = {  # what a cell prints, what is stored, its metadata, and whether it passes

@@ -89,9 +89,7 @@ def faults_side_by_side(runs: Sequence[Record]) -> NotebookFigure:
 
 def count_error_by_threshold(errors: Mapping[str, Sequence[float]]) -> NotebookFigure:
     """Mean absolute error of a count at each threshold. errors: name → what `scoring.count_errors` gives."""
-    figure = NotebookFigure(
-        figsize=(8, 3.2), alt=f"Error of the count by score threshold, a valley: {', '.join(errors)}"
-    )
+    figure = NotebookFigure(figsize=(8, 3.2), alt=f"Error of the count by score threshold: {', '.join(errors)}")
     axes = figure.subplots()
     for (name, values), style in zip(errors.items(), ("o-", "s--", "^:"), strict=False):
         axes.plot(THRESHOLDS, values, style, color=PALETTE[len(axes.lines)], label=name)

@@ -150,7 +150,7 @@ def signal_bars(signal: Mapping[str, Mapping[str, float]]) -> NotebookFigure:
         f"{part}: {', '.join(name for name, size in arrived.items() if size) or 'none'}"
         for part, arrived in signal.items()
     )
-    figure = NotebookFigure(figsize=(9, 2.8), alt=f"Which losses arrive at which part of the detector. {arriving}")
+    figure = NotebookFigure(figsize=(9, 2.8), alt=f"Which losses arrive at which part of the detector:\n{arriving}")
     axes = figure.subplots()
     for place, name in enumerate(LOSSES):
         at = [part + (place - 1) * BAR for part in range(len(signal))]
