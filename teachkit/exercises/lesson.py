@@ -13,7 +13,8 @@ from typing import Any
 from teachkit.errors import UserError
 from teachkit.exercises import progress
 from teachkit.learn.resources import choose_threads, use_threads
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.widgets.prediction import Prediction
 
 # of a verdict: right, wrong, still open; the colours are told apart on light and on dark ground

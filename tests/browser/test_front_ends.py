@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from teachkit.watch.figures.colours import class_styles
 from teachkit.watch.frontend.bundle import WATCH, front_end
 from teachkit.watch.widgets.iou import IoUPlayground
 
@@ -66,3 +67,18 @@ def test_a_page_can_stand_behind_the_model(front_ends):
     assert state["measure"] == playground.values["measure"]
     assert float(state["loss"]) == pytest.approx(playground.numbers()["measures"][state["measure"]]["loss"])
     assert front_ends.locator(".tk-iou svg .tk-box").bounding_box()["width"] > 10
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["ball", "square", "triangle", "star"],
+        ["star", "cat", "ball", "<b>dog</b>"],
+        [f"class {number}" for number in range(20)],
+        [],
+    ],
+)
+def test_a_class_looks_the_same_in_figures_and_on_the_page(front_ends, classes):
+    load = "async (classes) => (await import('/frontend/colours.js')).classStyles(classes)"
+    own = [{"colour": one.colour, "dash": list(one.dash), "marker": one.marker} for one in class_styles(classes)]
+    assert front_ends.evaluate(load, classes) == own

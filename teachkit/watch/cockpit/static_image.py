@@ -5,8 +5,9 @@ import math
 from matplotlib.axes import Axes
 
 from teachkit.watch.cockpit.session import Session
+from teachkit.watch.figures.colours import class_styles
 from teachkit.watch.figures.names import write_names
-from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure, draw_box, show_image
+from teachkit.watch.figures.plots import LOSSES, NotebookFigure, draw_box, show_image
 from teachkit.watch.timeline.marks import word
 
 
@@ -40,6 +41,8 @@ def _draw_picture(axes: Axes, session: Session, index: int) -> None:
     for box in session.pictures.ground_truth.image(index)[0].tolist():
         draw_box(axes, box, "white", dashed=True)
     found = session.probes.found[index]
-    for *box, _, _ in found:
-        draw_box(axes, box, PALETTE[4])
-    write_names(axes, [(box, f"{session.classes[int(one)]} {score:.2f}", PALETTE[4]) for *box, one, score in found])
+    colours = [style.colour for style in class_styles(session.classes)]
+    for *box, label, _ in found:
+        draw_box(axes, box, colours[int(label)])
+    names = [(box, f"{session.classes[int(one)]} {score:.2f}", colours[int(one)]) for *box, one, score in found]
+    write_names(axes, names)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from teachkit.analysis.sliding_box import MEASURES, STOPS, slid
 from teachkit.boxes import ciou
+from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.figures.names import write_names
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure, draw_box, show_image
+from teachkit.watch.figures.plots import NotebookFigure, draw_box, show_image
 
 # colour and dash of each loss
 LINES = {"iou": (PALETTE[1], "--"), "giou": (PALETTE[2], "-."), "diou": (PALETTE[3], ":"), "ciou": (PALETTE[0], "-")}

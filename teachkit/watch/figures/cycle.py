@@ -9,7 +9,8 @@ from teachkit.learn.log import Record
 from teachkit.scoring.counting import THRESHOLDS
 from teachkit.scoring.precision import RECALLS, PrecisionRecall
 from teachkit.structures import LOSS_NAMES
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.plots import NotebookFigure
 
 
 def mean_of_epochs(records: Sequence[Record], name: str) -> list[float]:

@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from teachkit.structures import Predictions
-from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure, show_image
+from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.plots import LOSSES, NotebookFigure, show_image
 
 MARKERS = ("o", "s", "^", "D", "v")  # one for each stride
 SIDES = ("left", "top", "right", "bottom")  # the names that lessons give to the four distances

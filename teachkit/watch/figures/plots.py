@@ -12,17 +12,17 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.axis import Tick
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
 from teachkit.structures import Detections, GroundTruth
+from teachkit.watch.figures.colours import PALETTE, ClassStyle, class_styles
 from teachkit.watch.figures.letters import write_plainly
 from teachkit.watch.figures.names import write_names
 
-# Okabe and Ito's colours, told apart with any colour vision; each curve also has a dash or a marker of its own.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 LOSSES = {"box": (PALETTE[0], "-", "o"), "cls": (PALETTE[1], "--", "s"), "dfl": (PALETTE[2], "-.", "^")}
 SCORES = {"map50": (PALETTE[0], "-", "o"), "map": (PALETTE[1], "--", "s"), "map75": (PALETTE[2], "-.", "^")}
 CROWDED = 10  # detections in a picture, above which names would hide them
@@ -149,7 +149,7 @@ def detection_grid(
         if detections is not None:
             draw_detections(axes, detections[index], classes, brief=crowded)
     if crowded:
-        keys = [Patch(color=_colour(label), label=name) for label, name in enumerate(classes)]
+        keys = [_key(name, style) for name, style in zip(classes, class_styles(classes), strict=True)]
         figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 2 * columns), frameon=False)
     return figure
 
@@ -170,14 +170,16 @@ def annotated(image: Tensor, found: Detections, classes: Sequence[str]) -> Noteb
 def draw_detections(axes: Axes, found: Detections, classes: Sequence[str], brief: bool = False) -> None:
     """Draws each detection in its class's colour with name and score, the best on top. brief: initials only."""
     rows = list(zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True))
+    colours = [style.colour for style in class_styles(classes)]
     for box, _, label in reversed(rows):
-        draw_box(axes, box, _colour(label))
+        draw_box(axes, box, colours[label])
     text = "{name:.1}" if brief else "{name} {score:.2f}"
-    write_names(axes, [(box, text.format(name=classes[one], score=score), _colour(one)) for box, score, one in rows])
+    write_names(axes, [(box, text.format(name=classes[one], score=score), colours[one]) for box, score, one in rows])
 
 
-def _colour(label: int) -> str:
-    return PALETTE[label % len(PALETTE)]
+def _key(name: str, style: ClassStyle) -> Line2D:
+    """For a legend: the colour of a class's boxes, and its marker."""
+    return Line2D([], [], color=style.colour, linewidth=3, marker=style.letter, markersize=8, mec="black", label=name)
 
 
 def draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = False) -> None:

@@ -22,11 +22,29 @@ export const LOSSES = {
   dfl: { label: "DFL", colour: COLOURS.green, dash: [12, 4, 3, 4], marker: "triangle" },
 };
 
-export const CLASS_COLOURS = [
-  COLOURS.amber,
-  COLOURS.sky,
-  COLOURS.yellow,
-  COLOURS.purple,
-  COLOURS.green,
-  COLOURS.orange,
+// A line of a class, too, lies on a dark one: bright colours stand out on white, dark letters on bright colours.
+export const CASING = "#1b2430";
+const BUILT_IN = ["ball", "square", "triangle", "star"]; // a ball's marker is round, and so on
+const CLASS_STYLES = [
+  { colour: COLOURS.amber, dash: [], marker: "circle" },
+  { colour: COLOURS.sky, dash: [9, 4], marker: "square" },
+  { colour: COLOURS.green, dash: [3, 3], marker: "triangle" },
+  { colour: COLOURS.purple, dash: [12, 4, 3, 4], marker: "star" },
+  { colour: COLOURS.yellow, dash: [6, 3, 2, 3], marker: "diamond" },
+  { colour: COLOURS.orange, dash: [16, 4], marker: "cross" },
 ];
+
+// The style of each class: a built-in one has its own everywhere, any other the next that none of those has. The same
+// as in figures/colours.py.
+export function classStyles(classes) {
+  const isOwn = (name) => BUILT_IN.includes(name);
+  const free = CLASS_STYLES.filter((_, place) => !classes.includes(BUILT_IN[place]));
+  let others = 0;
+  return classes.map((name) => (isOwn(name) ? CLASS_STYLES[BUILT_IN.indexOf(name)] : ofRank(others++, free)));
+}
+
+// Once every colour has been given, it comes again with another marker.
+function ofRank(rank, styles) {
+  const [round, place] = [Math.floor(rank / styles.length), rank % styles.length];
+  return { ...styles[place], marker: styles[(place + round) % styles.length].marker };
+}

@@ -45,6 +45,27 @@ export function drawCurve(pen, steps, values, x, y, log) {
   pen.stroke();
 }
 
+// Of each marker with straight sides, in units of its size.
+const around = (count, radius) =>
+  [...Array(count).keys()].map((one) => {
+    const [angle, far] = [(2 * Math.PI * one) / count, radius(one)];
+    return [far * Math.sin(angle), -far * Math.cos(angle)];
+  });
+const CORNERS = {
+  star: around(10, (one) => (one % 2 ? 0.55 : 1.3)),
+  diamond: around(4, () => 1.2),
+  cross: [-1, 1].flatMap((way) =>
+    [
+      [-0.5, -1.1],
+      [0, -0.6],
+      [0.5, -1.1],
+      [1.1, -0.5],
+      [0.6, 0],
+      [1.1, 0.5],
+    ].map((pair) => pair.map((one) => -way * one)),
+  ),
+};
+
 export function drawMarker(pen, marker, x, y, size) {
   pen.setLineDash([]);
   pen.beginPath();
@@ -53,6 +74,9 @@ export function drawMarker(pen, marker, x, y, size) {
     pen.moveTo(x, y - size);
     pen.lineTo(x + size, y + size * 0.8);
     pen.lineTo(x - size, y + size * 0.8);
+    pen.closePath();
+  } else if (marker in CORNERS) {
+    for (const [across, down] of CORNERS[marker]) pen.lineTo(x + size * across, y + size * down);
     pen.closePath();
   } else pen.arc(x, y, size, 0, 7);
   pen.fill();
@@ -97,11 +121,11 @@ export function hatch(pen, series) {
 }
 
 // A small drawing of a series' line, so that a control and its curve are matched by more than colour. width 0: no line;
-// casing: [colour, px] of a line beneath it.
-export function swatch({ colour, dash, marker, width = 2.5, casing }) {
+// casing: [colour, px] of a line beneath it; edge: colour around the marker.
+export function swatch({ colour, dash, marker, width = 2.5, casing, edge }) {
   const canvas = element("canvas", { class: "tk-swatch", width: 56, height: 20, "aria-hidden": "true" });
   const pen = canvas.getContext("2d");
-  if (casing) {
+  if (casing?.[1]) {
     [pen.strokeStyle, pen.lineWidth] = casing;
     drawLine(pen, 2, 10, 54, 10);
   }
@@ -109,6 +133,11 @@ export function swatch({ colour, dash, marker, width = 2.5, casing }) {
   pen.lineWidth = width + 1.5;
   pen.setLineDash(dash);
   if (width) drawLine(pen, 2, 10, 54, 10);
+  if (marker && edge) {
+    pen.fillStyle = edge;
+    drawMarker(pen, marker, 28, 10, 8.5);
+    pen.fillStyle = colour;
+  }
   if (marker) drawMarker(pen, marker, 28, 10, 7);
   return canvas;
 }

@@ -1,7 +1,7 @@
 // Pictures with boxes: the truth dashed in white, detections in the colour of their class with name and score.
 
 import { Canvas } from "./canvas.js";
-import { CLASS_COLOURS } from "./colours.js";
+import { classStyles } from "./colours.js";
 import { bestGrid, drawBox } from "./drawing.js";
 import { figure, note } from "./elements.js";
 import { NamePlaces, showUnderPointer, within } from "./names.js";
@@ -16,6 +16,7 @@ const DETECTION = { dash: [], casing: { colour: "rgba(0,0,0,.65)", more: 2 } };
 export class Pictures {
   constructor(classes, imageSize) {
     this.classes = classes;
+    this.styles = classStyles(classes);
     this.imageSize = imageSize;
     this.images = [];
     this.truth = [];
@@ -106,7 +107,7 @@ export class Pictures {
       .join(", ");
   }
   colourOf([, , , , label]) {
-    return CLASS_COLOURS[label % CLASS_COLOURS.length];
+    return this.styles[label % this.styles.length].colour;
   }
   close() {
     this.canvas.close();

@@ -8,16 +8,14 @@ import { linearScale } from "../frontend/numbers.js";
 import { Pictures } from "../frontend/pictures.js";
 import { playground } from "../frontend/playground.js";
 
-const { sky, amber, purple, yellow, green, orange } = COLOURS;
-const OBJECT_COLOURS = [sky, amber, purple, yellow, green, orange];
-const OBJECT_MARKERS = ["circle", "square", "triangle"];
 const LISTED = 8; // points that have their number written on the picture
 const FIRST_BOX = { dash: [], thick: 2, casing: { colour: "rgba(0,0,0,.6)", more: 2 } };
 
 // One picture, without detections. All coordinates are px of the picture.
 class AssignedPoints extends Pictures {
-  constructor({ classes, image_size, truth, points, objects }) {
+  constructor({ classes, image_size, truth, points, objects, labels }) {
     super(classes, image_size);
+    this.objectStyles = labels.map((label) => this.styles[label]);
     Object.assign(this, { truth: [truth], points, objects, chosen: 0, marks: [], firstBox: null });
     this.setCaption(
       "Anchor points that answer",
@@ -46,7 +44,7 @@ class AssignedPoints extends Pictures {
     pen.translate(left, top);
     pen.fillStyle = "rgba(255, 255, 255, 0.55)";
     for (const [x, y] of this.points) pen.fillRect(x * scale - 1, y * scale - 1, 2, 2);
-    const colour = OBJECT_COLOURS[this.chosen % 6];
+    const { colour } = this.objectStyles[this.chosen];
     if (this.firstBox) this.drawBox(pen, this.firstBox, scale, { ...FIRST_BOX, colour });
     this.drawObjectNames(pen, scale, size * 0.9);
     for (const mark of this.marks) this.drawMark(pen, mark, scale, size);
@@ -56,7 +54,7 @@ class AssignedPoints extends Pictures {
     const [tall, wide] = this.imageSize.map((side) => side * scale);
     const places = new NamePlaces(wide, tall);
     this.truth[0].forEach((box, index) => {
-      const paper = index === this.chosen ? OBJECT_COLOURS[index % 6] : "rgba(255,255,255,.85)";
+      const paper = index === this.chosen ? this.objectStyles[index].colour : "rgba(255,255,255,.85)";
       const sides = box.map((side) => side * scale);
       places.write(pen, [this.objects[index]], sides, size, { paper });
     });
@@ -64,11 +62,11 @@ class AssignedPoints extends Pictures {
   drawMark(pen, [x, y, object, target, listed], scale, size) {
     const mine = object === this.chosen;
     const radius = (3 + 9 * target) * Math.max(0.8, scale / 4);
-    const marker = OBJECT_MARKERS[object % 3];
+    const { colour, marker } = this.objectStyles[object];
     pen.globalAlpha = mine ? 1 : 0.75;
     pen.fillStyle = "#000";
     drawMarker(pen, marker, x * scale, y * scale, radius + (mine ? 2.5 : 1.2));
-    pen.fillStyle = OBJECT_COLOURS[object % 6];
+    pen.fillStyle = colour;
     drawMarker(pen, marker, x * scale, y * scale, radius);
     if (mine && listed >= 0 && listed < LISTED && radius > 6) {
       pen.fillStyle = COLOURS.ink;

@@ -13,9 +13,10 @@ from teachkit.experiments.recorded import trained_and_untrained
 from teachkit.feed.scenes import make_scenes
 from teachkit.punish.assigner import TaskAlignedAssigner, candidates
 from teachkit.structures import Assignment, Batch, GroundTruth, Predictions
+from teachkit.watch.figures.colours import class_styles
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.names import write_names
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
 
@@ -85,6 +86,7 @@ class AssignerPlayground(Playground):
             "image_size": list(self.images.shape[-2:]),
             "truth": self.truth.boxes[0].tolist(),
             "objects": self.objects,
+            "labels": self.truth.labels[0].tolist(),
             "models": list(self.predictions),
             "points": first.anchor_points.tolist(),
         }
@@ -136,14 +138,14 @@ class AssignerPlayground(Playground):
         axes = figure.subplots()
         axes.imshow(self.images[0].permute(1, 2, 0).cpu().numpy())
         axes.axis("off")
-        boxes = self.truth.boxes[0].tolist()
+        boxes, styles = self.truth.boxes[0].tolist(), class_styles(self.classes)
         for place, (x1, y1, x2, y2) in enumerate(boxes):
-            colour = PALETTE[place % len(PALETTE)]
+            style = styles[int(self.truth.labels[0, place])]
             axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linestyle="--"))
             mine = [point for point in now["points"] if point[2] == place]
             axes.scatter(
                 [one[0] for one in mine], [one[1] for one in mine], [10 + 120 * one[3] for one in mine],
-                color=colour, marker="os^Dv"[place % 5], edgecolors="black",
+                color=style.colour, marker=style.letter, edgecolors="black",
             )  # fmt: skip
         write_names(axes, [(box, name, "white") for box, name in zip(boxes, self.objects, strict=True)])
         axes.set_title(f"top-k {self.values['topk']}, alpha {self.values['alpha']:g}, beta {self.values['beta']:g}")

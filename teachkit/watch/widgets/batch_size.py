@@ -13,7 +13,7 @@ from teachkit.feed.detector import Detector
 from teachkit.feed.loader import load_data
 from teachkit.learn.log import Record
 from teachkit.learn.resources import MEGABYTE, kept_for_backward
-from teachkit.watch.figures.plots import PALETTE
+from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
 from teachkit.watch.widgets.playground import one_of
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from teachkit.punish.losses import cls_loss, focal_loss
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between
 

@@ -11,7 +11,8 @@ from teachkit.boxes import expected_bin
 from teachkit.errors import UserError
 from teachkit.feed.detector import FIRST_SLOPE
 from teachkit.punish.losses import LAST_BIN_MARGIN, beyond_bins, dfl_loss, dfl_target
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
 

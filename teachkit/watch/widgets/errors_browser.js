@@ -2,7 +2,7 @@
 
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS } from "../frontend/colours.js";
+import { CASING, classStyles } from "../frontend/colours.js";
 import { menu } from "../frontend/controls.js";
 import { drawCurve, drawMarker, swatch } from "../frontend/drawing.js";
 import { block, element, figure, headerRow, row } from "../frontend/elements.js";
@@ -10,22 +10,20 @@ import { formatted, linearScale } from "../frontend/numbers.js";
 import { playground } from "../frontend/playground.js";
 import { Gallery, pager, swatchOf } from "./gallery.js";
 
-const { blue, orange, green, purple, amber, sky } = COLOURS;
-const LINE_COLOURS = [blue, orange, green, purple, amber, sky];
-const DASHES = [[], [9, 4], [3, 3], [12, 4, 3, 4]];
-const MARKERS = ["circle", "square", "triangle"];
-const lineOf = (index) => ({ colour: LINE_COLOURS[index % 6], dash: DASHES[index % 4], marker: MARKERS[index % 3] });
+// The line of a class with its marker; width 0: the marker alone.
+const classKey = (style, width) => swatch({ ...style, width, casing: [CASING, width && width + 3], edge: CASING });
 
 // Precision against recall, a line for each class, and a mark at the threshold.
 class PrecisionRecall {
   constructor({ classes, curves, ap }) {
     this.classes = classes;
+    this.styles = classStyles(classes);
     this.curves = curves; // class → {recall, precision}
     this.points = {}; // class → [recall, precision]
     this.canvas = new Canvas("Precision against recall, a line for each class", (...sizes) => this.draw(...sizes));
     const apOf = (name) => (ap[name] == null ? "undefined" : ap[name].toFixed(2));
     const legend = classes.map((name, index) =>
-      element("li", {}, swatch(lineOf(index)), element("span", {}, `${name}, AP50 ${apOf(name)}`)),
+      element("li", {}, classKey(this.styles[index], 2.5), element("span", {}, `${name}, AP50 ${apOf(name)}`)),
     );
     const caption = ["a point for each threshold, a mark at yours"];
     this.node = figure("tk-panel", caption, this.canvas.node, element("ul", { class: "tk-legend" }, ...legend));
@@ -43,19 +41,19 @@ class PrecisionRecall {
     });
     this.classes.forEach((name, index) => {
       const { recall, precision } = this.curves[name];
-      const line = lineOf(index);
-      pen.strokeStyle = pen.fillStyle = line.colour;
-      pen.lineWidth = 2.5;
-      pen.setLineDash(line.dash);
-      drawCurve(
-        pen,
-        recall,
-        recall.map((one, at) => (one == null ? null : precision[at])),
-        x,
-        y,
-      );
+      const { colour, dash, marker } = this.styles[index];
+      const defined = recall.map((one, at) => (one == null ? null : precision[at]));
       const [r, p] = this.points[name] ?? [];
-      if (r != null && p != null) drawMarker(pen, line.marker, x(r), y(p), size * 0.5);
+      for (const [stroke, wider] of [
+        [CASING, 1.5],
+        [colour, 0],
+      ]) {
+        pen.strokeStyle = pen.fillStyle = stroke;
+        pen.lineWidth = 2.5 + wider;
+        pen.setLineDash(dash);
+        drawCurve(pen, recall, defined, x, y);
+        if (r != null && p != null) drawMarker(pen, marker, x(r), y(p), size * 0.5 + wider);
+      }
     });
     pen.setLineDash([]);
   }
@@ -65,9 +63,11 @@ class PrecisionRecall {
 function confusionMatrix(classes) {
   const last = classes.length;
   const cells = [...classes, ""].map(() => [...classes, ""].map(() => element("td")));
-  const header = headerRow("really is ↓", ...classes, "missed");
+  const styles = classStyles(classes);
+  const named = (name, index) => element("span", { class: "tk-class" }, classKey(styles[index], 0), name);
+  const header = headerRow("really is ↓", ...classes.map(named), "missed");
   header.firstChild.removeAttribute("scope");
-  const rows = [...classes, "nothing there"].map((name, index) => row(name, ...cells[index]));
+  const rows = [...classes.map(named), "nothing there"].map((name, index) => row(name, ...cells[index]));
   const node = element(
     "table",
     { class: "tk-matrix" },

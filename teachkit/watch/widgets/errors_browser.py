@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 from teachkit.scoring import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix, score
 from teachkit.structures import Batch, Detections
+from teachkit.watch.figures.colours import class_styles
 from teachkit.watch.figures.letters import name_ticks
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.examined import examine
 from teachkit.watch.widgets.gallery import Gallery, Outline, Style, Tile, draw_tiles
@@ -17,8 +19,8 @@ from teachkit.watch.widgets.playground import between, one_of
 ALL_ERRORS, ALL_CLASSES = "all errors", "all classes"
 PAGE = 6  # pictures at a time
 CURVE_POINTS = 300  # more cannot be seen
+CASING = [withStroke(linewidth=3.2, foreground="#1b2430")]  # a bright line stands out on white, too
 CROWDED = 6  # outlines in a picture above which names would hide it
-DASHES: tuple[tuple[int, ...], ...] = ((), (9, 4), (3, 3), (12, 4, 3, 4))
 
 
 class ErrorsBrowser(Gallery):
@@ -174,13 +176,12 @@ class ErrorsBrowser(Gallery):
         draw_tiles(above, self.tiles(), self.STYLES, 3)
         curve, table = below.subplots(1, 2)
         points = self.points()
-        for place, name in enumerate(self.classes):
+        for name, style in zip(self.classes, class_styles(self.classes), strict=True):
             line = self._thinned(name)
-            dash: Any = (0, DASHES[place % 4]) if DASHES[place % 4] else "-"
             label = f"{name}, AP50 {self.scores.per_class[name].map50:.2f}"
-            colour = PALETTE[place % len(PALETTE)]
-            curve.plot(line["recall"], line["precision"], color=colour, linestyle=dash, label=label)
-            curve.plot(*points[name], color=colour, marker="o", markersize=7, clip_on=False)
+            look: Any = {"color": style.colour, "path_effects": CASING, "linewidth": 2}
+            curve.plot(line["recall"], line["precision"], linestyle=style.line, label=label, **look)
+            curve.plot(*points[name], marker=style.letter, markersize=9, mec="black", clip_on=False, **look)
         curve.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
         curve.legend(fontsize=9, loc="lower left")
         curve.grid(alpha=0.3)
@@ -195,6 +196,8 @@ def draw_matrix(axes: Any, matrix: np.ndarray, classes: list[str]) -> None:
     for (row, column), count in np.ndenumerate(matrix):
         if (row, column) != (len(classes), len(classes)):
             axes.text(column, row, str(count), ha="center", va="center", fontsize=9)
+    for place, style in enumerate(class_styles(classes)):  # of the class, where it is taken for itself
+        axes.plot(place - 0.32, place - 0.28, style.letter, color=style.colour, mec="black", markersize=6)
     name_ticks(axes.xaxis, [*classes, "missed"], fontsize=9)
     name_ticks(axes.yaxis, [*classes, "nothing"], fontsize=9)
     axes.set(xlabel="taken for", ylabel="really is")

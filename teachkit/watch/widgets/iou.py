@@ -11,8 +11,9 @@ from torch import Tensor
 from teachkit.analysis.sliding_box import EDGES, LEAST_SIDE, MEASURES, STOPS, losses_and_slopes, slid, span
 from teachkit.errors import UserError
 from teachkit.watch.figures.boxes import LINES
+from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.figures.images import png
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of
 

@@ -9,8 +9,9 @@ from teachkit.feed.scenes import CLASSES
 from teachkit.learn.schedule import SCHEDULES
 from teachkit.watch.cockpit.painter import Painter
 from teachkit.watch.cockpit.worker import Worker
+from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.figures.images import png
-from teachkit.watch.figures.plots import LOSSES, PALETTE, NotebookFigure
+from teachkit.watch.figures.plots import LOSSES, NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.frontend.notebook import stop_on_interrupt
 from teachkit.watch.widgets.playground import Playground, between, one_of

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from teachkit.analysis.surfaces import RULES, SURFACES, Point, Surface, path
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground, between, one_of, rounded
 

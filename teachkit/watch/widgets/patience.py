@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from teachkit.experiments import recorded
 from teachkit.learn.goal import stopped_early
+from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.figures.cycle import of_epochs
-from teachkit.watch.figures.plots import PALETTE
 from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
 from teachkit.watch.widgets.playground import one_of
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_model
+from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.figures.images import png
-from teachkit.watch.figures.plots import PALETTE, NotebookFigure
+from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.replay.recording import Recording, detect_on, find_pictures, open_run
 from teachkit.watch.timeline.timeline import Curve, Found

@@ -7,7 +7,7 @@ from teachkit.experiments import recorded
 from teachkit.experiments.search import best
 from teachkit.experiments.study import RATES
 from teachkit.learn.log import Record
-from teachkit.watch.figures.plots import PALETTE
+from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
 from teachkit.watch.widgets.playground import one_of
 
