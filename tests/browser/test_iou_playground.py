@@ -1,8 +1,13 @@
 """The IoU playground in a real browser: dragged, resized, moved by keys, and how fast it answers."""
 
+import json
+
 import pytest
+import torch
 from notebook_page import is_blank, pixels
 from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
+
+from teachkit.analysis.sliding_box import losses_and_slopes
 
 pytestmark = pytest.mark.browser
 
@@ -142,3 +147,37 @@ def test_it_answers_quickly(notebook, widget):
     under_hand, numbers = zip(*dragged, strict=True)
     assert_prompt("under the hand", under_hand, 60)
     assert_prompt("its numbers", numbers)
+
+
+def test_the_box_follows_the_slope_step_by_step_and_all_four_losses_race_from_one_start(notebook, widget):
+    walk = widget.locator(".tk-walk")
+    widget.locator("[data-control=step]").click()
+    notebook.wait(widget, "widget.querySelector('.tk-walk').dataset.moves === '{\"ciou\":1}'")
+    notebook.wait(widget, "widget.dataset.predicted !== '40 52 60 72'")
+    box = torch.tensor([40.0, 52, 60, 72], dtype=torch.float64)
+    _, slopes = losses_and_slopes(box, torch.tensor([24.0, 24, 104, 104], dtype=torch.float64))
+    wanted = box - 800 * slopes[3]
+    shown = [float(one) for one in widget.get_attribute("data-predicted").split()]
+    assert shown == pytest.approx(wanted.tolist(), abs=0.06)
+    widget.locator("[data-control=play]").click()
+    notebook.wait(widget, "/CIoU: \\d+ moves/.test(widget.querySelector('.tk-walk-said').textContent)")
+    assert float(widget.locator("[data-number=iou-0]").inner_text()) >= 0.9
+    widget.locator("[data-control=race]").click()
+    notebook.wait(
+        widget, "/IoU.*GIoU.*DIoU.*CIoU: (\\d+ moves|not)/.test(widget.querySelector('.tk-walk-said').textContent)"
+    )
+    moves = json.loads(walk.get_attribute("data-moves"))
+    assert list(moves) == ["iou", "giou", "diou", "ciou"]
+    assert widget.locator(".tk-trails polyline").count() == 4
+    assert f"Fewest moves so far: {min(moves.values())}" in walk.inner_text()
+    widget.locator("[data-control=box]").focus()
+    notebook.page.keyboard.press("ArrowRight")  # by hand: a new walk
+    notebook.wait(widget, "widget.querySelector('.tk-walk').dataset.moves === '{}'")
+
+
+def test_a_walk_without_a_slope_says_so(notebook, widget):
+    notebook.execute("playground.set(predicted=[0, 0, 12, 12], measure='iou')")
+    notebook.wait(widget, "widget.dataset.measure === 'iou' && widget.dataset.predicted === '0 0 12 12'")
+    widget.locator("[data-control=step]").click()
+    notebook.wait(widget, "widget.querySelector('.tk-walk-said').textContent.includes('no slope, no move')")
+    assert widget.get_attribute("data-predicted") == "0 0 12 12"

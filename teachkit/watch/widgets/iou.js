@@ -9,6 +9,7 @@ import { block, cell, element, figure, headerRow, note, row, table, uniqueId } f
 import { MovableBox, svg } from "../frontend/movable_box.js";
 import { clamp, tenths } from "../frontend/numbers.js";
 import { playground } from "../frontend/playground.js";
+import { Walk } from "../frontend/walk.js";
 
 const LINES = {
   iou: { colour: COLOURS.orange, dash: [9, 5] },
@@ -159,6 +160,10 @@ function slideSlider(curves, onMove) {
   return slider("along the slide, px", scale, { name: "along", onMove, onTyped });
 }
 
+// Each measure's numbers, and the overlap of the box with the truth.
+const withOverlap = (numbers) =>
+  Object.fromEntries(Object.entries(numbers).map(([name, one]) => [name, { ...one, overlap: numbers.iou.value }]));
+
 function build({ setup, buffers, page, set, settingMenu, root }) {
   const moveTo = (next) => {
     const box = next.map(tenths);
@@ -167,6 +172,12 @@ function build({ setup, buffers, page, set, settingMenu, root }) {
     follow();
   };
   const stage = new MovableBox(setup, buffers?.[0], moveTo);
+  const walk = new Walk(setup, LINES, (values) => {
+    stage.show(values.predicted);
+    set(values);
+    follow();
+  });
+  stage.node.insertBefore(walk.layer, stage.handle);
   const curves = new LossCurves(setup.measures);
   const measures = Object.entries(setup.measures).map(([name, words]) => [name, `${words} loss`]);
   const measure = settingMenu("Arrows show the slope of", "measure", measures);
@@ -194,7 +205,7 @@ function build({ setup, buffers, page, set, settingMenu, root }) {
       element("figcaption", {}, "Drag the box, its edges, its corners", caption),
       stage.node,
     ),
-    block("tk-controls", measure.node, places.node, typed.node, slide.node, along.node),
+    block("tk-controls", measure.node, places.node, typed.node, slide.node, along.node, walk.node),
     curves.node,
     block("tk-wide", numbersOf.node),
     verdict,
@@ -209,11 +220,13 @@ function build({ setup, buffers, page, set, settingMenu, root }) {
     follow();
     numbersOf.show(numbers, values.measure);
     verdict.textContent = said;
+    if (fresh) walk.take({ values, measures: withOverlap(numbers) });
     verdict.dataset.flat = chosen.move.every((one) => Math.abs(one) < FLAT);
     const predicted = values.predicted.map(tenths).join(" ");
     Object.assign(root.dataset, { predicted, measure: values.measure, slide: values.slide, loss: chosen.loss });
   };
   const close = () => {
+    walk.close();
     stage.close();
     curves.canvas.close();
   };
