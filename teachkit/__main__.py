@@ -25,7 +25,12 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n" if is_first_rank() else "")
+
+
+def is_first_rank() -> bool:
+    """What all ranks that torchrun has started would say alike is said once. Torch is not loaded yet to ask it."""
+    return (os.environ.get("WORLD_SIZE") or "1") == "1" or (os.environ.get("RANK") or "0") == "0"
 
 
 def number(kind: type[int] | type[float], least: float, wording: str, most: float = math.inf) -> Callable[[str], float]:
@@ -186,6 +191,8 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
     if what := _lacks(arguments):
+        if not is_first_rank():
+            return 2
         return _mistake(arguments.command, f"{what}; see python -m teachkit {arguments.command} --help")
     warnings.showwarning = _warn
     try:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 
+from teachkit.__main__ import main
 from teachkit.errors import UserError
 from teachkit.feed.formats.write import write_folder
 from teachkit.feed.scenes import SceneSettings, make_scenes
@@ -126,6 +127,39 @@ def test_ranks_with_other_pictures_are_told_apart_in_a_sentence(found, ranks):
     assert found[ranks]["other_data"] == (
         "rank 1 and rank 0 differ in the training pictures, labels or batch size: give all ranks the same"
     )
+
+
+@pytest.mark.parametrize(
+    ("differing", "told"),
+    [
+        ({"version of torch": "2.11.0"}, r"the version of torch \(2\.11\.0 and .+\): give all ranks the same"),
+        ({"code of teachkit": "0" * 64}, "the code of teachkit: give all ranks the same"),
+    ],
+)
+def test_ranks_of_other_versions_are_told_apart_in_a_sentence(monkeypatch, differing, told):
+    """As if the second of two had answered so: no machine here has two versions."""
+    ranks = Ranks.__new__(Ranks)
+    ranks.rank, ranks.count = 0, 2
+    monkeypatch.setattr(ranks, "gathered", lambda own: [own, {**own, **differing}])
+    with pytest.raises(UserError, match=f"^rank 1 and rank 0 differ in {told}"):
+        ranks.compare({"model": [1]})
+    monkeypatch.setattr(ranks, "gathered", lambda own: [own, dict(own)])
+    ranks.compare({"model": [1]})
+
+
+@pytest.mark.parametrize("words", [["train"], ["train", "--lr", "much"], ["train", "--data", "shapes", "--box"]])
+def test_a_typing_mistake_is_told_by_one_of_the_ranks(monkeypatch, capsys, words):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    lines = []
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        try:
+            code = main(words)
+        except SystemExit as end:
+            code = end.code
+        assert code == 2
+        lines += capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
 
 
 # the command, and ranks that are killed
