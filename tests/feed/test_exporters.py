@@ -66,6 +66,7 @@ WORDS = [
     ("Train", "Test"),
     ("train2017", "test2017"),
     ("obj_train_data", "obj_test_data"),
+    ("WIDER_train", "WIDER_test"),
 ]
 
 
@@ -92,8 +93,11 @@ def test_the_folders_of_splits_are_seen_in_coco_too(
     assert stems(tmp_path, "test") == TEST
 
 
-def test_one_json_without_a_split_is_split_by_the_folders_of_its_pictures(tmp_path: Path) -> None:
-    lay(tmp_path, "pictures alone", "images/{split}", "", ("train", "test"))
+@pytest.mark.parametrize("words", [("train", "test"), ("pets_train", "pets_test")], ids=["plain", "siblings"])
+def test_one_json_without_a_split_is_split_by_the_folders_of_its_pictures(
+    tmp_path: Path, words: tuple[str, str]
+) -> None:
+    lay(tmp_path, "pictures alone", "images/{split}", "", words)
     write(tmp_path / "labels.json", json_lines(coco_items([*TRAIN, *TEST])))
     assert stems(tmp_path, "train") == TRAIN
     assert stems(tmp_path, "test") == TEST

@@ -96,6 +96,46 @@ def test_parts_of_a_split_are_read_together_and_keep_their_own_labels(tmp_path: 
     assert [len(labels) for labels in read_folder(tmp_path, "train2").labels] == [1]
 
 
+@pytest.mark.parametrize("form", ["voc", "yolo"])
+def test_several_families_of_siblings_number_their_frames_alike(tmp_path: Path, form: str) -> None:
+    for folder, of in (("cats_train", "a"), ("dogs_train", "b"), ("cats_val", "d"), ("dogs_val", "e")):
+        picture(tmp_path / f"{folder}_images" / "0.png", seed=ord(of))
+        labelled(tmp_path / f"{folder}_labels", form, "0", of)
+    write(tmp_path / "classes.txt", "cat\ndog\n")
+    assert [len(labels) for labels in read_folder(tmp_path, "train").labels] == [2, 1]
+    boxes = [boxes[0].tolist() for boxes in read_folder(tmp_path, "val").boxes]
+    assert boxes == [list(OBJECTS["d"][0][1]), list(OBJECTS["e"][0][1])]
+    assert (examine(tmp_path).problems, examine(tmp_path).notes) == ([], [])
+
+
+# Folders that hold no data
+
+
+@pytest.mark.parametrize("wrote", ["runs/detect/predict2", "predict", "__MACOSX/set"])
+@pytest.mark.parametrize("form", ["voc", "yolo"])
+def test_what_a_detector_or_a_packer_wrote_is_left_out_and_told(tmp_path: Path, form: str, wrote: str) -> None:
+    for stem in "ab":
+        picture(tmp_path / "images" / f"{stem}.png")
+        labelled(tmp_path / "labels", form, stem, stem)
+        picture(tmp_path / wrote / f"{stem}.png", seed=1)
+        labelled(tmp_path / wrote / "labels", form, stem, "e")
+    report = examine(tmp_path)
+    assert report.problems == []
+    assert sum(objects for _, objects in report.splits.values()) == 3
+    (told,) = [note for note in report.notes if "left out" in note]
+    assert told.startswith(f"{tmp_path / wrote.split('/')[0]}: ")
+
+
+def test_predictions_are_data_if_their_folder_is_named(tmp_path: Path) -> None:
+    wrote = tmp_path / "runs" / "detect" / "predict"
+    for stem in "ab":
+        picture(wrote / f"{stem}.png")
+        labelled(wrote / "labels", "yolo", stem, stem)
+    assert len(read_folder(wrote)) == 1
+    with pytest.raises(UserError, match=r"runs: holds what a detector wrote; left out"):
+        read_folder(tmp_path)
+
+
 # Names of classes
 
 

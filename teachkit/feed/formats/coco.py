@@ -33,7 +33,7 @@ def read(tree: Tree, given: str = "") -> Contents | None:
     for name in [given] if given else tree.names:
         if (
             name.lower().endswith(".json")
-            and (name.count("/") <= DEEPEST or near(name))
+            and (name.count("/") <= DEEPEST or near(name, tree.siblings))
             and (items := _items(tree, name, contents))
         ):
             found[name] = items
@@ -131,7 +131,7 @@ def _by_folders(contents: Contents) -> None:
     divided: dict[str, list[Entry]] = {}
     for entry in contents.splits[""]:
         folder = entry.picture.parent.relative_to(contents.tree.folder).as_posix()
-        divided.setdefault(split_of(folder), []).append(entry)
+        divided.setdefault(split_of(folder, contents.tree.siblings), []).append(entry)
     if list(divided) == [""]:
         contents.listed = False
         return

@@ -6,7 +6,7 @@ from typing import Any
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.entry import Entry, Row
 from teachkit.feed.formats.json_items import Twice
-from teachkit.feed.formats.layout import LABEL_FOLDERS, is_kind, parent, same_split, split_of, splits_in, stem
+from teachkit.feed.formats.layout import LABEL_FOLDERS, is_kind, parent, same_split, splits_in, stem
 from teachkit.feed.formats.segmentation import box_of, turned_on
 from teachkit.feed.formats.text import number
 from teachkit.feed.formats.tree import Tree
@@ -53,8 +53,12 @@ class SplitReader:
         if picture in first_line:
             return self.refuse(line, f"{note}names {file_name!r:.200} again, as line {first_line[picture]}")
         first_line[picture] = line
-        bears = same_split(split_of(parent(picture)))
-        if bears and bears != same_split(self.split) and not splits_in(file_name.replace("\\", "/")):
+        bears = self.tree.split_of(picture)
+        if (
+            bears
+            and bears != same_split(self.split)
+            and not splits_in(file_name.replace("\\", "/"), self.tree.siblings)
+        ):
             self.strayed.add(self.tree.path(picture))
         height, width = number(image.get("height")), number(image.get("width"))
         size = (int(height), int(width)) if height and width else None

@@ -58,7 +58,7 @@ def contents_of(path: Path, divide: bool = False) -> Contents:
     if contents is None:
         raise UserError(f"{path}: holds no VOC, COCO or YOLO labels with pictures; {_mend(tree, given)}")
     contents.problems[""] = tree.problems + contents.problems[""]
-    contents.notes += _unused_splits(contents) + _unread_forms(contents, given)
+    contents.notes += tree.notes + _unused_splits(contents) + _unread_forms(contents, given)
     if list(contents.splits) == [""]:
         _divide(contents, [""])
     elif divide:
@@ -101,7 +101,7 @@ def _mend(tree: Tree, given: str) -> str:
         for suffix, signs, mend in FOREIGN:
             if re.search(suffix, name, re.IGNORECASE) and (unread := _unread(tree.path(name), signs)) is not None:
                 return f"{tree.path(name)} {unread or mend}"
-    return "see `python -m teachkit data export shapes OUT` for how they look"
+    return next(iter(tree.notes), "see `python -m teachkit data export shapes OUT` for how they look")
 
 
 def _unread(file: Path, signs: str) -> str | None:
@@ -189,13 +189,14 @@ def _unused_splits(contents: Contents) -> list[str]:
     there = Counter(parent(name) for name in tree.pictures if name not in used)
     told = []
     for (folder, split), count in in_split.items():
-        bears = same_split(split_of(folder))
+        bears = same_split(split_of(folder, tree.siblings))
         if split and bears and bears != same_split(split) and same_split(split) != "trainval":
             told.append(f"{folder}: {count} pictures count as {split}, though their folder bears another split's name")
-        elif not contents.listed and (word := unused_split_word(folder)):
+        elif not contents.listed and (word := unused_split_word(folder, tree.siblings)):
             told.append(f"{folder}: the folder {word!r} has a split's word in its name, and is not taken for one")
     splits = {same_split(split) for split in contents.splits}
     for folder, count in there.items():
-        if contents.listed and split_of(folder) and same_split(split_of(folder)) not in splits:
+        bears = same_split(split_of(folder, tree.siblings))
+        if contents.listed and bears and bears not in splits:
             told.append(f"{folder}: {count} pictures in a folder named as a split are in none; left out")
     return told[:FOLDERS_TOLD] + ([f"… and {len(told) - FOLDERS_TOLD} more folders so"] if told[FOLDERS_TOLD:] else [])

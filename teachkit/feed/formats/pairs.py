@@ -44,13 +44,15 @@ class Pairs:
         self.pictures: dict[str, str] = {}  # by key
         alike: dict[str, list[str]] = {}
         for name in pictures:
-            alike.setdefault(key_of(name), []).append(name)
+            alike.setdefault(key_of(name, tree.siblings), []).append(name)
         # train1/0.png, train2/0.png: the numbers of the splits tell them apart
         self._numbered = {
-            key for key, its in alike.items() if len(its) > 1 and len({key_of(it, True) for it in its}) > 1
+            key
+            for key, its in alike.items()
+            if len(its) > 1 and len({key_of(it, tree.siblings, True) for it in its}) > 1
         }
         for key, name in ((key, name) for key, its in alike.items() for name in its):
-            key = key_of(name, True) if key in self._numbered else key
+            key = key_of(name, tree.siblings, True) if key in self._numbered else key
             if (first := self.pictures.setdefault(key, name)) != name:
                 self._report(name, f"shares its label file with {first.rpartition('/')[2]}; left out")
         self._entries: dict[str, Entry] = {}
@@ -83,8 +85,8 @@ class Pairs:
         return self.pictures.get(self.key(whole)) if whole.lower().endswith(tuple(SUFFIXES)) else None
 
     def key(self, name: str) -> str:
-        key = key_of(name)
-        return key_of(name, True) if key in self._numbered else key
+        key = key_of(name, self.tree.siblings)
+        return key_of(name, self.tree.siblings, True) if key in self._numbered else key
 
     def _report(self, name: str, what: str) -> None:
         self.problems.append(Problem(str(self.tree.path(name)), 1, what))
@@ -105,10 +107,9 @@ class Pairs:
                 rest.append(name)
         return rest
 
-    @staticmethod
-    def may_belong(label: str, picture: str) -> bool:
+    def may_belong(self, label: str, picture: str) -> bool:
         """Frames are often numbered anew in each split: a label file never leads into another."""
-        splits = {same_split(split) for name in (label, picture) if (split := split_of(parent(name)))}
+        splits = {split for name in (label, picture) if (split := self.tree.split_of(name))}
         return len(splits) < 2
 
     def entries(self, pictures: Iterable[str], read: ReadOne, empty: str) -> tuple[list[Entry], list[Problem]]:
@@ -130,17 +131,19 @@ class Pairs:
     def orphans(self, labels: Iterable[str]) -> list[Problem]:
         """A problem for each label file without a picture. It may be beside one that cannot be read here."""
         labels = list(labels)
-        unread = {key_of(name): name for name in self.tree.names if name.lower().endswith(UNREAD)} if labels else {}
+        others = [name for name in self.tree.names if name.lower().endswith(UNREAD)] if labels else []
+        unread = {self.key(name): name for name in others}
         found = []
         for name in labels:
-            other = unread.get(key_of(name))
+            other = unread.get(self.key(name))
             reason = f" ({other} is of a kind that is not read here: save it as JPEG or PNG)" if other else ""
             found.append(Problem(str(self.tree.path(name)), 1, f"label file without a picture; left out{reason}"))
         return found
 
     def split_of(self, picture: str) -> str:
         """Whichever side of the tree bears it."""
-        return split_of(parent(picture)) or split_of(parent(self.label_of.get(picture, "")))
+        places = parent(picture), parent(self.label_of.get(picture, ""))
+        return split_of(places[0], self.tree.siblings) or split_of(places[1], self.tree.siblings)
 
     @cached_property
     def by_bare_name(self) -> dict[str, list[str]]:
@@ -152,7 +155,7 @@ class Pairs:
     def named(self, text: str, split: str) -> str | None:
         """The one picture of this name, with or without its suffix, that is in no other split's folder."""
         alike = self.by_bare_name.get(_bare(text)) or self.by_bare_name.get(_bare(f"{text}.jpg")) or []
-        alike = [name for name in alike if same_split(split_of(parent(name))) in ("", same_split(split))]
+        alike = [name for name in alike if self.tree.split_of(name) in ("", same_split(split))]
         return alike[0] if len(alike) == 1 else None
 
     @cached_property

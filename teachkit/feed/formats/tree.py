@@ -17,6 +17,7 @@ from teachkit.feed.formats.layout import (
     one_form,
     parent,
     same_split,
+    siblings_among,
     split_of,
     splits_in,
 )
@@ -29,12 +30,14 @@ MOST_FILES, DEEPEST = 10**6, 64  # an end for a path such as /, and for folders 
 class Tree:
     """Plain files that are not hidden, by name relative to the folder, sorted; one outside goes by its whole path.
 
-    problems: folders that could not be looked into. UserError if the folder itself cannot, or holds a million files.
+    problems: folders that could not be looked into; notes: those that hold no data. UserError if the folder itself
+    cannot, or holds a million files.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[Problem] = []
+        self.notes: list[str] = []
         self.outside: list[str] = []  # folders that were included by their whole paths
         self._seen: set[tuple[int, int]] = set()
         self.names: dict[str, None] = {}
@@ -69,7 +72,9 @@ class Tree:
         for item in items:
             if item.name.startswith(".") or (item.is_symlink() and not os.path.exists(item.path)):
                 continue  # a link to nowhere; of one to itself the next line would raise an error
-            if item.is_dir():
+            if item.is_dir() and (holds := _holds_no_data(item.name)):
+                self.notes.append(f"{directory / item.name}: {holds}; left out")
+            elif item.is_dir():
                 yield from self._walk(directory / item.name, f"{name}{item.name}/", depth + 1)
             elif item.is_file():
                 yield f"{name}{item.name}"
@@ -134,21 +139,30 @@ class Tree:
         alike = self._alike(plain, split)
         if len(alike) <= 1:
             return alike[0] if alike else None
-        ranked = sorted(((_likeness(plain, name, split), name) for name in alike), reverse=True)
+        ranked = sorted(((self._likeness(plain, name, split), name) for name in alike), reverse=True)
         return ranked[0][1] if ranked[0][0] > ranked[1][0] else None
 
     def _alike(self, plain: str, split: str) -> list[str]:
         """Those of this bare name. Frames are often numbered anew in each split: one of another split is another."""
         alike = self._by_bare_name.get(loosest(plain), [])
-        wanted = splits_in(unquote(plain)) or {same_split(split)} & self._splits
+        wanted = splits_in(unquote(plain), self.siblings) or {same_split(split)} & self._splits
         if not wanted or "trainval" in wanted:
             return alike
-        return [name for name in alike if same_split(split_of(parent(name))) in ("", *wanted)]
+        return [name for name in alike if self.split_of(name) in ("", *wanted)]
 
     @cached_property
     def _splits(self) -> set[str]:
         """What the folders of pictures bear."""
-        return {same_split(split) for name in self.pictures if (split := split_of(parent(name)))}
+        return {split for name in self.pictures if (split := self.split_of(name))}
+
+    @cached_property
+    def siblings(self) -> frozenset[str]:
+        """Names of its folders that bear a split, since another beside them differs in that word alone."""
+        return siblings_among(self.folders)
+
+    def split_of(self, name: str) -> str:
+        """What the folders of a file bear, one word for all that mean it; "" for none."""
+        return same_split(split_of(parent(name), self.siblings))
 
     def find_place(self, text: str, homes: Iterable[str] = ("",)) -> str | None:
         """A folder or file as given below one of the homes; else by its tail, without the folders of another machine.
@@ -162,15 +176,20 @@ class Tree:
                 return name
         parts = [part for part in plain.split("/") if part not in ("", ".", "..")]
         tails = ("/".join(parts[start:]) for start in range(len(parts)))
-        split = same_split(split_of(plain))
+        split = same_split(split_of(plain, self.siblings))
         return next(
             (
                 tail
                 for tail in tails
-                if (tail in self.folders or tail in self.names) and same_split(split_of(tail)) == split
+                if (tail in self.folders or tail in self.names) and same_split(split_of(tail, self.siblings)) == split
             ),
             None,
         )
+
+    def _likeness(self, wanted: str, name: str, split: str) -> tuple[bool, int, bool]:
+        tail = zip(reversed(unquote(wanted).split("/")), reversed(name.split("/")), strict=False)
+        same = next((at for at, (one, other) in enumerate(tail) if one_form(one) != one_form(other)), len(name))
+        return same > 0, same, bool(split) and self.split_of(name) == same_split(split)
 
     def missing(self, text: str, split: str = "") -> str:
         """Why `find` gave nothing."""
@@ -184,10 +203,11 @@ def loosest(name: str) -> str:
     return re.sub(r"^[0-9a-f]{8}-(?=.)", "", bare.rpartition("/")[2].replace(" ", "_"))
 
 
-def _likeness(wanted: str, name: str, split: str) -> tuple[bool, int, bool]:
-    tail = zip(reversed(unquote(wanted).split("/")), reversed(name.split("/")), strict=False)
-    same = next((at for at, (one, other) in enumerate(tail) if one_form(one) != one_form(other)), len(name))
-    return same > 0, same, bool(split) and same_split(split_of(name.rpartition("/")[0])) == same_split(split)
+def _holds_no_data(folder: str) -> str:
+    """What a folder of this name holds, if it is nothing to learn from; "" else."""
+    if folder == "__MACOSX":
+        return "is what a Mac packs beside the files"
+    return "holds what a detector wrote" if re.fullmatch(r"runs|predict\d*", folder) else ""
 
 
 def _below(home: str, plain: str) -> str:

@@ -41,7 +41,7 @@ def read(tree: Tree) -> Contents | None:
         return None
     pairs = Pairs(tree, _pictures(tree, labels), labels)
     lonely = list(_without_a_picture(pairs))
-    if not any(near(label) or parent(label) == parent(name) for name, label in pairs.label_of.items()):
+    if not any(near(label, tree.siblings) or parent(label) == parent(name) for name, label in pairs.label_of.items()):
         return None
     contents = Contents("VOC", tree)
     lists = list(_lists(tree, pairs))

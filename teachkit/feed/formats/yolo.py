@@ -37,7 +37,7 @@ def read(tree: Tree, given: str = "") -> Contents | None:
     labels = [name for name in tree.names if name.lower().endswith(".txt") and name not in names and name not in listed]
     pairs = Pairs(tree, tree.pictures, labels)
     named_at_the_top = settings or any("/" not in name for name in names)  # for all the folders below
-    if not named_at_the_top and not any(near(name) for name in pairs.label_of):
+    if not named_at_the_top and not any(near(name, tree.siblings) for name in pairs.label_of):
         return None
     if not (settings and settings.sources) and not pairs.label_of:
         return None
