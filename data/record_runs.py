@@ -80,7 +80,7 @@ def cycle(name: str, pictures: int, epochs: int, seed: int) -> None:
 
 
 def overfit() -> None:
-    for seed in range(3):
+    for seed in range(SEEDS):
         cycle(f"few_pictures_{seed}", 32, 125, seed)
 
 
