@@ -41,6 +41,8 @@ class Stored(Predictions):
     """Predictions whose boxes and scores are given."""
 
     def __init__(self, boxes: torch.Tensor, scores: torch.Tensor) -> None:
+        points = boxes.shape[1]
+        super().__init__(scores, torch.zeros(*boxes.shape, 2), torch.zeros(points, 2), torch.ones(points))
         self.__dict__.update(boxes=boxes, scores=scores)
 
 
