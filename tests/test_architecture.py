@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "feed": {"boxes", "structures"},
     "punish": {"boxes", "structures"},
     "scoring": {"boxes", "structures"},
-    "learn": {"boxes", "structures", "feed", "punish", "scoring"},
+    "untrusted": {"feed"},
+    "learn": {"boxes", "structures", "feed", "punish", "scoring", "untrusted"},
     "experiments": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
     "analysis": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
     "page": {
@@ -42,10 +43,11 @@ MAY_IMPORT = {
     "watch": {"boxes", "structures", "feed", "punish", "scoring", "learn", "experiments", "analysis"},
     "exercises": {
         *("boxes", "structures", "feed", "punish", "scoring", "learn", "experiments", "analysis", "watch"),
+        "untrusted",
     },
     "doctor": {"feed"},
     "commands": {
-        *("boxes", "structures", "feed", "punish", "scoring", "learn"),
+        *("boxes", "structures", "feed", "punish", "scoring", "untrusted", "learn"),
         *("experiments", "analysis", "watch", "exercises", "doctor"),
     },
     "__main__": {"commands"},

@@ -13,7 +13,7 @@ from typing import Any
 from teachkit.errors import UserError, one_line
 from teachkit.exercises import progress
 from teachkit.files import piece, write_output
-from teachkit.learn.untrusted import read_bounded
+from teachkit.untrusted import read_bounded
 
 KIND = "teachkit progress"
 LONGEST_NAME = 80

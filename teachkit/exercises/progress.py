@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from teachkit.errors import UserError
 from teachkit.files import clean_stale, refuse_foreign, write_whole
-from teachkit.learn.untrusted import read_bounded
+from teachkit.untrusted import read_bounded
 
 # number → title, and the module in this folder that holds the lesson's checkers
 LESSONS = {

@@ -34,7 +34,7 @@ from teachkit.learn.run_folder import (
     FolderLock,
     claim,
 )
-from teachkit.learn.untrusted import LARGEST_FILE, PLAIN, check_archive, check_described, check_plain, read_bounded
+from teachkit.untrusted import LARGEST_FILE, PLAIN, check_archive, check_described, check_plain, read_bounded
 
 TO_RESUME = (LAST, NEW, BEFORE_LAST)
 FORMAT, EARLIER_FORMAT = 2, 1  # of the earlier one, the best weights are still read

@@ -15,8 +15,8 @@ from typing import Any
 
 from teachkit.errors import UserError
 from teachkit.files import flush_folder, is_foreign, piece, why_not_written, write_whole
-from teachkit.learn.untrusted import read_bounded
 from teachkit.structures import LOSS_NAMES
+from teachkit.untrusted import read_bounded
 
 Record = dict[str, Any]
 NEEDED = {

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from teachkit.errors import UserError
 from teachkit.learn.resources import choose_threads
-from teachkit.learn.untrusted import misfit
+from teachkit.untrusted import misfit
 
 MOST_THREADS = 1024
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # what a state of other make raises

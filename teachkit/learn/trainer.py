@@ -16,13 +16,12 @@ from teachkit.errors import UserError, whole
 from teachkit.learn.checkpoint import plain
 from teachkit.learn.control import Asked, Control
 from teachkit.learn.data_cursor import DataCursor, check_data
-from teachkit.learn.goal import METRICS, Goal
 from teachkit.learn.graphed import UNREAD, GraphedStep, Pending, refuse_graph
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.learn.interrupts import HeldInterrupt, OneAtATime
 from teachkit.learn.log import Event, Record
 from teachkit.learn.optimizer import make_optimizer, name_of, rates
-from teachkit.learn.progress import Progress
+from teachkit.learn.progress import METRICS, Goal, Progress
 from teachkit.learn.ranks import LostRankError, Ranks
 from teachkit.learn.resources import process_seconds, usage, use_threads
 from teachkit.learn.saving import Checkpointer

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from teachkit.exercises import training_cycle as lesson
-from teachkit.learn.goal import Goal
+from teachkit.learn.progress import Goal
 from teachkit.scoring.precision import average_precision
 
 CHECKERS = [lesson.check_steps, lesson.check_early_stop, lesson.check_saved, lesson.check_ap]

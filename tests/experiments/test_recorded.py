@@ -1,7 +1,7 @@
 """What lessons say of their recorded runs holds on all five seeds."""
 
 from teachkit.experiments import recorded
-from teachkit.learn.goal import stopped_early
+from teachkit.learn.progress import stopped_early
 
 
 def of_plans(name: str, value: str) -> dict[str, list[float]]:

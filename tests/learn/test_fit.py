@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
-from teachkit.learn.goal import Goal
 from teachkit.learn.interrupts import OneAtATime
+from teachkit.learn.progress import Goal
 from teachkit.punish.criterion import Criterion
 from teachkit.structures import Losses
 from tests.learn.tiny import Recorded, make_batches, tiny_detector, without_times

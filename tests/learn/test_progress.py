@@ -1,7 +1,7 @@
 import pytest
 
 from teachkit.errors import UserError
-from teachkit.learn.progress import Progress
+from teachkit.learn.progress import Progress, stopped_early
 
 
 def test_without_an_end_nothing_is_over_and_no_schedule_settles():
@@ -42,3 +42,14 @@ def test_its_state_is_all_of_it():
     there, here = Progress(7, 2, 40, 1, 3, 1.5, True, "diverged: so it is."), Progress()
     here.load_state_dict(there.state_dict())
     assert here == there
+
+
+@pytest.mark.parametrize(("scores", "patience", "wanted"), [
+    ([0.1, 0.2, 0.3], 1, (3, 3)),  # never stopped
+    ([0.1, 0.1, 0.9], 1, (2, 1)),  # equal is not better
+    ([0.1, 0.1, 0.9], 2, (3, 3)),
+    ([0.2, 0.41, 0.44, 0.43, 0.45, 0.44, 0.43, 0.45, 0.43, 0.44], 3, (8, 5)),
+    ([0.5, 0.4, 0.3, 0.2, 0.6], 3, (4, 1)),
+])  # fmt: skip
+def test_it_ends_after_that_many_epochs_without_a_better_score_and_keeps_the_best(scores, patience, wanted):
+    assert stopped_early(scores, patience) == wanted

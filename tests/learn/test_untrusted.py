@@ -12,7 +12,7 @@ import torch
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import CHECKSUM, load_model, load_run, pack, unpack
 from teachkit.learn.log import read_log
-from teachkit.learn.untrusted import LARGEST_FILE, MOST_VALUES, check_plain, misfit, read_bounded
+from teachkit.untrusted import LARGEST_FILE, MOST_VALUES, check_plain, misfit, read_bounded
 from tests.learn.tiny import make_batches
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from teachkit.experiments import recorded
-from teachkit.learn.goal import stopped_early
+from teachkit.learn.progress import stopped_early
 from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.figures.cycle import of_epochs
 from teachkit.watch.widgets.chart import Axis, ChartPlayground, Line, LineStyle, choice_of
