@@ -88,7 +88,7 @@ def build_parser() -> Parser:
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
-    """No default stands here: what was left out is chosen to suit the data set (learn/defaults.py)."""
+    """No default stands here: what was left out is chosen to suit the data set (commands/defaults.py)."""
     parser.add_argument(
         "--data",
         metavar="shapes|PATH",

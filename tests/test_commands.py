@@ -19,6 +19,7 @@ from PIL import Image
 
 from teachkit.__main__ import main
 from teachkit.commands import records
+from teachkit.commands.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.feed import scenes
 from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
@@ -26,7 +27,6 @@ from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.files import write_whole
 from teachkit.learn import saving
 from teachkit.learn.checkpoint import load_run, pack, unpack
-from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.learn.log import LogWriter, read_log
 from teachkit.learn.run_folder import BEST, FolderLock
 from teachkit.structures import Detections

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from teachkit.commands.defaults import Settings
 from teachkit.commands.training import data_of, trainer_of
 from teachkit.errors import UserError, one_line
 from teachkit.files import SOFTWARE, is_picture, refuse_foreign, write_output
-from teachkit.learn.defaults import Settings
 
 if TYPE_CHECKING:
     from teachkit.experiments.study import Train

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psutil
 
+from teachkit.commands.defaults import Settings
 from teachkit.commands.training import data_of, trainer_of
 from teachkit.errors import UserError, one_line
 from teachkit.files import SOFTWARE, piece, write_whole
-from teachkit.learn.defaults import Settings
 
 if TYPE_CHECKING:
     from teachkit.commands.records import Looks, Records, TensorBoard, Unbreakable

@@ -5,8 +5,8 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from teachkit.commands.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.errors import UserError, one_line
-from teachkit.learn.defaults import Settings, augmentation_for, detector_for, weight_decay_for
 
 if TYPE_CHECKING:
     from teachkit.feed.loader import Loader
