@@ -97,7 +97,10 @@ def _looks_western(content: bytes) -> bool:
 
 def number(text: object) -> float | None:
     """A finite number, or None: NaN, infinity, words, 1_000, true and null are none."""
-    if isinstance(text, bool) or not isinstance(text, int | float | str) or (isinstance(text, str) and "_" in text):
+    if isinstance(text, str):
+        if "_" in text:
+            return None
+    elif isinstance(text, bool) or not isinstance(text, (int, float)):
         return None
     try:
         value = float(text)

@@ -1,7 +1,7 @@
 """One VOC label file. Read as a stream of events, because only there the parser tells at which line it is."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from xml.sax import SAXException, SAXParseException
@@ -19,10 +19,21 @@ from teachkit.feed.formats.text import LOST, TextError, decoded, number, read_by
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 TURNED_SIDES = ("cx", "cy", "w", "h", "angle")
-OWN = ("name", "difficult")
-OBJECT = ["annotation", "object"]
-LEAVES = dict.fromkeys(SIDES, "bndbox") | dict.fromkeys(TURNED_SIDES, "robndbox")
-ATTRIBUTE = [*OBJECT, "attributes", "attribute"]
+SIZE, OBJECT = "/annotation/size", "/annotation/object"
+BOXES = {f"{OBJECT}/bndbox": "bndbox", f"{OBJECT}/robndbox": "robndbox"}
+ATTRIBUTE = f"{OBJECT}/attributes/attribute"
+# A person's <part>s in VOC 2007 have names and boxes of their own, deeper down: only whole paths count.
+LEAVES = {
+    f"{parent}/{leaf}": leaf
+    for parent, leaves in (
+        (SIZE, ("width", "height")),
+        (OBJECT, ("name", "difficult")),
+        (f"{OBJECT}/bndbox", SIDES),
+        (f"{OBJECT}/robndbox", TURNED_SIDES),
+    )
+    for leaf in leaves
+}
+CORNER = re.compile(rf"{OBJECT}/polygon/(.*/)?[xy]\d*")
 SAYS_ENCODING = re.compile(rb"""\s+encoding=(["'])([\w.:-]+)\1""")
 DEEPEST = 50  # elements within each other; a millionfold nest would keep us busy for hours
 
@@ -67,8 +78,8 @@ class _Objects(ContentHandler):
     def __init__(self, entry: Entry) -> None:
         super().__init__()
         self.entry = entry
-        self.locator: Locator | None = None
-        self.path: list[str] = []
+        self.line_number: Callable[[], int | None] = lambda: None
+        self.path: list[str] = []  # of each open element, its own and all above it
         self.text: list[str] = []
         self.start = 1  # line of the element opened last
         self.found: dict[str, tuple[int, str]] = {}  # leaf of the object, or of the size → line, text
@@ -78,23 +89,26 @@ class _Objects(ContentHandler):
         self.object_line = self.box_line = 1
 
     def line(self) -> int:
-        return (self.locator.getLineNumber() if self.locator else None) or 1
+        return self.line_number() or 1
 
     def setDocumentLocator(self, locator: Locator) -> None:  # noqa: N802 (the name is SAX's)
-        self.locator = locator
+        self.line_number = locator.getLineNumber
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
-        self.path.append(name)
+        path = f"{self.path[-1] if self.path else ''}/{name}"[:LONGEST]  # none that counts is as long
+        self.path.append(path)
         if len(self.path) > DEEPEST:
             raise ValueError(f"elements lie more than {DEEPEST} deep in each other")
-        self.text.clear()
-        self.start = self.line()
-        if self.path == OBJECT:
+        self.text = []
+        self.start = self.line_number() or 1
+        if path in LEAVES:
+            return
+        if path == OBJECT:
             self.found.clear()
             self.polygon.clear()
             self.twice = self.attribute = self.rotation = ""
             self.object_line = self.box_line = self.start
-        elif self.path[:-1] == OBJECT and name in ("bndbox", "robndbox"):
+        elif path in BOXES:
             self.twice = self.twice or (name if name in self.found else "")
             self.found[name] = (self.start, "")
             self.box_line = self.start
@@ -103,22 +117,19 @@ class _Objects(ContentHandler):
         self.text.append(content)
 
     def endElement(self, name: str) -> None:  # noqa: N802
-        # A person's <part>s in VOC 2007 have names and boxes of their own, deeper down: only whole paths count.
-        parent = self.path[:-1]
-        if (name in OWN and parent == OBJECT) or (name in LEAVES and parent == [*OBJECT, LEAVES[name]]):
-            self.twice = self.twice or (name if name in self.found else "")
+        path = self.path.pop()
+        if path in LEAVES:
+            if name in self.found:
+                self.twice = self.twice or name
             self.found[name] = (self.start, "".join(self.text).strip())
-        elif parent == ["annotation", "size"]:
-            self.found[name] = (self.start, "".join(self.text))
-        elif self.path == ["annotation", "size"]:
-            self.end_size()
-        elif self.path == OBJECT:
+        elif path == OBJECT:
             self.end_object()
-        elif self.path[:3] == [*OBJECT, "polygon"] and re.fullmatch(r"[xy]\d*", name):
+        elif path == SIZE:
+            self.end_size()
+        elif CORNER.fullmatch(path):
             self.polygon.append("".join(self.text))
-        elif parent == ATTRIBUTE:
+        elif path == f"{ATTRIBUTE}/{name}":
             self.end_of_attribute(name, "".join(self.text).strip())
-        self.path.pop()
 
     def end_size(self) -> None:
         height, width = (number(self.found.get(side, (1, ""))[1]) for side in ("height", "width"))
@@ -140,7 +151,9 @@ class _Objects(ContentHandler):
             turned = self.numbers(TURNED_SIDES)
             box, made_from = around_turned(*turned) if turned else None, TURNED
         elif box is None and (sides := self.numbers(SIDES)):
-            box, made_from = turned_on((sides[0], sides[1], sides[2], sides[3]), number(self.rotation or 0))
+            box, made_from = turned_on(
+                (sides[0], sides[1], sides[2], sides[3]), number(self.rotation) if self.rotation else None
+            )
         if box:
             difficult = self.found.get("difficult", (1, ""))[1].lower() in ("1", "true")
             self.entry.rows.append(Row(self.box_line, name, box, made_from=made_from, difficult=difficult))
