@@ -98,7 +98,7 @@ site: installed-site
 	mkdir -p build/site-source
 	cp -R notebooks/. site/index.md build/site-source/
 	$(BIN)/sphinx-build -q -W --keep-going -E -b html -c site -d build/site-doctrees build/site-source build/site
-	@if node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null; then \
+	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
 		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && \
 		$(BIN)/python -m teachkit.page build/live && node site/build_live.mjs build/live build/site; \
 	else for page in live playgrounds photo; do cp site/no_live.html build/site/$$page.html; done; echo "no node 20 or later here: the site is built without its live pages"; fi

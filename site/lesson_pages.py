@@ -56,7 +56,10 @@ def place_what_is_alive(app, doctree):
     here = lessons.alive_in(path)
     for cell in list(doctree.findall(nodes.container)):
         if cell.get("nb_element") == "cell_code" and (one := here.get(cell["cell_index"])):
-            cell += raw(f'<div class="tk-here" data-here="{escape(json.dumps(one, ensure_ascii=False))}"></div>')
+            # with the outputs, where there are any: what a prediction folds away is folded away alive, too
+            last = cell.children[-1]
+            place = last if last.get("nb_element") == "cell_code_output" else cell
+            place += raw(f'<div class="tk-here" data-here="{escape(json.dumps(one, ensure_ascii=False))}"></div>')
     titles = [node for node in doctree.findall(nodes.title) if isinstance(node.parent, nodes.section)]
     if titles:
         titles[0].parent.insert(1, raw(banner(name, list(here.values()))))

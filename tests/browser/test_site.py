@@ -164,8 +164,12 @@ def context(browser):
     assert faults == []
 
 
+OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
+
+
 def scrolled_through(page):
-    """All that begins when it comes into sight has begun."""
+    """All that begins when it comes into sight has begun, also what is folded away below a prediction."""
+    page.evaluate(OPEN_ALL)
     for place in page.locator("[data-here], [data-playground]").all():
         place.scroll_into_view_if_needed()
         place.locator(".tk-root").first.wait_for()
@@ -260,6 +264,8 @@ def test_after_the_first_visit_the_site_opens_without_its_host(pages, alive, con
     page.goto(f"{address}live.html?lr=0.002")
     page.wait_for_selector('.tk-cockpit[data-state="running"]')
     page.goto(f"{address}06_total_loss.html")
+    assert page.locator("[data-here*='loss_weights']").is_hidden()  # folded away below its prediction
+    page.evaluate(OPEN_ALL)
     page.locator("[data-here*='loss_weights']").scroll_into_view_if_needed()
     page.wait_for_selector(".tk-weights[data-drawn]")
 

@@ -43,7 +43,7 @@ showProgress();
 
 // The picture of a cell's widget steps back for the widget itself.
 function replaceStill(el) {
-  for (const one of el.closest(".cell")?.querySelectorAll(".cell_output") ?? []) one.hidden = true;
+  for (const one of el.closest(".cell_output")?.children ?? []) if (one !== el) one.style.display = "none";
 }
 const begin = {
   playground(el, { name, first }) {
