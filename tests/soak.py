@@ -23,6 +23,7 @@ from tqdm import tqdm
 import teachkit.commands.train as command
 from teachkit import files
 from teachkit.__main__ import main
+from teachkit.errors import one_line
 from teachkit.feed.formats import write_folder
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn import checkpoint, saving
@@ -155,7 +156,8 @@ def faults_of(folder, whole):
 
 def trial(way, home, whole, dice):
     """One training in a folder of others, disturbed once, then gone on with → what is bad."""
-    folder = home / "run"
+    folder, said = home / "run", home / "said.txt"  # what was said when it was gone on with
+    said.write_bytes(b"")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for name in ("film.mkv.part", "notes.txt"):
@@ -172,11 +174,12 @@ def trial(way, home, whole, dice):
             yield "interrupted, and the log does not end"
     if code != 0:
         saved = any((folder / name).exists() for name in checkpoint.TO_RESUME)
-        again = end_of(fork(["train", "--resume", folder] if saved else begin, quiet))
+        again = end_of(fork(["train", "--resume", folder] if saved else begin, lambda: quiet(said)))
         finished = again == 2 and read_log(folder / "log.jsonl")[-1]["kind"] == "end"  # killed when all was done
         if again != 0 and not finished:
             yield f"exit code {again} when it was gone on with"
-    yield from faults_of(folder, whole)
+    for fault in faults_of(folder, whole):
+        yield f"{fault}; {one_line(said.read_text()[-500:])}"
 
 
 def soak(count, seed):

@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -456,13 +457,13 @@ def test_a_run_of_a_notebook_is_not_taken_up_here(saved, tmp_path, capsys):
 def test_pictures_that_find_no_room_do_not_undo_the_training(tiny, tmp_path, monkeypatch, capsys):
     def full(file, content):
         if file.suffix == ".png":
-            raise OSError(28, "No space left on device")
+            raise OSError(28, "No space left on device", str(file))
         return write_whole(file, content)
 
     monkeypatch.setattr("teachkit.commands.train.write_whole", full)
     code, _, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", tmp_path / "run", *SMALL)
     assert code == 0
-    assert "curves.png could not be written (No space left on device)" in err
+    assert "curves.png: No space left on device: not all pictures are drawn" in err
     assert load_run(tmp_path / "run").state["progress"]["step"] == 3
 
 
@@ -634,28 +635,69 @@ def test_an_ending_from_outside_is_saved_and_recorded_as_ctrl_c_is(name, tiny, t
     assert signal.getsignal(number) is signal.SIG_DFL
 
 
-@pytest.mark.parametrize("killed", ["before its end", "while drawing"])
-@pytest.mark.parametrize(("goal", "reason", "code"), [("map50=0", "until", 0), ("map75=1", "epochs", 1)])
-def test_a_run_that_was_killed_at_its_end_is_ended_by_a_resume(
-    killed, goal, reason, code, tiny, tmp_path, monkeypatch, capsys
-):
-    def kill(*_):
-        raise KeyboardInterrupt
+ENDS = {"map50=0": ("until", 0, 1), "map75=1": ("epochs", 1, 2)}  # of each goal: reason, exit code, epochs
 
-    train = ["train", "--data", tiny, "--epochs", 2, "--until", goal, *SMALL]
-    assert typed(capsys, *train, "--save", tmp_path / "whole")[0] == code
+
+@pytest.fixture(scope="module", params=ENDS)
+def whole(request, tiny, tmp_path_factory):
+    """A training that comes to its end: the command, its log, the exit code and its epochs."""
+    folder, (reason, code, epochs) = tmp_path_factory.mktemp("whole") / "run", ENDS[request.param]
+    train = ["train", "--data", str(tiny), "--epochs", "2", "--until", request.param, *SMALL]
+    assert main([*train, "--save", str(folder)]) == code
+    log = without_seconds(read_log(folder / "log.jsonl"))
+    assert log[-1]["reason"] == reason
+    return train, log, code, epochs
+
+
+KILLED = {  # what was about to be done, and to which file of the run
+    "before the last state": ("teachkit.learn.saving.save_last", None),
+    "before the end record": ("teachkit.learn.trainer.Trainer.end", None),
+    "after the end record": ("teachkit.commands.train._draw", None),
+    "in the first picture": ("teachkit.commands.train.write_whole", "curves.png"),
+    "in the second picture": ("teachkit.commands.train.write_whole", "detections.png"),
+}
+
+
+@pytest.mark.parametrize("killed", KILLED)
+def test_a_run_that_was_killed_at_its_end_is_ended_by_a_resume(killed, whole, tmp_path, monkeypatch, capsys):
+    (target, file), (train, log, code, epochs) = KILLED[killed], whole
+    real, calls = resolve_name(target), []
+
+    def kill(*given):
+        calls.append(given)
+        wanted = len(calls) == epochs if killed == "before the last state" else file is None or given[0].name == file
+        if wanted:
+            raise KeyboardInterrupt
+        return real(*given)
+
     with monkeypatch.context() as patch:
-        target = "teachkit.learn.trainer.Trainer.end" if killed == "before its end" else "teachkit.commands.train._draw"
         patch.setattr(target, kill)
-        assert typed(capsys, *train, "--save", tmp_path / "cut")[0] == 130
-    assert not (tmp_path / "cut" / "curves.png").exists()
-    assert typed(capsys, "train", "--resume", tmp_path / "cut")[0] == code
-    history = [record for record in without_seconds(read_log(tmp_path / "cut" / "log.jsonl"))]
-    expected = without_seconds(read_log(tmp_path / "whole" / "log.jsonl"))
-    assert [record for record in history if record.get("what") != "resumed"] == expected
-    assert expected[-1]["reason"] == reason
-    assert pixels(tmp_path / "cut" / "curves.png").std() > 10
-    assert pixels(tmp_path / "cut" / "detections.png").std() > 10
+        assert typed(capsys, *train, "--save", tmp_path)[0] == 130
+    assert not (tmp_path / "detections.png").exists()
+    saved = (tmp_path / "last.pt").exists()
+    assert saved or (killed, epochs) == ("before the last state", 1)
+    assert typed(capsys, *(["train", "--resume", tmp_path] if saved else [*train, "--save", tmp_path]))[0] == code
+    again = without_seconds(read_log(tmp_path / "log.jsonl"))
+    assert [record for record in again if record.get("what") != "resumed"] == log
+    assert pixels(tmp_path / "curves.png").std() > 10
+    assert pixels(tmp_path / "detections.png").std() > 10
+    if epochs == 2:  # as many as were asked for
+        assert_a_mistake(typed(capsys, "train", "--resume", tmp_path), "epochs are done")
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "DejaVuSans.ttf"), ImportError("no Agg")])
+def test_pictures_that_cannot_be_drawn_are_told_and_drawn_by_a_resume(error, tiny, tmp_path, monkeypatch, capsys):
+    def fail(_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("teachkit.watch.figures.plots.curves", fail)
+        code, out, err = typed(capsys, "train", "--data", tiny, "--epochs", 1, "--save", tmp_path, *SMALL)
+    assert (code, out.strip()) == (0, f"{tmp_path}: weights, log.jsonl")
+    assert "not all pictures are drawn; the training is not harmed" in err
+    assert typed(capsys, "train", "--resume", tmp_path)[0] == 0
+    assert (tmp_path / "curves.png").exists()
+    assert (tmp_path / "detections.png").exists()
 
 
 def test_steps_that_a_log_lacks_are_told_when_the_run_goes_on(saved, tmp_path, capsys):
@@ -958,6 +1000,20 @@ def test_a_run_goes_on_where_its_pictures_lie_now_if_they_are_the_same(tiny, tmp
     result = typed(capsys, *resume, 3, "--data", there)
     assert result[0] == 2
     assert "these are not the pictures and labels that" in result[2]
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_labels_that_were_edited_since_the_run_was_saved_are_told(split, saved, tiny, tmp_path, capsys):
+    data, folder = shutil.copytree(tiny, tmp_path / "data"), shutil.copytree(saved, tmp_path / "run")
+    resume = ("train", "--resume", folder, "--epochs", 3, "--data", data)
+    label = next(file for file in sorted((data / "labels" / split).iterdir()) if file.read_text())
+    whole = label.read_text()
+    label.write_text(whole.replace(" 0.", " 0.1", 1))
+    result = typed(capsys, *resume)
+    assert result[0] == 2
+    assert "these are not the pictures and labels that" in result[2]
+    label.write_text(whole)
+    assert typed(capsys, *resume)[0] == 0
 
 
 def test_neither_data_nor_resume_is_a_mistake(capsys):

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -156,7 +156,7 @@ def _resume(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks")
     if training.classes != saved.classes:
         raise UserError(f"{settings.data}: the classes are {training.classes}, but {folder} learned {saved.classes}")
     trainer = trainer_of(settings, training, validation, device, folder, saved.model)
-    if "data" in given and _pictures_sum(trainer.state_dict()) != _pictures_sum(saved.state):
+    if "data" in given and not _sums(saved.state).items() <= _sums(trainer.state_dict()).items():
         raise UserError(f"{settings.data}: these are not the pictures and labels that {folder} was trained on")
     trainer.load_state_dict(saved.state)
     done, files = trainer.progress.closed_epochs, _log_files(log, folder) if ranks.first else []
@@ -191,8 +191,10 @@ def _threads(saved: "Run") -> int | None:
     return threads if type(threads) is int and 1 <= threads <= MOST_THREADS else None
 
 
-def _pictures_sum(state: dict[str, Any]) -> str | None:
-    return next((part["pictures"] for part in state.values() if isinstance(part, dict) and "pictures" in part), None)
+def _sums(state: dict[str, Any]) -> dict[str, str]:
+    """Of the pictures and labels that a state was trained and validated on, by its parts."""
+    sums = {name: part.get("pictures") for name, part in state.items() if isinstance(part, dict)}
+    return {name: value for name, value in sums.items() if value is not None}
 
 
 def _left_to_do(trainer: "Trainer", folder: Path) -> bool:
@@ -224,35 +226,34 @@ def _log_files(log: str | None, folder: str | None) -> list[Path]:
 
 
 def _draw(trainer: "Trainer", history: "list[Record]", saver: "Checkpointer") -> None:
-    """The curves, and what the averaged weights find in the first pictures of the validation split."""
-    from teachkit.learn.run_folder import CURVES, DETECTIONS, LOG
+    """Pictures that cannot be drawn, or find no room, do not undo the training: --resume draws them later."""
+    from teachkit.learn.run_folder import LOG, claim
+
+    there = [LOG] if saver.saved_step is None else ["weights", LOG]
+    try:
+        for name, picture in _pictures(trainer, history):
+            claim(saver.folder)  # somebody may have put a file there in the meantime
+            write_whole(saver.folder / name, picture)
+            there.append(name)
+    except (OSError, ImportError, UserError) as error:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        print(one_line(f"warning: {reason}: not all pictures are drawn; the training is not harmed"), file=sys.stderr)
+    print(one_line(f"{saver.folder}: {', '.join(there)}"))
+
+
+def _pictures(trainer: "Trainer", history: "list[Record]") -> "Iterator[tuple[str, bytes]]":
+    """Names and PNGs: the curves, and what the averaged weights find in the first pictures of the validation split.
+
+    UserError where a run that diverged has nothing left to find anything with.
+    """
+    from teachkit.learn.run_folder import CURVES, DETECTIONS
     from teachkit.watch.figures import plots  # brings matplotlib: not before there is something to draw
 
     metadata = {"Software": SOFTWARE, "Comment": _caption(trainer)}
-    there = LOG if saver.saved_step is None else f"weights, {LOG}"
-    _write(saver, CURVES, plots.curves(history).png(**metadata))
+    yield CURVES, plots.curves(history).png(**metadata)
     data = trainer.validation_data
     batch = data.batch(0, 0)
     images = batch.images[:PICTURES_DRAWN]
-    try:
-        found = cast("Detector", trainer.ema).detect(images)
-    except UserError as error:  # a run that diverged may have nothing left to find anything with
-        print(one_line(error), file=sys.stderr)
-        print(one_line(f"{saver.folder}: {there}, {CURVES}"))
-        return
+    found = cast("Detector", trainer.ema).detect(images)
     grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
-    _write(saver, DETECTIONS, grid.png(**metadata))
-    print(one_line(f"{saver.folder}: {there}, {CURVES}, {DETECTIONS}"))
-
-
-def _write(saver: "Checkpointer", name: str, content: bytes) -> None:
-    """A picture that finds no room does not undo the training."""
-    from teachkit.learn.run_folder import claim
-
-    file = saver.folder / name
-    try:
-        claim(saver.folder)  # somebody may have put a file there in the meantime
-        write_whole(file, content)
-    except OSError as error:
-        what = f"warning: {file} could not be written ({error.strerror}); the training is not harmed"
-        print(one_line(what), file=sys.stderr)
+    yield DETECTIONS, grid.png(**metadata)

@@ -113,18 +113,9 @@ class DataCursor:
             "batch_index": self.batch_index,
             "batches": len(self.data),
             "seed": seed,
-            "pictures": self._pictures_digest(),
+            "pictures": sum_of(self.data, with_batches=True),
             "random": random,
         }
-
-    def _pictures_digest(self) -> str | None:
-        """SHA-256 of the images' names, content and labels, and the batch size; None if the data has no names."""
-        names = getattr(self.data, "names", None)
-        if names is None:
-            return None
-        content = getattr(self.data, "content_sum", None)
-        described = repr([getattr(self.data, "batch_size", None), *names] + ([] if content is None else [content]))
-        return hashlib.sha256(described.encode(errors="surrogateescape")).hexdigest()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """UserError if the state is of data with another number of batches."""
@@ -141,7 +132,7 @@ class DataCursor:
         own = random and random["own"]
         if own is not None and getattr(self.data, "generator", None) is None:
             raise UserError("this state has random numbers of a DataLoader's generator, and the training data has none")
-        pictures = self._pictures_digest()
+        pictures = sum_of(self.data, with_batches=True)
         differs = {
             "another seed of the training data": state["seed"] != getattr(self.data, "seed", None),
             "other training pictures or labels, or batches of another size": state.get("pictures", pictures)
@@ -151,6 +142,34 @@ class DataCursor:
             warnings.warn(f"the state was made with {what}: results will differ", stacklevel=5)
         self.epoch, self.batch_index, self._random = state["epoch"], state["batch_index"], random
         self._batches = None
+
+
+class ValidationData:
+    """Whether it is still the data whose scores a state holds."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pictures": sum_of(self._data)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """A warning tells of other pictures. Earlier states, and data without names, have no sum to compare."""
+        before, now = state.get("pictures"), sum_of(self._data)
+        if None not in (before, now) and before != now:
+            what = "other validation pictures or labels: scores from before it are not to be compared with later ones"
+            warnings.warn(f"the state was made with {what}", stacklevel=5)
+
+
+def sum_of(data: Any, with_batches: bool = False) -> str | None:
+    """SHA-256 of the images' names, content and labels, and of the batch size if asked; None for data without names."""
+    names = getattr(data, "names", None)
+    if names is None:
+        return None
+    content = getattr(data, "content_sum", None)
+    size = [getattr(data, "batch_size", None)] if with_batches else []
+    described = repr([*size, *names] + ([] if content is None else [content]))
+    return hashlib.sha256(described.encode(errors="surrogateescape")).hexdigest()
 
 
 def check_data(what: str, data: Any) -> int | None:

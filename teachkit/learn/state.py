@@ -11,6 +11,7 @@ from teachkit.learn.resources import choose_threads
 from teachkit.untrusted import misfit
 
 MOST_THREADS = 1024
+LATER: dict[str, Any] = {"validation": {}}  # parts that earlier versions did not save
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # what a state of other make raises
 
 
@@ -29,6 +30,8 @@ def capture(parts: dict[str, Part]) -> dict[str, Any]:
 def restore(parts: dict[str, Part], state: dict[str, Any]) -> None:
     """Loads each part. UserError if the state does not fit one of them; all parts are then as they were."""
     before = capture(parts)
+    if isinstance(state, dict):
+        state = {name: part for name, part in LATER.items() if name in parts} | state
     try:
         _check(before, state)
         _load(parts, state)

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from teachkit.errors import UserError, whole
 from teachkit.learn.checkpoint import plain
 from teachkit.learn.control import Asked, Control
-from teachkit.learn.data_cursor import DataCursor, check_data
+from teachkit.learn.data_cursor import DataCursor, ValidationData, check_data
 from teachkit.learn.graphed import UNREAD, GraphedStep, Pending, refuse_graph
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.learn.interrupts import HeldInterrupt, OneAtATime
@@ -445,7 +445,8 @@ class Trainer:
     def _parts(self) -> dict[str, Part]:
         """By their names in a state. The step is loaded before the control, which compares its loss weights with it."""
         first: dict[str, Part] = {"cursor": self.cursor, "train_step": self.train_step, "control": self.control}
-        return {**first, "trend": self.trend, "goal": self.goal, "progress": self.progress, "machine": self.machine}
+        parts = {**first, "trend": self.trend, "goal": self.goal, "progress": self.progress, "machine": self.machine}
+        return {**parts, "validation": ValidationData(self.validation_data)}
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of the run's whole state, tensors and plain values."""

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 from teachkit.errors import UserError
 from teachkit.feed.loader import Loader
 from teachkit.feed.scenes import SceneSettings, make_scenes
-from teachkit.learn.data_cursor import DataCursor
+from teachkit.learn.data_cursor import DataCursor, ValidationData
 
 
 class Counting:
@@ -160,6 +160,17 @@ def test_pictures_and_labels_edited_under_their_names_are_told(edit, keep):
     state = DataCursor(loader()).state_dict()
     with pytest.warns(UserWarning, match="other training pictures or labels"):
         DataCursor(loader(edit)).load_state_dict(state)
+    exam = ValidationData(loader()).state_dict()
+    with pytest.warns(UserWarning, match="other validation pictures or labels: scores from before"):
+        ValidationData(loader(edit)).load_state_dict(exam)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DataCursor(loader()).load_state_dict(state)
+        ValidationData(loader()).load_state_dict(exam)
+
+
+@pytest.mark.parametrize("data", [None, [1, 2]])
+def test_validation_data_without_names_has_no_sum_and_takes_any_state(data):
+    assert ValidationData(data).state_dict() == {"pictures": None}
+    for state in ({}, {"pictures": None}, {"pictures": "0" * 64}):
+        ValidationData(data).load_state_dict(state)

@@ -198,6 +198,15 @@ def test_a_refused_state_leaves_the_trainer_as_it_was(make_trainer):
     assert same(trainer.state_dict()["train_step"]["model"], twin.state_dict()["train_step"]["model"])
 
 
+def test_a_state_from_before_the_validation_data_was_kept_is_gone_on_with(make_trainer):
+    trainer, other = make_trainer(), make_trainer()
+    run(trainer, 0, 2)
+    state = trainer.state_dict()
+    del state["validation"]
+    other.load_state_dict(state)
+    assert other.step_number == 2
+
+
 def test_a_refused_state_of_another_optimizer_leaves_the_very_one_that_was_handed_over(make_trainer):
     model = tiny_detector()
     own = torch.optim.RMSprop(model.parameters(), lr=1e-3, momentum=0.5)
