@@ -133,7 +133,8 @@ def detection_grid(
     crowded = detections is not None and any(len(found) > CROWDED for found in detections)
     spare = (0.35 if title else 0) + (0.3 if crowded else 0)
     alt = f"{title or 'Pictures with detected boxes'}: detections are solid, true objects are dashed"
-    figure = NotebookFigure(figsize=(2.3 * columns, 2.3 * rows * height / width + spare), alt=alt, photo=True)
+    side = min(3.4, max(2.3, 11 / columns))  # in: as large as a cell's width lets it be
+    figure = NotebookFigure(figsize=(side * columns, side * rows * height / width + spare), alt=alt, photo=True)
     figure.suptitle(title, parse_math=False)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:

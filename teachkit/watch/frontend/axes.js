@@ -1,6 +1,6 @@
 // Ticks, and the axes of a drawing that is no run over its steps.
 
-import { COLOURS } from "./colours.js";
+import { ON_PAPER } from "./colours.js";
 import { drawLine } from "./drawing.js";
 import { formatted } from "./numbers.js";
 
@@ -46,8 +46,8 @@ export function axes(pen, width, height, size, { across, up }) {
   pen.save();
   pen.font = `${size}px system-ui, sans-serif`;
   pen.lineWidth = 1;
-  pen.strokeStyle = COLOURS.line;
-  pen.fillStyle = COLOURS.soft;
+  pen.strokeStyle = ON_PAPER.line;
+  pen.fillStyle = ON_PAPER.soft;
   pen.textAlign = "right";
   pen.textBaseline = "middle";
   for (const tick of ticksOf(up, Math.max(2, Math.floor((bottom - top) / (size * 2.4))))) {
@@ -60,7 +60,7 @@ export function axes(pen, width, height, size, { across, up }) {
     drawLine(pen, x(tick), top, x(tick), bottom);
     pen.fillText((across.words ?? formatted)(tick), x(tick), bottom + size * 1.2);
   }
-  pen.fillStyle = COLOURS.ink;
+  pen.fillStyle = ON_PAPER.ink;
   if (across.label) pen.fillText(across.label, (left + right) / 2, height - size * 0.4);
   if (up.label) {
     pen.translate(size, (top + bottom) / 2);

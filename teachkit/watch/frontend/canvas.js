@@ -1,5 +1,6 @@
 // A canvas that follows the size of its place and the pixels of the screen.
 
+import { ON_PAPER } from "./colours.js";
 import { element } from "./elements.js";
 
 // draw(pen, width, height, font size), all in px.
@@ -13,12 +14,19 @@ export class Canvas {
       this.paint();
     });
     this.resized.observe(this.node);
+    this.themed = new MutationObserver(() => {
+      this.measure();
+      this.paint();
+    });
+    this.themed.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
   }
   // Asked for only when the place has changed: the browser would lay out the whole notebook for each answer.
   measure() {
     this.width = this.node.clientWidth;
     this.height = this.node.clientHeight;
-    this.size = parseFloat(getComputedStyle(this.node).fontSize);
+    const style = getComputedStyle(this.node);
+    this.size = parseFloat(style.fontSize);
+    for (const name of Object.keys(ON_PAPER)) ON_PAPER[name] = style.getPropertyValue(`--tk-${name}`) || ON_PAPER[name];
     const ratio = window.devicePixelRatio || 1;
     this.node.width = Math.round(this.width * ratio);
     this.node.height = Math.round(this.height * ratio);
@@ -34,5 +42,6 @@ export class Canvas {
   }
   close() {
     this.resized.disconnect();
+    this.themed.disconnect();
   }
 }

@@ -2,7 +2,7 @@
 
 import { logTicks, niceTicks } from "./axes.js";
 import { Canvas } from "./canvas.js";
-import { COLOURS } from "./colours.js";
+import { COLOURS, ON_PAPER } from "./colours.js";
 import { drawCurve, drawLine, drawMarker, hatch } from "./drawing.js";
 import { element, figure, note } from "./elements.js";
 import { formatted } from "./numbers.js";
@@ -95,8 +95,8 @@ export class Chart {
   }
 
   drawAxes(pen, { x, y, left, right, top, bottom, low, high, last, size, log }) {
-    pen.strokeStyle = COLOURS.line;
-    pen.fillStyle = COLOURS.soft;
+    pen.strokeStyle = ON_PAPER.line;
+    pen.fillStyle = ON_PAPER.soft;
     pen.lineWidth = 1;
     pen.setLineDash([]);
     pen.textAlign = "right";
@@ -139,7 +139,7 @@ export class Chart {
 
   // Of stacked losses the total alone, of shares all borders.
   drawGhost(pen, data, { x, y, log }) {
-    pen.strokeStyle = COLOURS.grey;
+    pen.strokeStyle = ON_PAPER.grey;
     pen.lineWidth = 1.5;
     pen.globalAlpha = 0.75;
     if (this.settings.kind === "stack") {
@@ -190,7 +190,7 @@ export class Chart {
       pen.fillStyle = one.colour;
       if (stack) pen.fillRect(right + size * 0.3, at - size * 0.4, size * 0.3, size * 0.8);
       else drawMarker(pen, one.marker, end, from, size / 3.2);
-      pen.fillStyle = COLOURS.ink;
+      pen.fillStyle = ON_PAPER.ink;
       pen.font = `600 ${size}px system-ui, sans-serif`;
       pen.fillText(one.label, right + size * 0.8, at);
     }
@@ -235,7 +235,7 @@ function drawMarks(pen, marks, { x, top, bottom, size, edge, worded }) {
   for (const mark of [...marks].reverse()) {
     const at = x(mark.step);
     const width = pen.measureText(mark.label).width;
-    pen.strokeStyle = pen.fillStyle = mark.alarm ? "#B00020" : COLOURS.ink;
+    pen.strokeStyle = pen.fillStyle = mark.alarm ? ON_PAPER["alarm-ink"] : ON_PAPER.ink;
     pen.globalAlpha = mark.pending ? 0.6 : 1;
     pen.lineWidth = mark.alarm ? 2 : 1.2;
     pen.setLineDash(mark.pending ? [1, 3] : mark.alarm ? [] : [5, 4]);

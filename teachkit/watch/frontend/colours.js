@@ -16,6 +16,17 @@ export const COLOURS = {
   paper: "#ffffff",
 };
 
+// What is written and ruled on a chart's paper. A canvas takes it from the style sheet, which knows bright and dark.
+export const ON_PAPER = {
+  ink: COLOURS.ink,
+  soft: COLOURS.soft,
+  line: COLOURS.line,
+  grey: COLOURS.grey,
+  "told-ink": "#005a8d",
+  "warn-ink": "#7a2d00",
+  "alarm-ink": "#B00020",
+};
+
 export const LOSSES = {
   box: { label: "box", colour: COLOURS.blue, dash: [], marker: "circle" },
   cls: { label: "class", colour: COLOURS.orange, dash: [10, 5], marker: "square" },

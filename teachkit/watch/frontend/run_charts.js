@@ -1,6 +1,6 @@
 // What the cockpit and a replay show of a run.
 
-import { COLOURS, LOSSES } from "./colours.js";
+import { COLOURS, LOSSES, ON_PAPER } from "./colours.js";
 
 export const RUN_CHARTS = {
   raw: {
@@ -35,7 +35,14 @@ export const RUN_CHARTS = {
     dots: true,
     series: {
       map50: { label: "mAP50", colour: COLOURS.blue, dash: [10, 5], marker: "square" },
-      map: { label: "mAP", colour: COLOURS.ink, dash: [], marker: "circle" },
+      map: {
+        label: "mAP",
+        dash: [],
+        marker: "circle",
+        get colour() {
+          return ON_PAPER.ink;
+        },
+      },
     },
   },
 };

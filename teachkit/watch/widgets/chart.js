@@ -2,7 +2,7 @@
 
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS } from "../frontend/colours.js";
+import { ON_PAPER } from "../frontend/colours.js";
 import { drawMarker, swatch } from "../frontend/drawing.js";
 import { block, element, figure, row, table } from "../frontend/elements.js";
 import { playground } from "../frontend/playground.js";
@@ -56,7 +56,7 @@ function drawLineOf(pen, points, style, { x, y, left, right, top, bottom }, size
 // Beside the last point, at its left where the right has no room.
 function drawNote(pen, text, [across, up], { x, y, right, top }, size) {
   pen.font = `600 ${size}px system-ui, sans-serif`;
-  pen.fillStyle = COLOURS.ink;
+  pen.fillStyle = ON_PAPER.ink;
   const outside = x(across) + pen.measureText(text).width + size > right;
   pen.textAlign = outside ? "right" : "left";
   pen.textBaseline = "bottom";

@@ -2,7 +2,7 @@
 
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS } from "../frontend/colours.js";
+import { COLOURS, ON_PAPER } from "../frontend/colours.js";
 import { onDrag } from "../frontend/controls.js";
 import { drawCurve, drawLine, drawMarker, swatch } from "../frontend/drawing.js";
 import { block, cell, element, figure, headerRow, note, row, table } from "../frontend/elements.js";
@@ -52,7 +52,7 @@ class LossChart {
     pen.beginPath();
     pen.rect(left, top - 2, right - left, bottom - top + 4);
     pen.clip();
-    pen.strokeStyle = COLOURS.grey;
+    pen.strokeStyle = ON_PAPER.grey;
     pen.setLineDash([3, 4]);
     drawLine(pen, x(this.score), top, x(this.score), bottom);
     for (const [name, { colour, dash, marker }] of Object.entries(CLASS_LOSSES)) {

@@ -1,7 +1,7 @@
 // One edge and its bins: the edge's true place is dragged along the top, each predicted bin up and down.
 
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS } from "../frontend/colours.js";
+import { COLOURS, ON_PAPER } from "../frontend/colours.js";
 import { onDrag } from "../frontend/controls.js";
 import { drawLine, drawMarker, hatch } from "../frontend/drawing.js";
 import { block, element, figure, note, numbersTable } from "../frontend/elements.js";
@@ -134,19 +134,19 @@ class BinsStage {
     pen.fillStyle = COLOURS.blue; // what the detector would draw
     drawMarker(pen, "triangle", this.x(this.expected), bottom + size * 1.9, size * 0.45);
     const expected = `expected edge ${this.expected.toFixed(2)}`;
-    this.write(pen, expected, this.x(this.expected), bottom + size * 3.15, COLOURS.blue, size, 600);
+    this.write(pen, expected, this.x(this.expected), bottom + size * 3.15, ON_PAPER["told-ink"], size, 600);
     const words = `bin = distance from the anchor point, in strides of ${this.stride} px`;
-    this.write(pen, words, (left + right) / 2, height - size * 0.4, COLOURS.ink, size, 400);
+    this.write(pen, words, (left + right) / 2, height - size * 0.4, ON_PAPER.ink, size, 400);
     this.layColumns(size);
   }
   drawShares(pen, size) {
     const { left, right } = this.plot;
     for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-      pen.strokeStyle = COLOURS.line;
+      pen.strokeStyle = ON_PAPER.line;
       drawLine(pen, left, this.y(share), right, this.y(share));
       pen.textAlign = "right";
       pen.font = `${size}px system-ui, sans-serif`;
-      pen.fillStyle = COLOURS.soft;
+      pen.fillStyle = ON_PAPER.soft;
       pen.fillText(`${share * 100} %`, left - size * 0.3, this.y(share));
     }
   }
@@ -158,14 +158,14 @@ class BinsStage {
     pen.fillStyle = "rgba(27, 36, 48, 0.07)";
     pen.fillRect(this.x(from) + (from > 0 ? wide / 2 : 0), top, this.x(to) - this.x(from) - wide / 2, bottom - top);
     const middle = (this.x(from) + this.x(to)) / 2 + side * 0.25 * wide;
-    this.write(pen, "no bin", middle, bottom + size * 1.15, "#55606e", size * 0.9, 400);
+    this.write(pen, "no bin", middle, bottom + size * 1.15, ON_PAPER.soft, size * 0.9, 400);
   }
   drawBin(pen, bin, size) {
     const width = (this.x(1) - this.x(0)) * 0.38;
     const striped = hatch(pen, { marker: "square", colour: COLOURS.orange });
     this.drawBar(pen, this.x(bin) - width, width, this.target[bin] ?? 0, striped, COLOURS.orange);
     this.drawBar(pen, this.x(bin), width, this.shares[bin] ?? 0, COLOURS.blue, COLOURS.blue);
-    this.write(pen, String(bin), this.x(bin), this.plot.bottom + size * 1.15, COLOURS.ink, size, 400);
+    this.write(pen, String(bin), this.x(bin), this.plot.bottom + size * 1.15, ON_PAPER.ink, size, 400);
   }
   drawBar(pen, left, width, share, fill, edge) {
     if (!share) return;
@@ -190,7 +190,7 @@ class BinsStage {
     pen.fill();
     pen.fillStyle = COLOURS.paper;
     for (const shift of [-0.2, 0.2]) pen.fillRect(at + shift * size - 1, size * 1.55, 2, size * 0.6);
-    this.write(pen, `◂ true edge ${this.place.toFixed(2)} ▸`, at, size * 0.95, "#9a4300", size, 600);
+    this.write(pen, `◂ true edge ${this.place.toFixed(2)} ▸`, at, size * 0.95, ON_PAPER["warn-ink"], size, 600);
   }
   write(pen, text, x, y, colour, size, weight) {
     pen.font = `${weight} ${size}px system-ui, sans-serif`;

@@ -169,8 +169,8 @@ class ErrorsBrowser(Gallery):
 
     def figure(self) -> NotebookFigure:
         words = self.numbers()["words"]
-        figure = NotebookFigure(figsize=(10, 7.4), alt=f"{self.title}. {words}")
-        parts: Any = figure.subfigures(2, 1, height_ratios=(1.75, 1))
+        figure = NotebookFigure(figsize=(10, 9.4), alt=f"{self.title}. {words}")
+        parts: Any = figure.subfigures(2, 1, height_ratios=(2.2, 1))
         above, below = parts
         above.suptitle(f"{self.values['kind']}, {self.values['cls']}, {words}", fontsize=9, parse_math=False)
         draw_tiles(above, self.tiles(), self.STYLES, 3)

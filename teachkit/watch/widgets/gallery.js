@@ -1,7 +1,7 @@
 // Pictures side by side, each with its caption above and boxes outlined on it. Styles come from Python.
 
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS } from "../frontend/colours.js";
+import { ON_PAPER } from "../frontend/colours.js";
 import { button } from "../frontend/controls.js";
 import { bestGrid, drawBox, swatch } from "../frontend/drawing.js";
 import { block, element } from "../frontend/elements.js";
@@ -56,7 +56,7 @@ export class Gallery {
     this.places = [];
     if (!this.tiles.length) {
       pen.font = `${size}px system-ui, sans-serif`;
-      pen.fillStyle = COLOURS.ink;
+      pen.fillStyle = ON_PAPER.ink;
       pen.fillText("nothing of this kind", size, size * 2);
       return;
     }
@@ -118,7 +118,7 @@ function picture([height, width], buffer) {
 
 function drawCaption(pen, text, room, size) {
   pen.font = `${size}px system-ui, sans-serif`;
-  pen.fillStyle = COLOURS.ink;
+  pen.fillStyle = ON_PAPER.ink;
   pen.textBaseline = "alphabetic";
   pen.textAlign = "left";
   pen.fillText(fitted(pen, text, room), 0, size * 1.05);

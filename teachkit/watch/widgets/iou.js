@@ -2,7 +2,7 @@
 
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS } from "../frontend/colours.js";
+import { COLOURS, ON_PAPER } from "../frontend/colours.js";
 import { menu, onEntry, slider } from "../frontend/controls.js";
 import { drawCurve, drawLine, drawMarker } from "../frontend/drawing.js";
 import { block, cell, element, figure, headerRow, note, row, table, uniqueId } from "../frontend/elements.js";
@@ -68,7 +68,7 @@ class LossCurves {
     for (const name of [this.measure, ...others]) this.drawLoss(pen, name, plot);
     pen.globalAlpha = 1;
     pen.setLineDash([]);
-    pen.strokeStyle = pen.fillStyle = COLOURS.ink;
+    pen.strokeStyle = pen.fillStyle = ON_PAPER.ink;
     pen.lineWidth = 1.5;
     const here = plot.x(clamp(this.at, ...this.range));
     drawLine(pen, here, plot.top, here, plot.bottom);

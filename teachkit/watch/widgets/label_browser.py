@@ -31,6 +31,7 @@ class LabelBrowser(Gallery):
     STYLES: ClassVar[dict[str, Style]] = {
         "suspicious": Style("#D55E00", (8, 4)),
         "label": Style("#FFFFFF"),
+        "✕ broken": Style("#F0E442", (3, 3)),
     }
 
     def __init__(self, data: Iterable[Batch], model: Any = None, **values: Any) -> None:
@@ -83,6 +84,9 @@ class LabelBrowser(Gallery):
         names = [self.seen.classes[label] for label in self.seen.labels[one.image].tolist()]
         pairs = zip(self.seen.boxes[one.image].tolist(), names, strict=True)
         outlines = [Outline(box, "label", name, False) for box, name in pairs]
+        if one.kind == "broken":  # it has no box: the whole picture is marked, with a sign that needs no colour
+            height, width = self.seen.images[one.image].shape[-2:]
+            outlines.append(Outline((1, 1, width - 1, height - 1), "✕ broken", "✕ a label is broken"))
         if one.box is not None:
             outlines.append(Outline(one.box, "suspicious", one.kind, True))
         return Tile(
@@ -101,7 +105,9 @@ class LabelBrowser(Gallery):
         return {"reasons": reasons, "total": len(chosen), "shown_page": page, "counts": self.counts(), "words": words}
 
     def _name(self, one: LabelIssue) -> str:
-        return self.seen.names[one.image] if one.image >= 0 and one.kind != "broken" else one.kind
+        if one.kind == "broken":
+            return "✕ broken"
+        return self.seen.names[one.image] if one.image >= 0 else one.kind
 
     def figure(self) -> NotebookFigure:
         words = self.numbers()["words"]

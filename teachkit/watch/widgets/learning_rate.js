@@ -3,7 +3,7 @@
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
 import { Chart } from "../frontend/charts.js";
-import { COLOURS, LOSSES } from "../frontend/colours.js";
+import { COLOURS, LOSSES, ON_PAPER } from "../frontend/colours.js";
 import { button } from "../frontend/controls.js";
 import { drawCurve, drawLine, drawMarker, swatch } from "../frontend/drawing.js";
 import { block, element, figure, note } from "../frontend/elements.js";
@@ -71,7 +71,7 @@ class RangeTestChart {
     pen.font = `600 ${size}px system-ui, sans-serif`;
     pen.textAlign = "left";
     pen.textBaseline = "bottom";
-    pen.fillStyle = COLOURS.ink;
+    pen.fillStyle = ON_PAPER.ink;
     pen.fillText(label, left + size * 0.5, y(values[0]) - 3);
   }
   close() {

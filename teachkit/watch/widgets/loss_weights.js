@@ -1,7 +1,7 @@
 // Three weights over a frozen batch: what is wrong, what is added up, who pulls; each in a panel of its own.
 
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS, LOSSES } from "../frontend/colours.js";
+import { LOSSES, ON_PAPER } from "../frontend/colours.js";
 import { button } from "../frontend/controls.js";
 import { hatch, swatch } from "../frontend/drawing.js";
 import { block, cell, element, figure, headerRow, note, row, table } from "../frontend/elements.js";
@@ -38,17 +38,17 @@ function drawBars(pen, width, height, size, rows, most) {
     const middle = (height / rows.length) * (index + 0.5);
     pen.font = `600 ${size}px system-ui, sans-serif`;
     pen.textAlign = "right";
-    pen.fillStyle = COLOURS.ink;
+    pen.fillStyle = ON_PAPER.ink;
     pen.fillText(label, left - size * 0.5, middle);
     drawBar(pen, [x(from), middle - thick / 2, Math.max(0, x(to) - x(from)), thick], style);
     pen.textAlign = "left";
-    pen.fillStyle = COLOURS.ink;
+    pen.fillStyle = ON_PAPER.ink;
     pen.fillText(text, x(to) + size * 0.4, middle);
   });
 }
 
 function drawBar(pen, sides, style) {
-  pen.fillStyle = pen.strokeStyle = style ? style.colour : COLOURS.grey;
+  pen.fillStyle = pen.strokeStyle = style ? style.colour : ON_PAPER.grey;
   pen.globalAlpha = style ? 0.35 : 1;
   pen.fillRect(...sides);
   pen.globalAlpha = 1;
@@ -85,13 +85,13 @@ function drawShare(pen, width, height, size, { share, angles }) {
     const middle = (width * (index + 0.5)) / 3;
     drawAngle(pen, degrees, middle, height - size * 2.2, size);
     pen.textAlign = "center";
-    pen.fillText(`${a} – ${b}`, middle, height - size * 0.6);
+    pen.fillText(`${a} – ${b}`, middle, height - size * 0.6, width / 3 - 4);
   });
 }
 
 // Two arrows from one point, as far apart as the gradients of two losses.
 function drawAngle(pen, degrees, x, y, size) {
-  pen.strokeStyle = pen.fillStyle = COLOURS.ink;
+  pen.strokeStyle = pen.fillStyle = ON_PAPER.ink;
   pen.lineWidth = 2.4;
   if (degrees != null) {
     drawArrow(pen, x, y, 0, size);

@@ -2,7 +2,7 @@
 
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
-import { COLOURS } from "../frontend/colours.js";
+import { COLOURS, ON_PAPER } from "../frontend/colours.js";
 import { menu } from "../frontend/controls.js";
 import { drawCurve, drawLine, drawMarker, swatch } from "../frontend/drawing.js";
 import { block, cell, element, headerRow, note, row } from "../frontend/elements.js";
@@ -43,7 +43,7 @@ class RunsPanel {
     const curves = this.runs.map((run) => ({ step: run[this.part].step, values: run[this.part][this.column] ?? [] }));
     const all = curves.flatMap((one) => one.values).filter((value) => this.isDrawn(value));
     if (!all.length) {
-      pen.fillStyle = COLOURS.soft;
+      pen.fillStyle = ON_PAPER.soft;
       pen.font = `${size}px system-ui, sans-serif`;
       pen.fillText("not measured in these runs", size, height / 2);
       return;

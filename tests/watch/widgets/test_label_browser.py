@@ -58,6 +58,9 @@ def test_what_the_reader_left_out_goes_first_with_file_and_line(tmp_path):
     assert first.why.startswith("train_0003.xml:6: box has no area")
     assert browser.seen.names[first.image] == "train_0003.png"
     assert str(tmp_path) not in str(browser.numbers())
+    marks = [one for one in browser.tiles()[0].outlines if one.strong]
+    assert [one.label for one in marks] == ["✕ a label is broken"]  # on the picture, without its colour, too
+    assert browser.numbers()["reasons"][0]["why"].startswith("✕ broken")
     browser.close()
 
 

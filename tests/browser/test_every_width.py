@@ -1,0 +1,194 @@
+"""Every widget on a page of its own: as narrow as at 200 %, and in JupyterLab's bright and dark theme."""
+
+import base64
+import functools
+
+import pytest
+from notebook_page import pixels
+from tidy import assert_tidy
+
+import teachkit as tk
+from teachkit.experiments import recorded
+from teachkit.watch.widgets.prediction import Prediction
+
+pytestmark = pytest.mark.browser
+
+
+def detector_and_data():
+    model, classes = recorded.detector("shapes")
+    data = tk.load_data("shapes", split="test", limit=24, device="cpu")
+    data.classes = classes
+    return model, data
+
+
+def trained_cockpit():
+    cockpit = tk.Cockpit(images=32, validation_images=8)
+    cockpit.run(3)
+    return cockpit
+
+
+def prediction():
+    because = ["Up to a point only.", "The valley is left.", "Something does."]
+    choices = ["it falls faster", "it rises, because each step goes over the valley and lands higher", "nothing"]
+    return Prediction("The learning rate is ten times as large. What happens to the loss?", choices, 1, because)
+
+
+# entry → a widget that it shows
+WIDGETS = {
+    "cockpit/cockpit": trained_cockpit,
+    "widgets/assigner": tk.AssignerPlayground,
+    "widgets/augment": tk.AugmentPlayground,
+    "widgets/confidence": tk.ConfidencePlayground,
+    "widgets/data_quality": tk.DataQualityPlayground,
+    "widgets/dfl": tk.DFLPlayground,
+    "widgets/errors_browser": lambda: tk.ErrorsBrowser(*detector_and_data()),
+    "widgets/iou": tk.IoUPlayground,
+    "widgets/label_browser": lambda: tk.LabelBrowser(*reversed(detector_and_data())),
+    "widgets/learning_rate": tk.LearningRatePlayground,
+    "widgets/loss_weights": tk.LossWeightsPlayground,
+    "widgets/optimizer": tk.OptimizerPlayground,
+    "widgets/prediction": prediction,
+    "widgets/runs_side_by_side": lambda: tk.RunsSideBySide("few_pictures_0", "many_pictures_0", names=["few", "many"]),
+    "widgets/chart": tk.SearchPlayground,
+    "widgets/threshold": lambda: tk.ThresholdPlayground(nms=True),
+}
+
+
+# [front end, style sheet, messages of Python] → a widget that has drawn them
+SHOW = """async ([script, sheet, messages]) => {
+    const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    const front_end = (await import(address)).default, heard = [];
+    const bytes = (text) => new DataView(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
+    const silent = { get: () => undefined, set: () => {}, off: () => {}, send: () => {} };
+    const model = { ...silent, on: (_, listen) => heard.push(listen) };
+    const style = Object.assign(document.createElement("style"), { textContent: sheet });
+    document.body.replaceChildren(style, document.createElement("div"));
+    await front_end.render({ model, el: document.body.lastChild });
+    for (const [content, buffers] of messages) heard.forEach((listen) => listen(content, buffers.map(bytes)));
+}"""
+
+
+def messages(widget):
+    """What it sends to a page that opens."""
+    sent = []
+    widget.send = lambda content, buffers=None: sent.append(
+        [content, [base64.b64encode(one).decode() for one in buffers or []]]
+    )
+    widget.asked = 1
+    widget.answers["hello"]({"kind": "hello", "ask": 1})
+    return sent
+
+
+@functools.cache
+def shown(entry):
+    """Front end, style sheet and messages of a widget. Made once: each is looked at in many ways."""
+    widget = WIDGETS[entry]()
+    parts = [widget._esm, widget._css, messages(widget)]
+    widget.close()
+    return [str(parts[0]), str(parts[1]), parts[2]]
+
+
+@pytest.fixture
+def show(browser):
+    """show(entry, dark) → the widget, on a page that tells its theme as JupyterLab does."""
+    page = browser.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def one(entry, dark=False):
+        page.set_content("<!doctype html><body style='margin: 0'>")
+        page.evaluate("dark => { document.body.dataset.jpThemeLight = !dark; }", dark)
+        page.evaluate(SHOW, shown(entry))
+        return page.locator(".tk-root").first
+
+    yield one
+    page.close()
+    assert errors == []
+
+
+@pytest.mark.parametrize("entry", WIDGETS)
+def test_nothing_is_cut_overlaps_or_has_to_be_scrolled_across(show, entry):
+    widget = show(entry)
+    for width in (540, 640, 800, 1024):  # px; a cell of a window of 640 px has 540
+        assert_tidy(widget, width)
+        widget.page.set_viewport_size({"width": width, "height": 900})
+        widget.page.wait_for_timeout(100)
+        assert widget.evaluate(ACROSS) == [], width
+
+
+# what is wider than its place: it is cut, or has to be scrolled
+ACROSS = """widget => [document.documentElement, widget, ...widget.querySelectorAll('*')]
+    .filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline'
+        && !one.matches('.tk-unseen')).map(one => `${one.className}: ${one.scrollWidth - one.clientWidth} px`)"""
+
+
+@pytest.mark.parametrize("width", [540, 640, 800, 1024])
+def test_the_slider_of_the_rate_and_the_losses_are_in_sight_together(show, width):
+    cockpit = show("cockpit/cockpit")
+    cockpit.page.set_viewport_size({"width": width, "height": 450})  # a window of 900 px at 200 %
+    cockpit.page.wait_for_timeout(100)
+    slider = cockpit.locator("[data-control=lr]").bounding_box()
+    losses = cockpit.locator("[data-chart=raw]").bounding_box()
+    ends = [one["y"] + one["height"] for one in (slider, losses)]
+    assert max(ends) - min(slider["y"], losses["y"]) < 400
+    assert losses["width"] > 200
+    assert losses["height"] > 120
+
+
+# texts whose contrast with the ground below them is under 4.5 (WCAG 2.2, 1.4.3)
+PALE = """widget => {
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const mix = ([r, g, b, share = 1], below) => [r, g, b].map((one, k) => one * share + below[k] * (1 - share));
+    const ground = (one) => one === document.documentElement ? [255, 255, 255]
+        : mix(numbers(getComputedStyle(one).backgroundColor), ground(one.parentElement));
+    const light = (colour) => colour.map((one) => one / 255)
+        .map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, one, k) => sum + one * [0.2126, 0.7152, 0.0722][k], 0);
+    const own = (one) => one.value || [...one.childNodes].some((part) => part.nodeType === 3 && part.data.trim());
+    return [...widget.querySelectorAll(':not(option, canvas, input[type=range], svg *)')].filter((one) => own(one)
+        && one.checkVisibility()).flatMap((one) => {
+            const [below, style] = [ground(one), getComputedStyle(one)];
+            const [a, b] = [mix(numbers(style.color), below), below].map(light).sort((c, d) => d - c);
+            const contrast = (a + 0.05) / (b + 0.05) * style.opacity;
+            return contrast < 4.5 ? [`${one.className} ${one.textContent.slice(0, 20)}: ${contrast.toFixed(1)}`] : [];
+        });
+}"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("entry", WIDGETS)
+def test_every_text_stands_out_from_its_ground(show, entry, dark):
+    widget = show(entry, dark)
+    assert widget.evaluate(PALE) == []
+    assert (pixels(widget)[3:20, 12:40].mean() < 80) == dark  # the title's ground
+
+
+def test_a_chart_follows_the_theme_that_is_chosen_while_it_is_open(show):
+    widget = show("widgets/confidence")
+    bright = pixels(widget.locator("canvas.tk-canvas"))
+    widget.page.evaluate("() => { document.body.dataset.jpThemeLight = false; }")
+    widget.page.wait_for_timeout(100)
+    dark = pixels(widget.locator("canvas.tk-canvas"))
+    assert bright.mean() > 200
+    assert dark.mean() < 80
+    assert (dark.max(2) > 180).any()  # letters and ticks are bright now
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_choice_looks_empty_until_it_is_made(show, dark):
+    widget = show("widgets/prediction", dark)
+    chosen, other = widget.locator("input[type=radio]").all()[:2]
+    chosen.check()
+    middle = {name: pixels(one)[7:9, 7:9].astype(int) for name, one in (("chosen", chosen), ("other", other))}
+    paper = pixels(widget)[3:5, 12:20].astype(int).mean((0, 1))
+    assert abs(middle["other"] - paper).max() < 12
+    assert abs(middle["chosen"] - paper).max() > 80
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_slider_that_cannot_be_moved_is_seen(show, dark):
+    widget = show("widgets/dfl", dark)
+    slider = widget.locator("input[type=range]:disabled").first
+    seen = pixels(slider).astype(int)
+    ground = seen[0, 0]
+    assert (abs(seen - ground).max(2) > 40).mean() > 0.1
