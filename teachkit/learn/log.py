@@ -37,6 +37,7 @@ FIRST = {  # the records that a log of ours may begin with, and what they hold t
     "end": ("seconds",),
 }
 FIRST_SETTINGS = {"schedule", "weights", "batches"}
+LOG_ENDINGS = (".jsonl", ".log", ".json")
 PATIENCE = 2.0  # s for who reads a pipe
 LONGEST_FIRST = 2**20  # bytes of the first line
 MOST_WAITING = 2**24  # bytes of the lines that nobody takes
@@ -190,10 +191,12 @@ def is_log(path: Path) -> bool:
 def refuse_other_log(path: Path) -> None:
     """UserError if a file is there that is no log of a training, or is the log of one that is at work.
 
+    An empty file may be somebody's, such as the labels of a picture without objects, unless it is called as logs are.
     A pipe or a device holds nothing to lose.
     """
     real = Path(os.path.realpath(path))
-    if real.is_dir() or (real.is_file() and is_foreign(real, is_log)):
+    empty = real.is_file() and not real.stat().st_size and path.suffix not in LOG_ENDINGS
+    if empty or real.is_dir() or (real.is_file() and is_foreign(real, is_log)):
         raise UserError(f"{path}: is there already and is no log of a training: name another file, or move it away")
     if real.is_file():
         with suppress(OSError), open(real, "rb") as file:

@@ -215,11 +215,16 @@ def test_a_file_that_is_no_log_is_never_written_to(tmp_path, content, append):
     assert (tmp_path / "file").read_bytes() == content
 
 
-def test_an_empty_file_may_become_a_log(tmp_path):
-    (tmp_path / "log").touch()
-    with LogWriter(tmp_path / "log") as log:
-        log.write(RECORDS[0])
-    assert read_log(tmp_path / "log") == RECORDS[:1]
+@pytest.mark.parametrize(("name", "taken"), [("0001.txt", False), ("classes", False), ("run.jsonl", True)])
+def test_an_empty_file_becomes_a_log_only_if_it_is_called_as_one(name, taken, tmp_path):
+    (tmp_path / name).touch()
+    if taken:
+        with LogWriter(tmp_path / name) as log:
+            log.write(RECORDS[0])
+        assert read_log(tmp_path / name) == RECORDS[:1]
+    else:
+        with pytest.raises(UserError, match="is no log of a training"):
+            LogWriter(tmp_path / name)
 
 
 def test_a_log_is_flushed_to_the_disk_when_a_state_will_count_on_it(tmp_path, monkeypatch):
