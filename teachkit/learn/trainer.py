@@ -32,16 +32,8 @@ from teachkit.learn.trend import Trend
 from teachkit.learn.validation import evaluate
 from teachkit.structures import Losses
 
-GRAVE = (
-    "skipped",
-    "diverged",
-    "out_of_memory",
-    "unsaved",
-    "boxes",
-    "pictures",
-    "validation",
-    "lost_rank",
-)  # events of which a warning tells where nobody records
+# events of which a warning tells where nobody records
+GRAVE = ("skipped", "diverged", "out_of_memory", "unsaved", "boxes", "pictures", "validation", "lost_rank")
 PAUSE_TOLD = 10.0  # seconds: a rank that waits longer for another than torch allows is given up
 
 

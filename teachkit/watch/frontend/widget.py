@@ -58,6 +58,10 @@ class Widget(anywidget.AnyWidget):
         """PNG of the widget as it stands, for pages without a kernel."""
         raise NotImplementedError
 
+    def still(self) -> bytes:
+        """The static image, by its earlier name."""
+        return self.static_image()
+
     def close(self) -> None:
         """Closes the layout, too: it is a widget that Jupyter's registry would keep for ever."""
         if self.comm is not None:

@@ -123,6 +123,7 @@ def test_the_static_image_is_not_blank_and_small(browser):
     picture = np.asarray(Image.open(io.BytesIO(browser.static_image())).convert("RGB"))
     assert picture.std() > 20
     assert len(browser.static_image()) < 300_000
+    assert browser.still() == browser.static_image()
 
 
 def test_pictures_are_sent_once(browser):
