@@ -29,10 +29,13 @@ PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 OLDEST, TOO_NEW = (3, 11), (3, 16)  # torch has wheels from the first up to the second
 CPU_INDEX = os.environ.get("TEACHKIT_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
 
-# What the kernel answers goes to the browser at once.
-PROMPT = "--ServerApp.kernel_websocket_connection_class=teachkit.watch.connection.PromptConnection"
-# A notebook saved with widgets shows their pictures the day after.
-STILL = "--ServerApp.contents_manager_class=teachkit.watch.connection.StillContents"
+SERVER = {
+    # what the kernel answers goes to the browser at once
+    "kernel_websocket_connection_class": "teachkit.watch.connection.PromptConnection",
+    # a notebook saved with widgets shows their pictures the day after
+    "contents_manager_class": "teachkit.watch.connection.StillContents",
+}
+OPTIONS = ["--ServerApp.{}={}".format(*setting) for setting in SERVER.items()]
 # Two workers fill two cores. A file stays on one worker: its fixtures, or its kernel, start once.
 PYTEST = ["pytest", "-n", "2", "--dist", "loadfile"]
 LINT = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
@@ -40,7 +43,7 @@ UNITS = [*PYTEST, "--no-loadscope-reorder", "tests"]  # tests/conftest.py orders
 NOTEBOOKS = [*PYTEST, "--nbval", "--nbval-current-env", "notebooks"]
 TRAIN = ["teachkit", "train", "--data", "shapes", "--log", "runs/shapes/log.jsonl", "--save", "runs/shapes"]
 TASKS = {  # command: the group of pyproject.toml that it needs, and the modules that it runs
-    "lab": ("lab", [["jupyterlab", PROMPT, STILL, "notebooks/00_start_here.ipynb"]]),
+    "lab": ("lab", [["jupyterlab", *OPTIONS, "notebooks/00_start_here.ipynb"]]),
     "test": ("test", [*LINT, UNITS, NOTEBOOKS]),
     "train": ("lab", [TRAIN]),
     "lint": ("test", LINT),
@@ -113,7 +116,7 @@ def install(groups, torch=None):
             must([*add, "--build-constraints", str(LOCK), "--no-deps", "--editable", "."])
         else:
             must([*add, "--requirement", "requirements.txt"])
-        silence_the_news()
+        configure_jupyter()
         record = {"lock": fingerprint(), "place": str(ROOT), "groups": groups, "wanted": wanted}
         STAMP.write_text(json.dumps(record), encoding="utf-8")
 
@@ -250,12 +253,20 @@ def reach(index):
     return ""
 
 
-def silence_the_news():
-    """JupyterLab would greet with a question about its own news, over the first lesson."""
-    file = VENV / "etc/jupyter/labconfig/page_config.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
+def configure_jupyter():
+    """For each Jupyter that starts from .venv, by whatever command.
+
+    JupyterLab would greet with a question about its own news, over the first lesson.
+    """
     off = {"@jupyterlab/apputils-extension:announcements": True}
-    file.write_text(json.dumps({"disabledExtensions": off, "lockedExtensions": off}), encoding="utf-8")
+    settings = {
+        "labconfig/page_config.json": {"disabledExtensions": off, "lockedExtensions": off},
+        "jupyter_server_config.json": {"ServerApp": SERVER},
+    }
+    for name, values in settings.items():
+        file = VENV / "etc/jupyter" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
 
 
 @functools.lru_cache(maxsize=None)

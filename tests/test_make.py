@@ -50,6 +50,18 @@ def make():
     return module
 
 
+def test_every_jupyter_of_the_environment_saves_widgets_as_pictures_and_answers_at_once(make, monkeypatch, tmp_path):
+    monkeypatch.setattr(make, "VENV", tmp_path)
+    make.configure_jupyter()
+    command = [sys.executable, "-m", "jupyter", "server", "--show-config-json"]
+    env = os.environ | {"JUPYTER_CONFIG_PATH": str(tmp_path / "etc/jupyter")}
+    shown = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=True).stdout
+    settings = json.loads(shown)["ServerApp"]
+    assert {key: settings[key] for key in make.SERVER} == make.SERVER
+    page = json.loads((tmp_path / "etc/jupyter/labconfig/page_config.json").read_text(encoding="utf-8"))
+    assert page["disabledExtensions"] == {"@jupyterlab/apputils-extension:announcements": True}
+
+
 @pytest.fixture(scope="module")
 def uv():
     found = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
