@@ -44,7 +44,7 @@ def progress(notebook):
 
 def test_an_answer_is_typed_judged_and_counted(notebook):
     assert "07: 0 of 8" in progress(notebook)
-    assert said(notebook, "(-4, -4)").startswith("not yet: ")
+    assert said(notebook, "(-4, -4)").startswith("✗ not yet: ")
     assert "07: 0 of 8" in progress(notebook)
-    assert said(notebook, "(-12, -4)").startswith("Right: ")
+    assert said(notebook, "(-12, -4)").startswith("✓ Right: ")
     assert "07: 1 of 8" in progress(notebook)
