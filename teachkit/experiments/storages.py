@@ -115,9 +115,10 @@ def this_worker() -> list[Any]:
 
 
 def began(process: int) -> float:
-    """When, in seconds; 0 if there is no such process."""
+    """When, in seconds; 0 if there is no such process, or only what is left of it until its parent asks."""
     try:
-        return psutil.Process(process).create_time()
+        found = psutil.Process(process)
+        return 0.0 if found.status() == psutil.STATUS_ZOMBIE else found.create_time()
     except psutil.Error:
         return 0.0
 
