@@ -17,7 +17,7 @@ from teachkit.watch.widgets.dfl import SHAPES
 from teachkit.watch.widgets.iou import SLIDES
 from tests.page.engine import asked
 
-SETTINGS = int(os.environ.get("TEACHKIT_PAGE_SETTINGS", "100"))
+SETTINGS = int(os.environ.get("TEACHKIT_PAGE_SETTINGS", "40"))
 SINGLE = {"assigner", "loss_weights", "threshold", "runs_side_by_side"}  # of what is computed in float32
 SCRIPT = """
     const { Machine } = await import(data.engine + "/machine.js");
