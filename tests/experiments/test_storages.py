@@ -57,6 +57,19 @@ def test_three_workers_of_which_one_is_killed_make_each_trial_once(tmp_path):
     assert len(set(complete)) == len(complete)  # no two workers have proposed the same
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there a parent leaves nothing of a process")
+def test_a_killed_worker_is_known_to_be_gone_before_its_parent_asks():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    alive = [storages.this_worker()[0], child.pid, storages.began(child.pid)]
+    assert not storages.is_dead(alive)
+    child.kill()
+    end = time.monotonic() + 5
+    while not storages.is_dead(alive) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert storages.is_dead(alive)
+    child.wait()
+
+
 def test_one_worker_alone_proposes_the_same_however_often_it_was_stopped(tmp_path):
     whole = work(join("a", str(tmp_path / "1.log")), 6, climbing, 2, seed=3, shared=True, progress=False)
     file = str(tmp_path / "2.log")
