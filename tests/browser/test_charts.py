@@ -89,3 +89,44 @@ def test_what_is_drawn_of_a_long_run_keeps_its_spike_its_newest_rows_and_its_end
     assert min(values[row] for row in there) in [values[row] for row in rows]
     if None in values:  # a gap stays a gap
         assert None in [values[row] for row in rows]
+
+
+# [marks, width, font size, px] → [words, left, right, baseline] of each mark whose words are drawn
+WORDS = """async ([marks, width, size]) => {
+    const { Chart } = await import("/frontend/charts.js"), { RUN_CHARTS } = await import("/frontend/run_charts.js");
+    const chart = new Chart(RUN_CHARTS.raw), drawn = [];
+    Object.assign(chart.node.style, { width: `${width}px`, height: `${12 * size}px`, fontSize: `${size}px` });
+    document.body.replaceChildren(chart.node);
+    Object.assign(chart.canvas.node.style, { width: `${width}px`, height: `${12 * size}px`, fontSize: `${size}px` });
+    const step = [0, 50, 100], data = { step, box: [3, 2, 1], cls: [3, 2, 1], dfl: [3, 2, 1] };
+    chart.show({ data, ghosts: [], marks, last: 100, cursor: null });
+    chart.canvas.measure();
+    const pen = chart.canvas.node.getContext("2d"), { fillText } = pen, words = new Set(marks.map((one) => one.label));
+    pen.fillText = (text, x, y) => {
+        if (words.has(text)) drawn.push([text, x, x + pen.measureText(text).width, y]);
+        fillText.call(pen, text, x, y);
+    };
+    chart.canvas.paint();
+    chart.close();
+    return drawn;
+}"""
+ALARM_WORDS = [f"{alarm}: rate 0.7" for alarm in ("spike", "not finite", "diverged")]
+STEPS = st.integers(0, 100)
+
+
+@given(
+    st.tuples(STEPS, STEPS, STEPS).map(sorted),
+    st.lists(st.tuples(STEPS, st.sampled_from(["rate 0.7", "schedule cosine", "box 75, class 5, DFL 15"])), max_size=8),
+    st.sampled_from([(420, 13), (640, 13), (1240, 47)]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_alarm_keeps_its_words_with_their_cause_however_crowded_the_curve_is(front_ends, steps, changes, of):
+    alarms = [{"step": step, "label": words, "alarm": True} for step, words in zip(steps, ALARM_WORDS, strict=True)]
+    marks = sorted(alarms + [{"step": step, "label": words} for step, words in changes], key=lambda one: one["step"])
+    drawn = front_ends.evaluate(WORDS, [marks, *of])
+    assert set(ALARM_WORDS) <= {words for words, *_ in drawn}
+    for number, (_, left, right, baseline) in enumerate(drawn):
+        assert left >= 0
+        assert right <= of[0]
+        for _, start, end, other in drawn[:number]:
+            assert abs(baseline - other) > of[1] * 0.9 or right < start or end < left

@@ -197,6 +197,16 @@ def test_one_key_plays_the_recorded_acts_and_goes_back(demo):
     demo.keyboard.press("p")
 
 
+def test_where_training_is_slow_the_page_offers_the_recorded_acts(demo, running, cockpit):
+    wait(demo, "state === 'running'")
+    process = psutil.Process(running.process.pid)
+    process.suspend()  # no step at all is the slowest pace
+    offer = demo.locator("#ready", has_text="T plays the recorded acts")
+    offer.wait_for(state="visible", timeout=15_000)
+    process.resume()
+    offer.wait_for(state="hidden", timeout=15_000)
+
+
 def test_two_pages_show_the_same_run(browser, demo, running, cockpit):
     other = browser.new_context().new_page()
     other.goto(running.address)

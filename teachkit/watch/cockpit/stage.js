@@ -4,11 +4,15 @@ import { project } from "../frontend/projector.js";
 import { render } from "./cockpit.js";
 
 const AGAIN = 1000; // ms between two attempts to reach the demo again
+const READY = "The live detector is ready: T changes over.";
+const PACE = 4; // steps a second: in the 25 s of an act the missing loss shows from some 100 steps on
+const WATCHED = 5000; // ms, from one look at the pace to the next
 const GONE = "The demo does not answer any more: its command was ended, or its process. T plays the recorded acts.";
 const recorded = document.getElementById("recorded"),
   live = document.getElementById("live"),
   ready = document.getElementById("ready");
 let chosen = false; // by hand: then the page does not change over by itself
+let said = READY; // beside the recorded acts
 
 const rootOf = (name) => (name === "live" ? live : recorded.contentDocument)?.querySelector(".tk-root");
 
@@ -17,6 +21,7 @@ function show(name) {
   const [comes, goes] = [name, document.body.dataset.stage].map(rootOf);
   if (comes && goes && comes !== goes) project(comes, goes.classList.contains("tk-projector"));
   document.body.dataset.stage = name;
+  if (live.dataset.ready) ready.textContent = said;
   ready.hidden = name === "live" || !live.dataset.ready;
   if (name === "live") live.querySelector(".tk-root").focus({ preventScroll: true });
   else recorded.contentWindow.focus();
@@ -44,14 +49,14 @@ function modelOver(socket) {
     );
     if (message.kind === "setup" && !live.dataset.ready) {
       live.dataset.ready = "yes";
-      ready.textContent = "The live detector is ready: T changes over.";
+      ready.textContent = said;
       if (!chosen) show("live");
       else ready.hidden = false;
     }
   });
   socket.addEventListener("close", () => {
     hear({ kind: "gone", words: GONE });
-    ready.textContent = GONE;
+    ready.textContent = said = GONE;
     reach(() => location.reload());
   });
   return {
@@ -63,6 +68,23 @@ function modelOver(socket) {
       else if (socket.readyState === WebSocket.OPEN) socket.send(text);
     },
   };
+}
+
+// Where the live detector is too slow for an act to show what it should, the page offers the recorded ones, for 5 s.
+function watchPace() {
+  let before = {},
+    slow = false;
+  setInterval(() => {
+    const { state, step } = live.querySelector(".tk-cockpit")?.dataset ?? {};
+    const pace = (1000 * (step - before.step)) / WATCHED;
+    const running = state === "running" && before.state === "running" && pace >= 0;
+    const offer = running && pace < PACE && !slow && document.body.dataset.stage === "live";
+    slow = running && pace < PACE;
+    before = { state, step };
+    if (document.body.dataset.stage === "live") ready.hidden = !offer;
+    if (offer)
+      ready.textContent = `Slow: ${pace.toFixed(1)} steps a second, ${PACE} are needed. T plays the recorded acts.`;
+  }, WATCHED);
 }
 
 const connection = () => new WebSocket(new URL("live", location.href).href.replace(/^http/, "ws"));
@@ -86,4 +108,5 @@ document.addEventListener("keydown", (event) => {
   live.querySelector(".tk-root")?.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, metaKey, altKey }));
   if (key === " ") event.preventDefault();
 });
+watchPace();
 render({ model: modelOver(connection()), el: live });

@@ -84,14 +84,16 @@ export class Chart {
     const labels = this.names.length > 1 ? Object.values(series).map((one) => pen.measureText(one.label).width) : [0];
     const worded = words && height > 7.5 * size; // in a low chart the curve needs the marks' room
     const [left, right] = [size * 4, width - Math.max(...labels) - size * 1.2];
-    const [top, bottom] = [size * (worded ? 2.6 : 1), height - size * 1.6];
+    const x = (step) => left + ((right - left) * step) / last;
+    const placed = worded ? placeWords(pen, this.view.marks, { x, size, edge: width }) : [];
+    const rows = Math.max(2, ...placed.map(({ row }) => row + 1)); // the curve gives way to a third row of words
+    const [top, bottom] = [size * (worded ? 0.7 + 0.95 * rows : 1), height - size * 1.6];
     const [low, high] = limits(data, ghosts, this.names, this.settings);
     const log = scale === "log";
     const span = log ? Math.log(high / low) : high - low;
     const share = (value) => (log ? Math.log(value / low) : value - low) / span;
-    const x = (step) => left + ((right - left) * step) / last;
     const y = (value) => bottom - (bottom - top) * Math.min(1.02, Math.max(-0.02, share(value)));
-    return { x, y, left, right, top, bottom, low, high, last, size, log, worded, edge: width };
+    return { x, y, left, right, top, bottom, low, high, last, size, log, placed };
   }
 
   drawAxes(pen, { x, y, left, right, top, bottom, low, high, last, size, log }) {
@@ -226,29 +228,59 @@ function pushApart(labels, highest, lowest, gap) {
   }
 }
 
-// Words newest first in two rows: where both are taken the older mark keeps only its line.
-function drawMarks(pen, marks, { x, top, bottom, size, edge, worded }) {
-  pen.font = `${size * 0.86}px system-ui, sans-serif`;
-  pen.textBaseline = "alphabetic";
-  pen.textAlign = "left";
-  const free = [edge, edge];
-  for (const mark of [...marks].reverse()) {
-    const at = x(mark.step);
+// Where the words of marks stand: [{mark, start, row}], start in px. Alarms come first and find a place, in a third row
+// or beside their line, unless the same words stand already; of other marks the newest, in two rows. The rest keep only
+// their line.
+function placeWords(pen, marks, { x, size, edge }) {
+  pen.font = wordFont(size);
+  const placed = [],
+    newest = [...marks].reverse();
+  for (const mark of [...newest.filter((one) => one.alarm), ...newest.filter((one) => !one.alarm)]) {
     const width = pen.measureText(mark.label).width;
+    const anywhere = mark.alarm && placed.every((one) => one.mark.label !== mark.label);
+    const place = freePlace(placed, { width, at: x(mark.step), gap: size * 0.6, edge: edge - 1 }, anywhere);
+    if (place) placed.push({ mark, end: place.start + width, ...place });
+  }
+  return placed;
+}
+
+// {start, row} nearest to `at` where nothing stands yet. anywhere: not only at the line itself.
+function freePlace(placed, { width, at, gap, edge }, anywhere) {
+  const natural = Math.max(0, Math.min(at, edge - width));
+  const around = placed.flatMap(({ start, end }) => [start - gap - width, end + gap]);
+  const starts = anywhere ? [natural, at - width, ...around] : [natural];
+  const free = (start, row) =>
+    start >= 0 &&
+    start + width <= Math.max(edge, width) &&
+    placed.every((one) => one.row !== row || start + width + gap <= one.start || one.end + gap <= start);
+  return [0, 1, ...(anywhere ? [2] : [])]
+    .flatMap((row) => starts.filter((start) => free(start, row)).map((start) => ({ start, row })))
+    .sort((a, b) => Math.abs(a.start - natural) - Math.abs(b.start - natural) || a.row - b.row)[0];
+}
+
+const wordFont = (size) => `${size * 0.86}px system-ui, sans-serif`;
+
+function drawMarks(pen, marks, { x, top, bottom, size, placed }) {
+  const ink = (mark) => {
     pen.strokeStyle = pen.fillStyle = mark.alarm ? ON_PAPER["alarm-ink"] : ON_PAPER.ink;
     pen.globalAlpha = mark.pending ? 0.6 : 1;
+  };
+  for (const mark of marks) {
+    const at = x(mark.step);
+    ink(mark);
     pen.lineWidth = mark.alarm ? 2 : 1.2;
     pen.setLineDash(mark.pending ? [1, 3] : mark.alarm ? [] : [5, 4]);
     drawLine(pen, at, top - size * 0.2, at, bottom);
     drawMarker(pen, mark.alarm ? "triangle" : "circle", at, top - size * 0.2, size * (mark.alarm ? 0.32 : 0.22));
-    const start = Math.min(at, edge - 1 - width);
-    const line = free.findIndex((end) => start + width <= end);
-    if (worded && line >= 0) {
-      pen.fillText(mark.label, start, top - size * (0.7 + 0.95 * line));
-      free[line] = start - size * 0.6;
-    }
-    pen.globalAlpha = 1;
   }
+  pen.font = wordFont(size);
+  pen.textBaseline = "alphabetic";
+  pen.textAlign = "left";
+  for (const { mark, start, row } of placed) {
+    ink(mark);
+    pen.fillText(mark.label, start, top - size * (0.7 + 0.95 * row));
+  }
+  pen.globalAlpha = 1;
   pen.setLineDash([]);
 }
 
