@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import hashlib
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from teachkit.untrusted import read_bounded
 
 KIND = "teachkit progress"
 LONGEST_NAME = 80
+LARGEST_TABLE = 10**7  # bytes
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,17 +68,35 @@ def _collect(sources: list[str], table: str | None) -> int:
     header = ["name", *progress.LESSONS, "solved", "tries"]
     rows.sort(key=lambda row: str(row[0]).casefold())
     if table is not None:
-        sheet = io.StringIO(newline="")
-        csv.writer(sheet).writerows([header, *([_harmless(row[0]), *row[1:]] for row in rows)])
-        first_line = sheet.getvalue().partition("\n")[0].encode()
-        is_table = lambda path: piece(path, 0, 1024).partition(b"\n")[0] == first_line  # noqa: E731
-        write_output(Path(table), sheet.getvalue().encode(), is_table, "a table")
+        sheet = _as_table([header, *([_harmless(row[0]), *row[1:]] for row in rows)])
+        write_output(Path(table), sheet, _is_untouched, "an untouched table")
         print(one_line(f"{table}: {len(rows)} students"))
     else:
         width = max([len(str(row[0])) for row in rows] + [len("name")])
         for row in [header, *rows]:
             print(f"{row[0]!s:{width}}", *(f"{value!s:>5}" for value in row[1:]))
     return 1 if refused else 0
+
+
+def _as_table(rows: list[list[Any]]) -> bytes:
+    """As CSV. The head of its last column, which is empty, seals the rest: so we know whether others wrote in it."""
+    sheet = io.StringIO(newline="")
+    csv.writer(sheet).writerows([*one, ""] if place else [*one, _seal(rows)] for place, one in enumerate(rows))
+    return sheet.getvalue().encode()
+
+
+def _seal(rows: list[list[Any]]) -> str:
+    cells = json.dumps([[str(cell) for cell in row] for row in rows])
+    return f"teachkit {hashlib.sha256(cells.encode()).hexdigest()[:16]}"
+
+
+def _is_untouched(table: Path) -> bool:
+    try:
+        text = piece(table, 0, LARGEST_TABLE).decode()
+        head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        return head[-1] == _seal([head[:-1], *(row[:-1] for row in rows)]) and not any(row[-1] for row in rows)
+    except (ValueError, IndexError, csv.Error):  # no text, or no table
+        return False
 
 
 def _files(sources: list[str]) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from teachkit.errors import UserError, whole
 from teachkit.feed.examples import Examples
+from teachkit.feed.formats.progress import watched
 from teachkit.feed.scenery.dice import Dice, raw_bytes, raw_numbers
 from teachkit.feed.scenery.shapes import PAINTS, Shape, paint, scrap, shape
 from teachkit.feed.scenery.textures import expose, ground, ground_bytes
@@ -18,6 +19,7 @@ from teachkit.feed.scenery.textures import expose, ground, ground_bytes
 CLASSES = ("ball", "square", "triangle", "star")
 COUNTS = {"train": 1000, "val": 200, "test": 200}  # default number of scenes of each split
 MOST_OBJECTS, MOST_SCRAPS = 60, 12
+MOST_BYTES = 2**33  # of all scenes, which are made in memory
 PLACES = 16  # random places tried for an object
 WIDEST_TURN = 0.2  # tangent of half the angle: 23° to either side
 # Raw numbers reserved for the ground, each scrap and each object: changing one setting leaves the rest as it was.
@@ -100,7 +102,8 @@ def make_scenes(
     """Scenes 0 … count − 1 of the split "train", "val" or "test"; "trainval" joins the first two.
 
     count: scenes of each split, None: 1,000 for train, 200 for val and test. A scene depends only on seed, split and
-    number; no two splits share one. UserError for another split, or a seed or count that is no whole number ≥ 0.
+    number; no two splits share one. UserError for another split, a seed or count that is no whole number ≥ 0, or more
+    scenes than fit in 8 GiB.
     """
     settings = SceneSettings() if settings is None else settings
     splits = ["train", "val"] if split == "trainval" else [split]
@@ -108,11 +111,11 @@ def make_scenes(
         raise UserError(f"the built-in scenes have no split {split!r}: choose train, val, trainval or test")
     whole("seed of the scenes", seed, 0)
     if count is not None:
-        whole("count of the scenes", count, 0)
+        whole("count of the scenes", count, 0, MOST_BYTES // (3 * settings.image_size**2 * len(splits)))
     wanted = [(one, number) for one in splits for number in range(COUNTS[one] if count is None else count)]
     pixels = np.empty((len(wanted), 3, settings.image_size, settings.image_size), np.uint8)
     boxes, labels = [], []
-    for place, (one, number) in enumerate(wanted):
+    for place, (one, number) in enumerate(watched(wanted, "drawing")):
         pixels[place], objects = _scene([seed, list(COUNTS).index(one), number], settings)
         its_boxes, its_labels = _annotate(objects, settings)
         boxes.append(its_boxes)

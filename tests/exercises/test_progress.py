@@ -276,3 +276,35 @@ def test_what_another_has_handed_in_is_never_written_over(tmp_path, capsys):
         assert main(["progress", "export", str(file), "--name", name]) == 2
         assert f"a.json: is there already and is not a progress of {name} of teachkit's" in capsys.readouterr().err
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: f"{text}Dora,1/2\r\n",
+        lambda text: text.replace("Zoë", "Zoë B"),
+        lambda text: text.replace("0/0", "0/1", 1),
+        lambda text: text.replace(",\r\n", ",late\r\n"),
+        lambda text: text.replace("\r\n", ",\r\n"),
+        lambda text: text.partition("\r\n")[0],
+        lambda text: text.replace("tries", "Tries"),
+    ],
+)
+def test_a_table_that_a_teacher_has_written_in_is_never_written_over(tmp_path, capsys, edit):
+    words = ["progress", "collect", handed_in(tmp_path / "a.json", name="Zoë"), "--csv", str(tmp_path / "t.csv")]
+    assert [main(words), main(words)] == [0, 0]
+    edited = edit((tmp_path / "t.csv").read_bytes().decode()).encode()
+    (tmp_path / "t.csv").write_bytes(edited)
+    capsys.readouterr()
+    assert main(words) == 2
+    assert "t.csv: is there already and is not an untouched table of teachkit's" in capsys.readouterr().err
+    assert (tmp_path / "t.csv").read_bytes() == edited
+
+
+def test_a_table_that_a_spreadsheet_has_only_saved_anew_is_still_ours(tmp_path):
+    words = ["progress", "collect", handed_in(tmp_path / "a.json", name="Zoë"), "--csv", str(tmp_path / "t.csv")]
+    assert main(words) == 0
+    rows = list(csv.reader((tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()))
+    with open(tmp_path / "t.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    assert main(words) == 0

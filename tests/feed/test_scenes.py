@@ -289,6 +289,8 @@ def test_a_knob_out_of_range_is_refused_by_name(knob, value):
         ({"split": "training"}, "no split 'training': choose train, val, trainval or test"),
         ({"count": -1}, "count of the scenes"),
         ({"count": 2.5}, "count of the scenes"),
+        ({"count": 10**9}, "count of the scenes must be a whole number from 0 to 174,762, not 1000000000"),
+        ({"count": 90_000, "split": "trainval"}, "count of the scenes"),
         ({"seed": -1}, "seed of the scenes"),
     ],
 )
