@@ -26,12 +26,14 @@ from teachkit.learn.run_folder import LOCK, MARKER, OF_A_RUN
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1", "--epochs", "1"]
 OURS = [*OF_A_RUN, MARKER, LOCK, ".lock", "earlier", "photo.png", "run.html", "hand-in.json", "class.csv", "set"]
-OURS += ["data.yaml", "classes.txt", "images", "Annotations", "progress.json", "progress.json.lock"]
+OURS += ["data.yaml", "classes.txt", "images", "Annotations", "progress.json", "progress.json.lock", "study.log.lock"]
 NAMES = st.sampled_from(OURS) | st.sampled_from(["film.mkv.part", "last.pt.1234-ab12.part", ".teachkit-notes.part"])
 NAMES |= st.text("abc.-_ é", min_size=1, max_size=12).filter(lambda name: name.strip(". ") != "")
 CONTENTS = st.binary(min_size=1, max_size=60) | st.sampled_from(
-    [b'{"kind": "video"}\n', b"\x89PNG\r\n\x1a\n", b"0 .5 .5 1 1\n"]
+    [b'{"kind": "video"}\n', b"\x89PNG\r\n\x1a\n", b"0 .5 .5 1 1\n", b"\n\n", b'["op_code"]\n', b"no end of line"]
 )
+TRIAL = ["--data", "{given}/data", "--trials", "1", *SMALL]
+EXAMPLES = int(os.environ.get("TEACHKIT_FOREIGN_FOLDERS", "6"))  # of each command
 KINDS = st.sampled_from(["file", "file", "read-only", "link", "dangling link", "folder"])
 FOREIGN = st.dictionaries(NAMES, st.tuples(KINDS, CONTENTS), min_size=1, max_size=6)
 
@@ -78,6 +80,7 @@ def seen(folder, names):
 COMMANDS = {
     "train --save": ["train", "--data", "{given}/data", "--save", "{folder}", *SMALL],
     "train --log": ["train", "--data", "{given}/data", "--log", "{first}", *SMALL],
+    "train --tensorboard": ["train", "--data", "{given}/data", "--tensorboard", "{folder}", *SMALL],
     "train --resume": ["train", "--resume", "{folder}", "--epochs", "2"],
     "train --resume --log": ["train", "--resume", "{copy}", "--epochs", "2", "--log", "{first}"],
     "detect": ["detect", "{given}/photo.jpg", "--weights", "{given}/run", "--out", "{folder}"],
@@ -85,6 +88,13 @@ COMMANDS = {
     "replay over it": ["replay", "{given}/run", "{first}"],
     "data export": ["data", "export", "shapes", "{folder}", "--format", "yolo"],
     "data export below": ["data", "export", "shapes", "{folder}/set", "--format", "voc"],
+    "search": ["search", "--study", "a", "--storage", "{folder}/study.log", *TRIAL],
+    "search over it": ["search", "--study", "a", "--storage", "{first}", *TRIAL],
+    "search over it as a database": ["search", "--study", "a", "--storage", "sqlite:///{first}", *TRIAL],
+    "evaluate": ["evaluate", "--data", "{folder}", "--weights", "{folder}"],
+    "data check": ["data", "check", "{folder}"],
+    "doctor": ["doctor"],
+    "progress show": ["progress", "show"],
     "progress export": ["progress", "export", "{folder}/hand-in.json", "--name", "Zoë"],
     "progress export over it": ["progress", "export", "{first}", "--name", "Zoë"],
     "progress collect": ["progress", "collect", "{given}", "--csv", "{folder}/class.csv"],
@@ -129,7 +139,7 @@ def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, publis
     for split in scenes.COUNTS:
         monkeypatch.setitem(scenes.COUNTS, split, 1)
 
-    @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(FOREIGN)
     def hold(foreign):
         folder = tmp_path_factory.mktemp("folder")
@@ -142,6 +152,7 @@ def test_no_command_touches_a_file_that_we_did_not_write(words, given_to, publis
         places = {"given": given_to, "folder": folder, "first": folder / min(foreign), "copy": copy}
         places["name"] = folder.name
         published(folder)
+        monkeypatch.chdir(folder)
         for _ in range(2):
             do([word.format(**places) for word in words], monkeypatch)
             assert seen(folder, foreign) == before

@@ -24,10 +24,14 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from teachkit.errors import UserError
+from teachkit.files import piece, refuse_foreign
+from teachkit.untrusted import read_bounded
 
 PATIENCE = 10  # s for a storage to open, and for the lock of a journal
 BEAT, GRACE = 10, 60  # s between a worker's signs of life, and without one until its trial is given up
 RETRIES = 3  # of a trial whose workers are killed
+LARGEST = 10**9  # bytes of a journal
+ENDINGS = (".log", ".journal", ".jsonl", ".json", "")
 DRIFT = 5  # s by which one and the same process may seem to have begun at another time
 CONNECT = {"sqlite": "timeout", "postgresql": "connect_timeout", "mysql": "connect_timeout"}  # drivers' own words
 
@@ -40,6 +44,7 @@ class JournalLock:
 
     def __init__(self, file: Path) -> None:
         self.file, self._lock = file, SoftFileLock(f"{file}.lock", timeout=PATIENCE, poll_interval=0.01)
+        refuse_foreign(Path(f"{file}.lock"), _is_lock, "a lock")  # it would be taken for a dead worker's, and removed
 
     def acquire(self) -> bool:
         try:
@@ -62,6 +67,13 @@ class JournalLock:
 
     def release(self) -> None:
         self._lock.release()
+
+
+def _is_lock(file: Path) -> bool:
+    """By its holder, by the words that stand there while one is taken over, or as Optuna's: a link to the journal."""
+    if file.is_symlink():
+        return file.resolve() == file.with_suffix("").resolve()
+    return SoftFileLock(file).pid is not None or piece(file, 0, 9) == b"filelock/"
 
 
 class Journal(JournalStorage, BaseHeartbeat):
@@ -146,18 +158,27 @@ def open_journal(file: Path) -> Journal:
 
 
 def broken_line(file: Path) -> int | None:
-    """Number of the first line, from 1, that is no operation of a journal. The last one may still be being written."""
-    for number, line in enumerate(file.read_bytes().split(b"\n")[:-1] or [file.read_bytes()], start=1):
+    """Number of the first line, from 1, that is no operation of a journal. The last one may still be being written.
+
+    An empty file may be somebody's, such as the labels of a picture without objects, unless it is called as journals.
+    """
+    lines = read_bounded(file, LARGEST).split(b"\n")
+    if lines == [b""] and file.suffix in ENDINGS:
+        return None
+    for number, line in enumerate(lines[:-1] or lines, start=1):
         try:
-            is_one = not line or "op_code" in json.loads(line)
-        except (ValueError, TypeError):
-            is_one = False
-        if not is_one:
+            operation = json.loads(line)
+        except (ValueError, RecursionError):
+            operation = None
+        if not (isinstance(operation, dict) and isinstance(operation.get("op_code"), int)):
             return number
     return None
 
 
 def open_database(url: str) -> RDBStorage:
+    scheme, _, name = url.partition("://")
+    if scheme.partition("+")[0] == "sqlite" and (file := Path(name.removeprefix("/").partition("?")[0])).name:
+        refuse_foreign(file, _holds_studies, "a database of studies")
     option = CONNECT.get(url.partition(":")[0].partition("+")[0])
 
     def opened() -> RDBStorage:
@@ -170,6 +191,11 @@ def open_database(url: str) -> RDBStorage:
         )
 
     return within(PATIENCE + 5, opened, without_password(url))
+
+
+def _holds_studies(file: Path) -> bool:
+    """Looked up in its bytes: SQLite itself may write, even where it only reads."""
+    return b"CREATE TABLE studies (" in piece(file.resolve(), 0, 2**20)
 
 
 def within(seconds: float, open_it: Callable[[], RDBStorage], name: str) -> RDBStorage:

@@ -231,13 +231,57 @@ def test_a_line_that_a_killed_worker_has_left_half_is_cut(tmp_path):
     assert [one.value for one in study.trials] == [one.value for one in join("a", str(file)).trials] == [0.5]
 
 
-@pytest.mark.parametrize(("content", "line"), [("a poem\n", 1), ('{"op_code": 0}\n[]\n', 2), ("no end of line", 1)])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("a poem\n", 1),
+        ('{"op_code": 0}\n[]\n', 2),
+        ("no end of line", 1),
+        ('["op_code"]\n', 1),
+        ("\n\n", 1),
+        ("", 1),
+        ("[" * 10**5, 1),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
 def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(tmp_path, content, line):
     file = tmp_path / "poem.txt"
     file.write_text(content)
     with pytest.raises(UserError, match=f"poem.txt:{line}: this is no journal"):
         join("a", str(file))
     assert file.read_text() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_the_place_of_a_journal_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "journal.log")
+    with pytest.raises(UserError, match=r"journal\.log is no file"):
+        join("a", str(tmp_path / "journal.log"))
+
+
+@pytest.mark.parametrize("content", [b"a", b"not a lock\n", b"12\n"])
+def test_a_file_of_others_that_has_the_name_of_the_lock_is_refused_and_left(tmp_path, content):
+    lock = tmp_path / "journal.log.lock"
+    lock.write_bytes(content)
+    with pytest.raises(UserError, match=r"journal\.log\.lock: is there already and is not a lock of teachkit's"):
+        join("a", str(tmp_path / "journal.log"))
+    assert [file.name for file in tmp_path.iterdir()] == [lock.name]
+    assert lock.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"a", b"a poem\n", "a database"], ids=str)
+def test_a_database_of_others_gets_no_tables_of_a_study(tmp_path, content):
+    file = tmp_path / "films.db"
+    if content == "a database":
+        films = sqlite3.connect(file)
+        films.execute("CREATE TABLE films (name TEXT)")
+        films.close()
+    else:
+        file.write_bytes(content)
+    before = file.read_bytes()
+    with pytest.raises(UserError, match=r"films\.db: is there already and is not a database of studies of teachkit's"):
+        join("a", f"sqlite:///{file}")
+    assert file.read_bytes() == before
 
 
 def test_a_place_where_no_file_can_be_is_one_line(tmp_path):
