@@ -44,11 +44,17 @@ const patchesOf = ({ channels, height, width, kernel, stride, pad, rows, columns
   rows,
   columns,
 ];
+// Room for a picture's matrix of patches, and for the picture with its edge: null where it is its own matrix.
+function roomOf(node, { plain, depth, size, channels, height, width, pad }) {
+  if (plain) return null;
+  const edged = pad ? node.room("float32", [channels, height + 2 * pad, width + 2 * pad]) : { address: 0 };
+  return { edged, matrix: node.room("float32", [depth, size]) };
+}
 
 function convolution(node, [x, weight, bias, ...how], [out]) {
   const size = sizes(x, weight, out, how),
     [input, factors] = [node.dense(x), node.dense(weight)];
-  const matrix = size.plain ? null : node.room("float32", [size.depth, size.size]);
+  const room = roomOf(node, size);
   return ({ kernels, memory }) => {
     const { batch, channels, height, width, outputs, size: pixels, depth } = size,
       shape = patchesOf(size);
@@ -57,7 +63,7 @@ function convolution(node, [x, weight, bias, ...how], [out]) {
     return () => {
       for (let n = 0; n < batch; n += 1) {
         const picture = input.address + 4 * n * channels * height * width;
-        if (matrix) kernels.patches(picture, ...shape, matrix.address, pixels);
+        if (room) kernels.patches(picture, ...shape, room.edged.address, room.matrix.address);
         if (shift)
           for (let c = 0; c < outputs; c += 1)
             numbers.fill(shift[c], (n * outputs + c) * pixels, (n * outputs + c + 1) * pixels);
@@ -68,7 +74,7 @@ function convolution(node, [x, weight, bias, ...how], [out]) {
           factors.address,
           depth,
           1,
-          matrix?.address ?? picture,
+          room?.matrix.address ?? picture,
           pixels,
           out.address + 4 * n * outputs * pixels,
           pixels,
@@ -82,30 +88,27 @@ function convolution(node, [x, weight, bias, ...how], [out]) {
 function convolutionBackward(node, [gradient, x, weight, , ...how], [toInput, toWeight, toBias]) {
   const size = sizes(x, weight, gradient, how),
     [slope, input, factors] = [gradient, x, weight].map((one) => node.dense(one));
-  const room = size.plain ? null : node.room("float32", [size.depth, size.size]);
+  const room = roomOf(node, size);
   return ({ kernels, memory }) => {
     const { batch, channels, height, width, outputs, size: pixels, depth } = size,
       shape = patchesOf(size);
     const area = channels * height * width,
       slopes = slope.array(memory);
-    const [inputs, weights, biases] = [toInput, toWeight, toBias].map((one) =>
-      one?.array(memory).subarray(0, one.size),
-    );
+    const [weights, biases] = [toWeight, toBias].map((one) => one?.array(memory).subarray(0, one.size));
     return () => {
       weights?.fill(0);
-      if (!size.plain) inputs?.fill(0);
       for (let n = 0; n < batch; n += 1) {
         const its = slope.address + 4 * n * outputs * pixels,
           picture = input.address + 4 * n * area;
         if (toWeight) {
-          if (room) kernels.patches(picture, ...shape, room.address, pixels);
+          if (room) kernels.patches(picture, ...shape, room.edged.address, room.matrix.address);
           kernels.productOfRows(
             outputs,
             depth,
             pixels,
             its,
             pixels,
-            room?.address ?? picture,
+            room?.matrix.address ?? picture,
             pixels,
             toWeight.address,
             depth,
@@ -122,11 +125,11 @@ function convolutionBackward(node, [gradient, x, weight, , ...how], [toInput, to
             depth,
             its,
             pixels,
-            room?.address ?? back,
+            room?.matrix.address ?? back,
             pixels,
             0,
           );
-          if (room) kernels.unpatched(back, ...shape, room.address);
+          if (room) kernels.unpatched(back, ...shape, room.edged.address, room.matrix.address);
         }
       }
       if (biases)

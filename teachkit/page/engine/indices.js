@@ -82,8 +82,10 @@ function index_select(node, [x, axis, indices], [out]) {
       output = out.array(memory),
       chosen = where.array(memory);
     return () => {
-      for (let i = 0; i < at.length; i += 1)
-        output[i] = numbers[at[i] + chosen[Math.floor(i / inner) % shape[0]] * x.strides[place]];
+      for (let i = 0, row = 0; i < at.length; row = (row + 1) % shape[0]) {
+        const shift = chosen[row] * x.strides[place];
+        for (const end = i + inner; i < end; i += 1) output[i] = numbers[at[i] + shift];
+      }
     };
   };
 }
@@ -102,8 +104,10 @@ function index_add(node, [x, axis, indices, source, alpha], [out]) {
       read = values.array(machine.memory);
     return () => {
       start();
-      for (let i = 0; i < at.length; i += 1)
-        output[at[i] + chosen[Math.floor(i / inner) % rows] * out.strides[place]] += alpha * read[i];
+      for (let i = 0, row = 0; i < at.length; row = (row + 1) % rows) {
+        const shift = chosen[row] * out.strides[place];
+        for (const end = i + inner; i < end; i += 1) output[at[i] + shift] += alpha * read[i];
+      }
     };
   };
 }

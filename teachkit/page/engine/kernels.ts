@@ -87,41 +87,47 @@ export function productOfRows(m: i32, n: i32, k: i32, a: usize, lda: i32, b: usi
   if (j + 1 < n) store<f32>(place, load<f32>(place, 4) + y, 4);
 }
 
-// Patches of a picture [channels, height, width] as columns: [channels · kernel · kernel, rows · columns], `apart` between
-// the rows of the result; zeros beyond the picture's edge.
-export function patches(x: usize, channels: i32, height: i32, width: i32, kernel: i32, stride: i32, pad: i32, rows: i32, columns: i32, out: usize, apart: i32): void {
-  let row = out;
+// A picture [channels, height, width] with `pad` zeros around each channel.
+function padded(x: usize, channels: i32, height: i32, width: i32, pad: i32, room: usize): void {
+  const wide = width + 2 * pad, bytes = <usize>width << 2;
+  memory.fill(room, 0, <usize>(channels * (height + 2 * pad) * wide) << 2);
+  for (let c = 0; c < channels; c++) for (let y = 0; y < height; y++) {
+    memory.copy(at(room, (c * (height + 2 * pad) + y + pad) * wide + pad), at(x, (c * height + y) * width), bytes);
+  }
+}
+
+// Patches of a picture [channels, height, width] as columns: [channels · kernel · kernel, rows · columns]; zeros beyond the
+// picture's edge. room: for the picture with its edge, where there is one.
+export function patches(x: usize, channels: i32, height: i32, width: i32, kernel: i32, stride: i32, pad: i32, rows: i32, columns: i32, room: usize, out: usize): void {
+  if (pad) padded(x, channels, height, width, pad, room);
+  const from = pad ? room : x, tall = height + 2 * pad, wide = width + 2 * pad;
+  const fours = stride == 1 ? columns & ~3 : 0, step = <usize>stride << 2;
+  let o = out;
   for (let c = 0; c < channels; c++) for (let ky = 0; ky < kernel; ky++) for (let kx = 0; kx < kernel; kx++) {
-    let o = row;
-    const first = max(0, (pad - kx + stride - 1) / stride), reach = width - 1 + pad - kx;
-    const last = reach < 0 ? 0 : min(columns, reach / stride + 1);
     for (let r = 0; r < rows; r++) {
-      const y = r * stride + ky - pad, inside = y >= 0 && y < height;
-      const start = inside ? min(first, columns) : columns, end = inside ? max(start, last) : columns;
-      let at_ = at(x, (c * height + y) * width + start * stride + kx - pad);
-      for (let q = 0; q < start; q++, o += 4) store<f32>(o, 0);
-      for (let q = start; q < end; q++, o += 4, at_ += <usize>stride << 2) store<f32>(o, load<f32>(at_));
-      for (let q = end; q < columns; q++, o += 4) store<f32>(o, 0);
+      let i = at(from, (c * tall + r * stride + ky) * wide + kx), q = 0;
+      for (; q < fours; q += 4, o += 16, i += 16) v128.store(o, v128.load(i));
+      for (; q < columns; q++, o += 4, i += step) store<f32>(o, load<f32>(i));
     }
-    row += <usize>apart << 2;
   }
 }
 
 // The way back: each column's numbers are added to the picture's pixels that they were taken from.
-export function unpatched(x: usize, channels: i32, height: i32, width: i32, kernel: i32, stride: i32, pad: i32, rows: i32, columns: i32, from: usize): void {
-  let o = from;
+export function unpatched(x: usize, channels: i32, height: i32, width: i32, kernel: i32, stride: i32, pad: i32, rows: i32, columns: i32, room: usize, columnsOf: usize): void {
+  const to = pad ? room : x, tall = height + 2 * pad, wide = width + 2 * pad;
+  const fours = stride == 1 ? columns & ~3 : 0, step = <usize>stride << 2;
+  memory.fill(to, 0, <usize>(channels * tall * wide) << 2);
+  let o = columnsOf;
   for (let c = 0; c < channels; c++) for (let ky = 0; ky < kernel; ky++) for (let kx = 0; kx < kernel; kx++) {
     for (let r = 0; r < rows; r++) {
-      const y = r * stride + ky - pad;
-      if (y < 0 || y >= height) { o += <usize>columns << 2; continue; }
-      const line = (c * height + y) * width + kx - pad;
-      for (let q = 0; q < columns; q++, o += 4) {
-        const place = q * stride + kx - pad;
-        if (place < 0 || place >= width) continue;
-        const pixel = at(x, line + q * stride);
-        store<f32>(pixel, load<f32>(pixel) + load<f32>(o));
-      }
+      let i = at(to, (c * tall + r * stride + ky) * wide + kx), q = 0;
+      for (; q < fours; q += 4, o += 16, i += 16) v128.store(i, f32x4.add(v128.load(i), v128.load(o)));
+      for (; q < columns; q++, o += 4, i += step) store<f32>(i, load<f32>(i) + load<f32>(o));
     }
+  }
+  if (!pad) return;
+  for (let c = 0; c < channels; c++) for (let y = 0; y < height; y++) {
+    memory.copy(at(x, (c * height + y) * width), at(room, (c * tall + y + pad) * wide + pad), <usize>width << 2);
   }
 }
 

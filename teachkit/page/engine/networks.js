@@ -99,14 +99,22 @@ function softmaxBackward([gradient, output], [out], [, value]) {
     }
   };
 }
-function logSoftmaxBackward([gradient, output], [out], [, value]) {
-  const [rows, side] = rowsOf(value);
-  return () => {
-    for (let start = 0; start < rows * side; start += side) {
-      let sum = 0;
-      for (let i = start; i < start + side; i += 1) sum += gradient[i];
-      for (let i = start; i < start + side; i += 1) out[i] = gradient[i] - Math.exp(output[i]) * sum;
-    }
+function logSoftmaxBackward(node, [slopes, logarithms], [out]) {
+  const [gradient, output] = [node.dense(slopes), node.dense(logarithms)],
+    [rows, side] = rowsOf(out),
+    room = node.room(out.dtype, out.shape);
+  return ({ memory, kernels }) => {
+    const [from, rest, result, powers] = [gradient, output, out, room].map((one) => one.array(memory));
+    const exponentials = exponentialsOf(room, powers, kernels);
+    return () => {
+      for (let i = 0; i < rows * side; i += 1) powers[i] = rest[i];
+      exponentials();
+      for (let start = 0; start < rows * side; start += side) {
+        let sum = 0;
+        for (let i = start; i < start + side; i += 1) sum += from[i];
+        for (let i = start; i < start + side; i += 1) result[i] = from[i] - powers[i] * sum;
+      }
+    };
   };
 }
 
@@ -143,7 +151,7 @@ export const networks = {
   _softmax: softmax,
   _log_softmax: logSoftmax,
   _softmax_backward_data: onArrays(softmaxBackward),
-  _log_softmax_backward_data: onArrays(logSoftmaxBackward),
+  _log_softmax_backward_data: logSoftmaxBackward,
   upsample_nearest2d: onArrays(upsample),
   upsample_nearest2d_backward: onArrays(upsampleBackward),
 };
