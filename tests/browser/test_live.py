@@ -129,6 +129,23 @@ def test_a_typed_rate_is_in_force_at_once_and_stands_in_the_address(opened, addr
     until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.0123'")
 
 
+def test_the_frame_that_answers_a_moved_slider_shows_it_in_force(opened, address):
+    page = opened(address)
+    reached(page, 20)
+    message = page.evaluate(
+        """() => new Promise((done) => {
+            const root = document.querySelector(".tk-cockpit"), before = Number(root.dataset.ack);
+            new MutationObserver(() => {
+                if (Number(root.dataset.ack) > before) done(root.querySelector(".tk-message").textContent);
+            }).observe(root, { attributeFilter: ["data-ack"] });
+            const slider = root.querySelector("[data-control=lr]");
+            slider.value = 500;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        })"""
+    )
+    assert message.startswith("From step ")
+
+
 def test_an_address_sets_everything_and_takes_controls_away(opened, address):
     page = opened(
         f"{address}?run=0&optimizer=sgd&lr=0.3&cls=2&hide=time,presets,dfl,map", '.tk-cockpit[data-state="ready"]'

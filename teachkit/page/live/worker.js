@@ -135,7 +135,10 @@ function answer(message) {
     if (one instanceof Refused) refused = one.message;
     else fail(one);
   }
-  if (message.kind !== "peek") draw();
+  if (message.kind === "peek") return;
+  if (working)
+    nextFrame = 0; // the next step shows it, and it is in force then
+  else draw();
 }
 
 // A sheet of pictures, side by side and row by row → their pixels, [n, 3, side, side].
