@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "scoring": {"boxes", "structures"},
     "untrusted": {"feed"},
     "learn": {"boxes", "structures", "feed", "punish", "scoring", "untrusted"},
-    "experiments": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
+    "experiments": {"boxes", "structures", "feed", "punish", "scoring", "untrusted", "learn"},
     "analysis": {"boxes", "structures", "feed", "punish", "scoring", "learn"},
     "page": {
         "boxes",
