@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from teachkit.learn.trainer import Trainer
 
 NEW_ON_RESUME = ("epochs", "until", "log", "device", "data")
-FEW_TO_CHOOSE_BY = 20  # pictures; one object more or less moves the score of so few by several hundredths
 PICTURES_DRAWN = 12
 EXIT_CODES = {"until": 0, "epochs": 0, "early_stop": 0, "diverged": 3, "interrupted": 130}
 
@@ -110,6 +109,7 @@ def _was_restarted(given: dict[str, Any]) -> bool:
 def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") -> "tuple[Trainer, Records]":
     from teachkit.commands.records import Records
     from teachkit.learn.log import refuse_other_log
+    from teachkit.learn.validation import too_few_to_choose_by
 
     settings = Settings(**{name: value for name, value in given.items() if name != "save"})
     if settings.tensorboard is not None:
@@ -127,9 +127,8 @@ def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") 
     records = Records(_log_files(log, folder), len(training), settings.epochs, tensorboard=curves)
     if trainer.checkpointer is not None:
         trainer.checkpointer.before_save = records.sync
-    if 0 < (pictures := len(validation.names)) < FEW_TO_CHOOSE_BY:
-        few = f"{pictures} picture{'s' * (pictures > 1)} to choose the best weights by"
-        print(one_line(f"warning: {validation.split} has {few}: the score will jump, add more"), file=sys.stderr)
+    if few := too_few_to_choose_by(validation):
+        print(one_line(f"warning: {few}"), file=sys.stderr)
     return trainer, records
 
 

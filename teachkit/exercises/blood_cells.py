@@ -9,6 +9,7 @@ from typing import Any
 
 from teachkit.exercises.answers import check_choices, check_numbers
 from teachkit.exercises.lesson import Verdict, exercise
+from teachkit.experiments.small import SCENES
 from teachkit.feed.download import data_folder
 from teachkit.feed.examples import DataWarning
 from teachkit.feed.formats import write_folder
@@ -16,6 +17,7 @@ from teachkit.feed.loader import Loader, load_data
 from teachkit.feed.scenes import make_scenes
 
 STAND_IN = {"train": 60, "val": 60, "test": 72}  # scenes
+BROUGHT = {"train": 96, "val": 12}  # so few to choose by that a warning is due
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,25 @@ def _stand_in() -> tempfile.TemporaryDirectory[str]:
         broken = text.partition("<xmin>")[2].partition("<")[0]
         whole = text.partition("<xmax>")[2].partition("<")[0]
         label.write_text(text.replace(f"<xmax>{whole}<", f"<xmax>{broken}<", 1), encoding="utf-8")
+    return temporary
+
+
+def brought_along() -> Path:
+    """A folder as somebody brings it along: YOLO form, 64 px, few pictures to validate on, and a box without width."""
+    return Path(_brought().name) / "my_pictures"
+
+
+@functools.cache
+def _brought() -> tempfile.TemporaryDirectory[str]:
+    temporary = tempfile.TemporaryDirectory(prefix="teachkit-")
+    folder = Path(temporary.name) / "my_pictures"
+    write_folder(
+        {split: make_scenes(count, 3, SCENES, split=split) for split, count in BROUGHT.items()}, folder, "yolo"
+    )
+    label = sorted((folder / "labels" / "train").iterdir())[7]
+    first, *others = label.read_text(encoding="utf-8").splitlines()
+    name, x, y, _, height = first.split()
+    label.write_text("\n".join([f"{name} {x} {y} 0 {height}", *others]) + "\n", encoding="utf-8")
     return temporary
 
 

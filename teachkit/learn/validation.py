@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 # what evaluation keeps of the detections: nearly all, since a recall curve is to be seen to its end
 SCORE_THRESHOLD, IOU_THRESHOLD, LIMIT = 0.001, 0.7, 100
+FEW_TO_CHOOSE_BY = 20  # pictures; one object more or less moves the score of so few by several hundredths
+
+
+def too_few_to_choose_by(data: Any) -> str:
+    """A warning, if this validation data, a Loader, has too few pictures to choose the best weights by; else ""."""
+    pictures = len(data.names)
+    if not 0 < pictures < FEW_TO_CHOOSE_BY:
+        return ""
+    few = f"{pictures} picture{'s' * (pictures > 1)} to choose the best weights by"
+    return f"{data.split} has {few}: the score will jump, add more"
 
 
 @dataclass

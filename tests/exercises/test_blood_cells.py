@@ -4,6 +4,8 @@ import torch
 
 from teachkit.exercises import blood_cells
 from teachkit.feed.formats import check
+from teachkit.feed.loader import load_data
+from teachkit.learn.validation import too_few_to_choose_by
 from teachkit.scoring import count_error
 from teachkit.structures import Detections, GroundTruth
 
@@ -83,3 +85,11 @@ def test_real_pictures_are_taken_where_they_are(bccd, monkeypatch):
     assert cells.real
     assert cells.folder == bccd
     assert cells.counted in cells.load("test", limit=4).classes
+
+
+def test_the_folder_that_is_brought_along_has_one_broken_box_and_too_few_pictures_to_choose_by():
+    folder = blood_cells.brought_along()
+    assert [problem.what.split(":")[0] for problem in check(folder)] == ["box has no area"]
+    with pytest.warns(UserWarning, match="1 problems"):
+        assert len(load_data(folder, "train").names) == 96
+    assert too_few_to_choose_by(load_data(folder, "val")).startswith("val has 12 pictures to choose")

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
+from teachkit.feed.loader import load_data
 from teachkit.learn.guard import NotFiniteError
-from teachkit.learn.validation import evaluate
+from teachkit.learn.validation import evaluate, too_few_to_choose_by
 from teachkit.punish.criterion import Criterion
 from teachkit.scoring import score
 from tests.learn.tiny import make_batches, tiny_detector
@@ -124,3 +125,10 @@ def test_a_mask_of_numbers_is_refused():
     batches[0].ground_truth.mask = batches[0].ground_truth.mask.long()
     with pytest.raises(UserError, match=r"mask of a ground truth must be torch.bool, not torch.int64"):
         evaluate(tiny_detector(), batches)
+
+
+@pytest.mark.parametrize(("pictures", "told"), [(1, "val has 1 picture to"), (19, "val has 19 pictures to"), (20, "")])
+def test_too_few_pictures_to_choose_by_are_told(pictures, told):
+    few = too_few_to_choose_by(load_data("shapes", "val", limit=pictures, device="cpu"))
+    assert few.startswith(told)
+    assert bool(few) == bool(told)
