@@ -45,6 +45,7 @@ _HOME = {
     "Scores": "scoring",
     "score": "scoring",
     "Cockpit": "watch.cockpit.cockpit",
+    "TrainingMonitor": "watch.widgets.monitor",
     "RunsSideBySide": "watch.widgets.runs_side_by_side",
     "DFLPlayground": "watch.widgets.dfl",
     "IoUPlayground": "watch.widgets.iou",

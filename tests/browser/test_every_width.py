@@ -27,6 +27,16 @@ def trained_cockpit():
     return cockpit
 
 
+def trained_monitor():
+    """A training of six batches, looked at three times."""
+    data, exam = tk.load_data("shapes", batch_size=4, limit=24, device="cpu"), tk.load_data("shapes", "val", limit=8)
+    model = tk.Detector(4, device="cpu")
+    monitor = tk.TrainingMonitor(model, data, tk.Criterion(), exam, every=3)
+    for batch in monitor.training_data:
+        monitor.criterion(model(batch.images), batch.ground_truth).backward()
+    return monitor
+
+
 def prediction():
     because = ["Up to a point only.", "The valley is left.", "Something does."]
     choices = ["it falls faster", "it rises, because each step goes over the valley and lands higher", "nothing"]
@@ -46,6 +56,7 @@ WIDGETS = {
     "widgets/label_browser": lambda: tk.LabelBrowser(*reversed(detector_and_data())),
     "widgets/learning_rate": tk.LearningRatePlayground,
     "widgets/loss_weights": tk.LossWeightsPlayground,
+    "widgets/monitor": trained_monitor,
     "widgets/optimizer": tk.OptimizerPlayground,
     "widgets/prediction": prediction,
     "widgets/runs_side_by_side": lambda: tk.RunsSideBySide("few_pictures_0", "many_pictures_0", names=["few", "many"]),
@@ -54,12 +65,12 @@ WIDGETS = {
 }
 
 
-# [front end, style sheet, messages of Python] → a widget that has drawn them
-SHOW = """async ([script, sheet, messages]) => {
+# [front end, style sheet, messages of Python, traits] → a widget that has drawn them
+SHOW = """async ([script, sheet, messages, traits]) => {
     const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
     const front_end = (await import(address)).default, heard = [];
     const bytes = (text) => new DataView(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
-    const silent = { get: () => undefined, set: () => {}, off: () => {}, send: () => {} };
+    const silent = { get: (name) => traits[name], set: () => {}, off: () => {}, send: () => {} };
     const model = { ...silent, on: (_, listen) => heard.push(listen) };
     const style = Object.assign(document.createElement("style"), { textContent: sheet });
     document.body.replaceChildren(style, document.createElement("div"));
@@ -75,17 +86,20 @@ def messages(widget):
         [content, [base64.b64encode(one).decode() for one in buffers or []]]
     )
     widget.asked = 1
-    widget.answers["hello"]({"kind": "hello", "ask": 1})
+    if "hello" in widget.answers:
+        widget.answers["hello"]({"kind": "hello", "ask": 1})
     return sent
 
 
 @functools.cache
 def shown(entry):
-    """Front end, style sheet and messages of a widget. Made once: each is looked at in many ways."""
+    """Front end, style sheet, messages and traits of a widget. Made once: each is looked at in many ways."""
     widget = WIDGETS[entry]()
-    parts = [widget._esm, widget._css, messages(widget)]
+    values = {name: getattr(widget, name) for name in widget.traits(sync=True) if name[0] != "_"}
+    traits = {name: value for name, value in values.items() if isinstance(value, dict | list | str)}
+    parts = [str(widget._esm), str(widget._css), messages(widget), traits]
     widget.close()
-    return [str(parts[0]), str(parts[1]), parts[2]]
+    return parts
 
 
 @pytest.fixture

@@ -57,11 +57,15 @@ class NotebookFigure(Figure):
         self.savefig(buffer, format="jpeg", pil_kwargs={"quality": 85})
         return buffer.getvalue()
 
-    def few_colours(self, count: int) -> bytes:
-        """A PNG with a palette of `count` colours, a third or a quarter of the size."""
+    def few_colours(self, count: int, rare: bool = False) -> bytes:
+        """A PNG with a palette of `count` colours, a third or a quarter of the size.
+
+        rare: keeps a colour that few pixels have, such as that of a curve beside photos.
+        """
+        method = Image.Quantize.MAXCOVERAGE if rare else Image.Quantize.MEDIANCUT
         buffer = io.BytesIO()
         with Image.open(io.BytesIO(self.png())) as image:
-            image.convert("RGB").quantize(count).save(buffer, format="png", optimize=True)
+            image.convert("RGB").quantize(count, method).save(buffer, format="png", optimize=True)
         return buffer.getvalue()
 
     def stored(self) -> bytes:
@@ -183,10 +187,10 @@ def _key(name: str, style: ClassStyle) -> Line2D:
     return Line2D([], [], color=style.colour, linewidth=3, marker=style.letter, markersize=8, mec="black", label=name)
 
 
-def draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = False) -> None:
+def draw_box(axes: Axes, box: Sequence[float], colour: str, dashed: bool = False, dotted: bool = False) -> None:
     x1, y1, x2, y2 = box
     # On a dark line of its own: a white dash is lost on a bright picture, a coloured line on one of its colour.
-    for edge, width, dash in (("black", 2.4, "-"), (colour, 1.4, "--" if dashed else "-")):
+    for edge, width, dash in (("black", 2.4, "-"), (colour, 1.4, "--" if dashed else ":" if dotted else "-")):
         frame = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=edge, linewidth=width, linestyle=dash)
         axes.add_patch(frame)
 

@@ -5,10 +5,10 @@ import { button } from "../frontend/controls.js";
 import { block, element } from "../frontend/elements.js";
 import { formatted } from "../frontend/numbers.js";
 import { Pictures } from "../frontend/pictures.js";
+import { Player, transportBar } from "../frontend/player.js";
 import { largeNumbers, project } from "../frontend/projector.js";
 import { RUN_CHARTS, weighted } from "../frontend/run_charts.js";
 import { lastUntil, numbersAt, numbersSection } from "./numbers.js";
-import { Player, transportBar } from "./player.js";
 
 const MOST_JUMPS = 40;
 const ENDS = {

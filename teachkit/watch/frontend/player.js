@@ -1,8 +1,8 @@
-// How a replay moves along its run: it plays, and goes where the hand and the keys say.
+// How one moves along a run: it plays, and goes where the hand and the keys say.
 
-import { button, menu } from "../frontend/controls.js";
-import { element } from "../frontend/elements.js";
-import { clamp } from "../frontend/numbers.js";
+import { button, menu } from "./controls.js";
+import { element } from "./elements.js";
+import { clamp } from "./numbers.js";
 
 const FRAMES = 12; // a second, while it plays
 const PACES = [
@@ -88,18 +88,19 @@ export class Player {
   }
 }
 
-// Play, the slider over the steps, and the pace.
-export function transportBar(player, when) {
+// Play, the slider over the steps, and the pace, where it can be chosen.
+export function transportBar(player, when, paces = PACES) {
   const start = button("Play", () => player.toggle(), { class: "tk-button tk-main", "data-control": "play" });
   const attributes = { type: "range", min: 0, max: player.count - 1, step: 1, value: 0 };
   const range = element("input", { ...attributes, "aria-label": "Step of the run", "data-control": "time" });
   range.addEventListener("input", () => player.jump(Number(range.value)));
-  const pace = menu("whole run in", PACES, (value) => player.setPace(Number(value)));
+  const pace = paces.length ? menu("whole run in", paces, (value) => player.setPace(Number(value))).node : null;
   const group = { class: "tk-transport", role: "group", "aria-label": "Play" };
   const show = () => {
     start.textContent = player.playing ? "Pause" : "Play";
+    range.max = player.count - 1; // a run may still grow
     range.value = player.row;
     range.setAttribute("aria-valuetext", when.textContent);
   };
-  return { node: element("div", group, start, range, when, pace.node), show };
+  return { node: element("div", group, start, range, when, pace), show };
 }
