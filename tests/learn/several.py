@@ -1,4 +1,7 @@
-"""What each rank does in tests of several ranks: `torchrun … several.py RESULTS`. Rank 0 writes what came out."""
+"""What each rank does in tests of several ranks: `torchrun … several.py RESULTS SCENARIO… "COMMAND…"`.
+
+Rank 0 writes what came out of the scenarios. Then all run the command, and end as it does.
+"""
 
 import json
 import os
@@ -13,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from teachkit.__main__ import main as teachkit
 from teachkit.errors import UserError
 from teachkit.feed.augment import AugmentSettings
 from teachkit.feed.detector import Detector
@@ -180,11 +184,14 @@ def resumed() -> Any:
 
 
 def other_data() -> Any:
-    """Rank 0 is told in a sentence; the other ranks end. No other scenario can come after it."""
+    """Rank 0 is told in a sentence; the other ranks end once it is gone."""
     try:
         trainer(scenes(7 if RANK == 0 else 8, 4))
     except UserError as error:
+        dist.barrier()
         return str(error)
+    except SystemExit:
+        return None
 
 
 def gathered(value: Any) -> list[Any]:
@@ -194,9 +201,11 @@ def gathered(value: Any) -> list[Any]:
 def main() -> None:
     torch.set_num_threads(1)
     Ranks()  # joins the others
-    found = {name: globals()[name]() for name in sys.argv[2:]}
+    _, file, *scenarios, command = sys.argv
+    found = {name: globals()[name]() for name in scenarios}
     if RANK == 0:
-        Path(sys.argv[1]).write_text(json.dumps(found))
+        Path(file).write_text(json.dumps(found))
+    sys.exit(teachkit(command.split()))
 
 
 if __name__ == "__main__":
