@@ -59,10 +59,16 @@ def place_what_is_alive(app, doctree):
             # with the outputs, where there are any: what a prediction folds away is folded away alive, too
             last = cell.children[-1]
             place = last if last.get("nb_element") == "cell_code_output" else cell
-            place += raw(f'<div class="tk-here" data-here="{escape(json.dumps(one, ensure_ascii=False))}"></div>')
+            place += raw(place_of(one))
     titles = [node for node in doctree.findall(nodes.title) if isinstance(node.parent, nodes.section)]
     if titles:
         titles[0].parent.insert(1, raw(banner(name, list(here.values()))))
+
+
+def place_of(one):
+    if one["kind"] == "code":
+        return f'<p class="tk-code">“{escape(one["name"])}” asks you to write code: the notebook checks it.</p>'
+    return f'<div class="tk-here" data-here="{escape(json.dumps(one, ensure_ascii=False))}"></div>'
 
 
 def raw(html):
@@ -71,10 +77,11 @@ def raw(html):
 
 def banner(name, here):
     about = json.dumps({"number": name[:2], "exercises": lessons.exercises()}, ensure_ascii=False)
-    runs = f"<p data-alive hidden>In this page: {escape(lessons.told(here, name[:2]))}.</p>" if here else ""
-    data = f' data-lesson="{escape(about)}"' if here else ""
+    told = lessons.told(here, name[:2])
+    runs = f"<p data-alive hidden>In this page: {escape(told)}.</p>" if told else ""
+    data = f' data-lesson="{escape(about)}"' if told else ""
     return f"""<div class="tk-lesson"{data}>{runs}
-<p>The code, and whatever else asks you to write some, needs the notebook. {button(name)}</p></div>"""
+<p>{escape(lessons.needs_notebook(here))} {button(name)}</p></div>"""
 
 
 def button(name):

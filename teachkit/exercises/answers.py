@@ -12,6 +12,8 @@ from IPython.core.getipython import get_ipython
 
 from teachkit.exercises.lesson import Verdict, missing, right, wrong
 
+# What a sum of the numbers, each times its factor, tells where it lies from low to high (None: without end): why.
+Look = tuple[Sequence[float], float | None, float | None, str]
 TRUTHS = {"True": True, "1": True, "False": False, "0": False}  # by what is written
 
 
@@ -87,43 +89,57 @@ def check_numbers(
     praise: str,
     hint: str,
     within: float = 0.01,
+    also: Mapping[Any, str] | None = None,
+    looks: Iterable[Look] = (),
+    names: Sequence[str] = (),
 ) -> Verdict:
     """An answer of one number or a row. slips: what a known mistake gives, a number or a row → why it is wrong.
 
-    open_: what to write, for an answer of None; hint: for any other mistake.
+    open_: what to write, for an answer of None; hint: for any other mistake, behind the names of the numbers that are
+    off; also: other answers that are right → their praise; looks: see Look, before the hint.
     """
-    known = [[row(one), why] for one, why in slips.items()]
-    table = {"kind": "numbers", "wanted": list(wanted), "slips": known, "open": open_, "praise": praise, "hint": hint}
-    return replace(_of_numbers(answer, wanted, slips, open_, praise, hint, within), table=table | {"within": within})
+    listed = lambda rows: [[row(one), words] for one, words in rows.items()]  # noqa: E731
+    table: dict[str, Any] = {"kind": "numbers", "wanted": list(wanted), "slips": listed(slips), "open": open_}
+    table |= {"praise": praise, "hint": hint, "within": within, "names": list(names)}
+    table |= {"also": listed(also or {}), "looks": list(looks)}
+    return replace(_of_numbers(answer, table), table=table)
 
 
-def _of_numbers(
-    answer: Any,
-    wanted: Sequence[float],
-    slips: Mapping[Any, str],
-    open_: str,
-    praise: str,
-    hint: str,
-    within: float,
-) -> Verdict:
+def _of_numbers(answer: Any, table: dict[str, Any]) -> Verdict:
+    wanted, within, praise = table["wanted"], table["within"], table["praise"]
     if answer is None:
-        return missing(open_)
+        return missing(table["open"])
     numbers = row(answer, len(wanted))
     if numbers is not None and near(numbers, wanted, within):
         return right(praise)
-    if numbers and (why := slip(numbers, slips.items(), within)):
+    if numbers and (other := slip(numbers, table["also"], within)):
+        return right(other)
+    if numbers and (why := slip(numbers, table["slips"], within)):
         return wrong(why)
     if numbers and rounded(numbers, wanted):
         return right(praise)
+    if numbers and (why := next((why for known, why in table["slips"] if rounded(numbers, known)), None)):
+        return wrong(why)
+    if numbers and len(numbers) == len(wanted) and (why := _seen(numbers, table["looks"])):
+        return wrong(why)
     if numbers and max(wanted) <= 1 and near([one / 100 for one in numbers], wanted, within):
         shares = ", ".join(f"{one / 100:g}" for one in numbers)
         return right(f"{praise} (You wrote per cent; as a share from 0 to 1 that is {shares}.)")
     if why := _decimal_comma(answer, wanted, within):
         return wrong(why)
     if numbers is None or len(numbers) != len(wanted):
-        count = "one number is" if len(wanted) == 1 else f"{len(wanted)} numbers are"
+        count = {1: "one number is", 2: "two numbers are"}.get(len(wanted), f"{len(wanted)} numbers are")
         return wrong(f"{count} asked for, not {answer!r}")
-    return wrong(hint)
+    off = [name for name, a, b in zip(table["names"], numbers, wanted, strict=False) if abs(a - b) > within]
+    return wrong(f"{', '.join(off)}: {table['hint']}".removeprefix(": "))
+
+
+def _seen(numbers: Sequence[float], looks: Iterable[Look]) -> str | None:
+    for factors, low, high, why in looks:
+        value = sum(factor * one for factor, one in zip(factors, numbers, strict=True))
+        if (low is None or value >= low) and (high is None or value <= high):
+            return why
+    return None
 
 
 def _decimal_comma(answer: Any, wanted: Sequence[float], within: float) -> str | None:
@@ -135,18 +151,6 @@ def _decimal_comma(answer: Any, wanted: Sequence[float], within: float) -> str |
     if not near([_number(text) or math.inf], wanted, within):
         return None
     return f"to Python {before},{after} is two numbers: write {text}, with a point"
-
-
-def fault(answer: Any, wanted: float, within: float, slips: Mapping[float, str], hint: str) -> str | None:
-    """What is wrong with one number; None if it is right. slips: what a known mistake gives → why it is wrong."""
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return f"write one number, not {answer!r}"
-    if near(numbers, [wanted], within):
-        return None
-    if why := slip(numbers, slips.items(), within):
-        return why
-    return None if rounded(numbers, [wanted]) else hint
 
 
 def by_letter(answers: Any, letters: Iterable[str]) -> dict[str, Any] | Verdict:

@@ -1,13 +1,14 @@
 """Lesson 07: the backward pass of a neuron, numerical slopes, what each loss reaches, one step of each update rule."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from teachkit.analysis.update_rules import adam_step
-from teachkit.exercises.answers import check_claims, check_numbers, fault, near, row, slip
+from teachkit.exercises.answers import check_claims, check_numbers, near, row, slip
 from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.parts import check_parts, number
 
 NEURON_SLIPS = {
     (12, 4): "the sign: the prediction 2 is below 4, so a larger w makes the loss smaller, and the slope is negative",
@@ -144,17 +145,12 @@ def check_added(answer: Any) -> Verdict:
 @exercise("07", "the first step")
 def check_first_steps(answers: Any) -> Verdict:
     """answers: "SGD" and "Adam" → w after the first step, from w = 2, g = .5, lr = .1."""
-    if not isinstance(answers, Mapping):
-        return wrong("hand over the dictionary with SGD and Adam")
-    if any(answers.get(name) is None for name in FIRST_SLIPS):
-        return missing("write w after the first step, for SGD and for Adam")
-    hints = {"SGD": "w − lr × g", "Adam": "corrected, m is g and √v is |g|: what is their quotient?"}
-    wanted = {"SGD": 1.95, "Adam": 1.9}
-    reasons = {name: fault(answers[name], wanted[name], 0.002, FIRST_SLIPS[name], hints[name]) for name in wanted}
-    mistakes = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
-    if mistakes:
-        return wrong(*mistakes)
-    return right("Adam's first step is the learning rate itself, whatever the size of g.")
+    parts = {
+        "SGD": number(1.95, FIRST_SLIPS["SGD"], "w − lr × g", 0.002),
+        "Adam": number(1.9, FIRST_SLIPS["Adam"], "corrected, m is g and √v is |g|: what is their quotient?", 0.002),
+    }
+    praise = "Adam's first step is the learning rate itself, whatever the size of g."
+    return check_parts(answers, parts, open_="write w after the first step", praise=praise)
 
 
 @exercise("07", "momentum's second step")

@@ -1,5 +1,6 @@
 """Lesson 02: anchor points, boxes from distances, distances from bins, scores and their threshold."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -56,32 +57,30 @@ def check_anchor_points(answer: Any) -> Verdict:
 @exercise("02", "from distances to a box")
 def check_box(answer: Any) -> Verdict:
     """answer: x1, y1, x2, y2 in px for anchor point (44, 60), stride 8 and left, top, right, bottom 2, 1.5, 3, .5."""
-    if answer is None:
-        return missing("write the box as (x1, y1, x2, y2)")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 4:
-        return wrong("write four numbers: (x1, y1, x2, y2)")
-    if near(numbers, [28, 48, 68, 64], 0.05):
-        return right("distances times the stride, left and top taken away, right and bottom added.")
-    known = [
-        ([42, 58.5, 47, 60.5], "these are strides added to pixels: multiply each distance by 8 px first"),
-        ([16, 12, 24, 4], "these are the four distances in px; a box says where its sides are: start at (44, 60)"),
-        ([28, 48, 40, 16], "that is corner and size; a box here is two corners: x1, y1, x2, y2"),
-        ([48, 56, 40, 16], "that is centre and size; a box here is two corners: x1, y1, x2, y2"),
-        ([60, 72, 68, 64], "left and top go the other way: they are taken away from x and y"),
-        ([60, 72, 20, 56], "all four signs are turned: left and top are taken away, right and bottom added"),
-        ([32, 44, 84, 64], "x and y are swapped: the point is (x, y) = (44, 60)"),
-        ([44, 32, 84, 48], "x and y are swapped: the point is (x, y) = (44, 60)"),
-        ([28, 68, 48, 64], "the order is x1, y1, x2, y2, not both x first"),
-        ([12, 36, 92, 68], "stride 16 was used: this point belongs to stride 8"),
-    ]
-    if why := slip(numbers, known, 0.05):
-        return wrong(why)
-    if sorted(numbers) == [28, 48, 64, 68]:
-        return wrong("the four numbers are right; their order is x1, y1, x2, y2")
-    names = ("x1", "y1", "x2", "y2")
-    off = [name for name, a, b in zip(names, numbers, (28, 48, 68, 64), strict=True) if abs(a - b) > 0.05]
-    return wrong(f"{', '.join(off)}: x1 = 44 − 8 · left, y1 = 60 − 8 · top, x2 = 44 + 8 · right, y2 = 60 + 8 · bottom")
+    wanted = (28, 48, 68, 64)
+    order = "the four numbers are right; their order is x1, y1, x2, y2"
+    known = {
+        (42, 58.5, 47, 60.5): "these are strides added to pixels: multiply each distance by 8 px first",
+        (16, 12, 24, 4): "these are the four distances in px; a box says where its sides are: start at (44, 60)",
+        (28, 48, 40, 16): "that is corner and size; a box here is two corners: x1, y1, x2, y2",
+        (48, 56, 40, 16): "that is centre and size; a box here is two corners: x1, y1, x2, y2",
+        (60, 72, 68, 64): "left and top go the other way: they are taken away from x and y",
+        (60, 72, 20, 56): "all four signs are turned: left and top are taken away, right and bottom added",
+        (32, 44, 84, 64): "x and y are swapped: the point is (x, y) = (44, 60)",
+        (44, 32, 84, 48): "x and y are swapped: the point is (x, y) = (44, 60)",
+        (28, 68, 48, 64): "the order is x1, y1, x2, y2, not both x first",
+        (12, 36, 92, 68): "stride 16 was used: this point belongs to stride 8",
+    }
+    return check_numbers(
+        answer,
+        wanted,
+        dict.fromkeys(itertools.permutations(wanted), order) | known,
+        open_="write the box as (x1, y1, x2, y2)",
+        praise="distances times the stride, left and top taken away, right and bottom added.",
+        hint="x1 = 44 − 8 · left, y1 = 60 − 8 · top, x2 = 44 + 8 · right, y2 = 60 + 8 · bottom",
+        within=0.05,
+        names=("x1", "y1", "x2", "y2"),
+    )
 
 
 @exercise("02", "from bins to an edge")

@@ -1,10 +1,10 @@
 """Lesson 03: IoU by hand, a tie that only CIoU breaks, the terms of CIoU, and NMS by hand."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teachkit.exercises.answers import by_letter, check_claims, check_numbers, fault
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.answers import check_claims, check_numbers
+from teachkit.exercises.lesson import Verdict, exercise
+from teachkit.exercises.parts import check_marks, check_parts, number, truth
 
 TERMS = ("overlap", "distance", "shape")
 # letter of a box → the terms of CIoU that are not 0 when the truth is (20, 20, 100, 100)
@@ -94,74 +94,62 @@ def check_iou(answer: Any) -> Verdict:
 @exercise("03", "a tie")
 def check_tie(answers: Any) -> Verdict:
     """answers: "GIoU ties" → bool, "middle" and "corner" → their CIoU losses. Truth (0, 0, 80, 80)."""
-    if not isinstance(answers, Mapping):
-        return wrong("hand over the dictionary, with an answer beside each name")
-    empty = [name for name in ("GIoU ties", "middle", "corner") if answers.get(name) is None]
-    if empty:
-        return missing(", ".join(empty))
-    reasons = []
-    if answers["GIoU ties"] not in (True, False, 1, 0) or isinstance(answers["GIoU ties"], float):
-        reasons.append("GIoU ties: write True or False, without quotes")
-    elif not answers["GIoU ties"]:
-        reasons.append(
-            "GIoU ties: the hull is no distance. Around a box inside the truth it is the truth, wherever it lies"
-        )
-    for name, wanted, slips in (("middle", 0.9375, MIDDLE_SLIPS), ("corner", 1.0352, CORNER_SLIPS)):
-        if why := fault(answers[name], wanted, 0.003, slips, TIE_HINT):
-            reasons.append(f"{name}: {why}")
-    return wrong(*reasons) if reasons else right("only the distance of the centres tells them apart, .9375 and 1.0352.")
+    tie = "the hull is no distance. Around a box inside the truth it is the truth, wherever it lies"
+    parts = {
+        "GIoU ties": truth(True, tie),
+        "middle": number(0.9375, MIDDLE_SLIPS, TIE_HINT, 0.003),
+        "corner": number(1.0352, CORNER_SLIPS, TIE_HINT, 0.003),
+    }
+    praise = "only the distance of the centres tells them apart, .9375 and 1.0352."
+    return check_parts(answers, parts, open_="True or False, and the two losses", praise=praise)
 
 
 @exercise("03", "which term complains")
 def check_terms(answers: Any) -> Verdict:
     """answers: letter of a box → the names of the terms that are not 0, as a text, list or set; None if open."""
-    given = by_letter(answers, COMPLAINTS)
-    if isinstance(given, Verdict):
-        return given
-    empty = [letter for letter, answer in given.items() if answer is None]
-    if empty:
-        return missing(f"{', '.join(empty)}; name the terms that are not 0, of {', '.join(TERMS)}")
+    return check_marks(
+        answers,
+        COMPLAINTS,
+        TERMS,
+        _wrong_terms,
+        open_=f"name the terms that are not 0, of {', '.join(TERMS)}",
+        praise="a wrong size alone is seen by the overlap and by nothing else.",
+    )
+
+
+def _wrong_terms(letter: str, named: frozenset[str]) -> list[str]:
     reasons = []
-    for letter, wanted in COMPLAINTS.items():
-        named = _names(given[letter])
-        if named is None or not named <= set(TERMS):
-            reasons.append(f"{letter}: choose from {', '.join(TERMS)}")
-            continue
-        for term in TERMS:
-            if (term in named) != (term in wanted):
-                does = "complains here" if term in wanted else "has nothing to complain about here"
-                reasons.append(f"{letter}: {term} {does}: {TERM_SEES[term]}")
-    return wrong(*reasons) if reasons else right("a wrong size alone is seen by the overlap and by nothing else.")
+    for term in TERMS:
+        if (term in named) != (term in COMPLAINTS[letter]):
+            does = "complains here" if term not in named else "has nothing to complain about here"
+            reasons.append(f"{letter}: {term} {does}: {TERM_SEES[term]}")
+    return reasons
 
 
 @exercise("03", "NMS by hand")
 def check_pile(answer: Any) -> Verdict:
     """answer: the letters of PILE that survive NMS at .5, in any order, as a text, list or set."""
-    if answer is None:
-        return missing('write the letters that stay, such as ["A", "B"]')
-    named = _names(list(answer) if isinstance(answer, str) and answer.strip().isalpha() else answer)
-    if named is None or not named <= {name.lower() for name in PILE}:
-        return wrong(f"choose from the letters {', '.join(sorted(PILE))}")
+    letters = list(answer) if isinstance(answer, str) and answer.strip().isalpha() else answer
+    return check_marks(
+        {"": letters},
+        [""],
+        sorted(name.lower() for name in PILE),
+        _wrong_survivors,
+        open_='write the letters that stay, such as ["A", "B"]',
+        praise="A removes B, so B cannot remove C; D removes E.",
+    )
+
+
+def _wrong_survivors(_: str, named: frozenset[str]) -> list[str]:
     stays = "".join(sorted(named)).upper()
     if stays == "ACD":
-        return right("A removes B, so B cannot remove C; D removes E.")
-    if "A" not in stays:
-        return wrong(PILE_MISTAKES.get(stays, "A is the surest of all: nothing can remove it"))
-    return wrong(
-        PILE_MISTAKES.get(stays, "take the surest box that is left, remove all that overlap it by more than .5, repeat")
-    )
+        return []
+    rest = "take the surest box that is left, remove all that overlap it by more than .5, repeat"
+    hint = rest if "A" in stays else "A is the surest of all: nothing can remove it"
+    return [PILE_MISTAKES.get(stays, hint)]
 
 
 @exercise("03", "true or not")
 def check_sayings(answers: Any) -> Verdict:
     """answers: letter of a claim → True or False, None if open."""
     return check_claims(answers, CLAIMS, "now you can argue with most web pages about box losses.")
-
-
-def _names(answer: Any) -> set[str] | None:
-    """The words of a text, or of a list, tuple or set of texts, in lower case; None for anything else."""
-    if isinstance(answer, str):
-        answer = answer.replace(",", " ").replace("+", " ").replace(" and ", " ").split()
-    if not isinstance(answer, Sequence | set | frozenset) or not all(isinstance(one, str) for one in answer):
-        return None
-    return {one.strip().lower() for one in answer}

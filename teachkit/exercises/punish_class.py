@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from teachkit.exercises.answers import check_claims, check_numbers, near, row, slip
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.answers import check_claims, check_numbers
+from teachkit.exercises.lesson import Verdict, exercise
 
 CLAIMS = {
     "a": (False, "each class has a sigmoid of its own: all may be near 0, and for most anchor points they are"),
@@ -20,35 +20,44 @@ CLAIMS = {
     ),
 }
 
+# what mistakes give for A and B
+TARGET_SLIPS = {
+    (0.8, 0.143): "the two are swapped: .9^.5 · .5^6 = .015 is A, .1^.5 · .8^6 = .083 is B; B is the better one",
+    (1.0, 0.0): "those are hard labels: here both points share the object, each by its own target",
+    (0.0, 1.0): "those are hard labels, and the best target is the best overlap, .8, not 1",
+    (0.0148, 0.0829): "those are the metrics; scale them so that the better one gets the best overlap, .8",
+    (0.179, 1.0): "scaled to 1: the best point's target is its object's best overlap, .8",
+    (0.5, 0.8): "those are the overlaps alone: a metric mixes in the score, as score^.5 · overlap^6",
+    (0.9, 0.1): "those are the scores: the detector would be asked for what it says already",
+    (0.0089, 0.08): "beta has the exponent 6 and alpha .5; you multiplied score and overlap by other powers",
+}
+
 
 @exercise("04", "two targets")
 def check_targets(answer: Any) -> Verdict:
     """answer: {"A": …, "B": …}, the target scores; A has score .9 and CIoU .5, B has score .1 and CIoU .8."""
     values = [answer.get("A"), answer.get("B")] if isinstance(answer, Mapping) else answer
-    if values is None or (isinstance(values, list) and any(one is None for one in values)):
-        return missing('write the target scores of both points: {"A": …, "B": …}')
-    numbers = row(values)
-    if numbers is None or len(numbers) != 2:
-        return wrong('write two numbers: {"A": …, "B": …}')
-    if near(numbers, [0.143, 0.8], 0.004):
-        return right("B sets the scale: its overlap is the best, and A gets .0148 / .0829 of it.")
-    known = [
-        ([0.8, 0.143], "the two are swapped: .9^.5 · .5^6 = .015 is A, .1^.5 · .8^6 = .083 is B; B is the better one"),
-        ([1.0, 0.0], "those are hard labels: here both points share the object, each by its own target"),
-        ([0.0, 1.0], "those are hard labels, and the best target is the best overlap, .8, not 1"),
-        ([0.0148, 0.0829], "those are the metrics; scale them so that the better one gets the best overlap, .8"),
-        ([0.179, 1.0], "scaled to 1: the best point's target is its object's best overlap, .8"),
-        ([0.5, 0.8], "those are the overlaps alone: a metric mixes in the score, as score^.5 · overlap^6"),
-        ([0.9, 0.1], "those are the scores: the detector would be asked for what it says already"),
-        ([0.0089, 0.08], "beta has the exponent 6 and alpha .5; you multiplied score and overlap by other powers"),
-    ]
-    if why := slip(numbers, known, 0.004):
-        return wrong(why)
-    if numbers[0] > numbers[1]:
-        return wrong("A is confident but badly placed; overlap^6 makes .5 count 17 times less than .8")
-    if not near(numbers[1:], [0.8], 0.004):
-        return wrong("the better point's target is the best overlap among its object's points: .8")
-    return wrong("B is right. A gets the same share of .8 as its metric has of B's: .8 · .0148 / .0829")
+    if isinstance(values, list) and any(one is None for one in values):
+        values = None
+    return check_numbers(
+        values,
+        (0.143, 0.8),
+        TARGET_SLIPS,
+        open_='write the target scores of both points: {"A": …, "B": …}',
+        praise="B sets the scale: its overlap is the best, and A gets .0148 / .0829 of it.",
+        hint="the better point's target is the best overlap among its object's points: .8",
+        within=0.004,
+        looks=[
+            ((1, -1), 1e-9, None, "A is confident but badly placed; overlap^6 makes .5 count 17 times less than .8"),
+            (
+                (0, 1),
+                0.796,
+                0.804,
+                "B is right. A gets the same share of .8 as its metric has of B's: .8 · .0148 / .0829",
+            ),
+        ],
+        names=("A", "B"),
+    )
 
 
 @exercise("04", "the price of .2")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
 from teachkit.punish.losses import dfl_loss
 
 BINS = 16
+SHARES_OPEN = "write the share of each of the two bins, such as {7: 0.2, 8: 0.8}"
 MOVE = "move the edge into 0 … 14.99 first"
 CLAIMS = {
     "a": (
@@ -29,13 +31,14 @@ CLAIMS = {
     "e": (False, "no class enters it. It is focal by descent only: in this form it is plain cross-entropy over bins"),
     "f": (True, "then the target is one bin, of entropy 0"),
 }
-PRICE_MISTAKES = [
-    ([2.3026, 0.6931], "swapped: spreading the belief over ten bins costs more than over two"),
-    ([0, 0], "the expected edge is right in both cases, but DFL looks at each bin's share, not at the expectation"),
-    ([1.0, 3.3219], "those are bits; our losses use the natural logarithm"),
-    ([0.6931, 1.1513], "for the even one only one bin is counted: add −.5 log .1 for each of the two target bins"),
-    ([0.6931, 1.6094], "for the even one: what is above the floor is 1.61; DFL itself is the floor and this together"),
-]
+PRICE_MISTAKES = {
+    (2.3026, 0.6931): "swapped: spreading the belief over ten bins costs more than over two",
+    (0, 0): "the expected edge is right in both cases, but DFL looks at each bin's share, not at the expectation",
+    (1.0, 3.3219): "those are bits; our losses use the natural logarithm",
+    (0.6931, 1.1513): "for the even one only one bin is counted: add −.5 log .1 for each of the two target bins",
+    (0.6931, 1.6094): "for the even one: what is above the floor is 1.61; DFL itself is the floor and this together",
+}
+SAME_PLACE = "that takes DFL for a measure of position: both expect 4.5, but the shares of bins 4 and 5 differ"
 
 
 def _spread(answer: Any) -> list[float] | None:
@@ -58,19 +61,27 @@ def _at(shares: Mapping[int, float]) -> list[float]:
     return [float(shares.get(one, 0)) for one in range(BINS)]
 
 
-def _judge(
-    answer: Any, wanted: Mapping[int, float], mistakes: list[tuple[dict[int, float], str]], praise: str
-) -> Verdict:
+Mistakes = list[tuple[dict[int, float], str]]
+
+
+def _judge(answer: Any, wanted: Mapping[int, float], mistakes: Mistakes, praise: str) -> Verdict:
+    slips = [[_at(mistake), why] for mistake, why in mistakes]
+    table: dict[str, Any] = {"kind": "shares", "bins": list(wanted), "wanted": _at(wanted), "slips": slips}
+    table |= {"open": SHARES_OPEN, "praise": praise, "within": 0.004}
+    return replace(_of_shares(answer, table), table=table)
+
+
+def _of_shares(answer: Any, table: dict[str, Any]) -> Verdict:
     if answer is None or (isinstance(answer, Mapping) and any(share is None for share in answer.values())):
-        return missing("write the share of each of the two bins, such as {7: 0.2, 8: 0.8}")
+        return missing(SHARES_OPEN)
     shares = _spread(answer)
     if shares is None:
         return wrong(f"write bins and shares as {{7: 0.2, 8: 0.8}}, or the shares of all {BINS} bins in a row")
     if len(shares) == 1:
         return wrong(f"there is no bin {shares[0]:g}: {BINS} bins are numbered 0 … {BINS - 1}")
-    if near(shares, _at(wanted), 0.004):
-        return right(praise)
-    if why := slip(shares, ((_at(mistake), why) for mistake, why in mistakes), 0.004):
+    if near(shares, table["wanted"], table["within"]):
+        return right(table["praise"])
+    if why := slip(shares, table["slips"], table["within"]):
         return wrong(why)
     if any(share < -1e-9 for share in shares) or not math.isclose(sum(shares), 1, abs_tol=0.02):
         return wrong(f"the shares of a target are ≥ 0 and add up to 1, not to {sum(shares):g}")
@@ -139,18 +150,17 @@ def check_ends(answer: Any) -> Verdict:
 @exercise("05", "one edge, two prices")
 def check_prices(half: Any, even: Any) -> Verdict:
     """half, even: DFL for an edge at 4.5 when the belief is half on 4 and half on 5, and even over bins 0 … 9."""
-    if half is None or even is None:
-        return missing("write both losses: for half on 4 and half on 5, and for even over 0 … 9")
-    numbers = row([half, even])
-    if numbers is None or len(numbers) != 2:
-        return wrong("write two numbers")
-    if near(numbers, [0.6931, 2.3026], 0.011):
-        return right("log 2 and log 10: the same expected edge, 4.5, and a price of 1.6 for not being sure of it.")
-    if why := slip(numbers, PRICE_MISTAKES, 0.011):
-        return wrong(why)
-    if abs(numbers[0] - numbers[1]) < 0.011:
-        return wrong("that takes DFL for a measure of position: both expect 4.5, but the shares of bins 4 and 5 differ")
-    return wrong("the target is .5 on bin 4 and .5 on bin 5: add −.5 log p(4) and −.5 log p(5)")
+    return check_numbers(
+        None if half is None or even is None else [half, even],
+        (0.6931, 2.3026),
+        PRICE_MISTAKES,
+        open_="write both losses: for half on 4 and half on 5, and for even over 0 … 9",
+        praise="log 2 and log 10: the same expected edge, 4.5, and a price of 1.6 for not being sure of it.",
+        hint="the target is .5 on bin 4 and .5 on bin 5: add −.5 log p(4) and −.5 log p(5)",
+        within=0.011,
+        looks=[((1, -1), -0.011, 0.011, SAME_PLACE)],
+        names=("half", "even"),
+    )
 
 
 @exercise("05", "DFL by hand")

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from teachkit.exercises.answers import check_claims, check_numbers, near, row, slip
-from teachkit.exercises.lesson import Verdict, exercise, missing, right, wrong
+from teachkit.exercises.answers import check_claims, check_numbers
+from teachkit.exercises.lesson import Verdict, exercise
+from teachkit.exercises.parts import check_parts, number
 
 # the exercises' own runs: mAP after each epoch, and the five answers of a detector, best first
 SCORES = (0.20, 0.41, 0.44, 0.43, 0.45, 0.44, 0.43, 0.45, 0.43, 0.44)
@@ -48,17 +49,20 @@ STOP_SLIPS: dict[float, str] = {
     10: "0.45 in epoch 8 equals the best and is not better, so the count goes on there",
     3: "after epoch 3 everything has gone up so far",
 }
-AP_SLIPS = (
-    (0.60, "0.60 is the precision of all five answers, 3 of 5. AP asks for the precision at every recall"),
-    (0.756, "0.756 averages the three recalls that were reached. The fourth object is never found: beyond .75 it is 0"),
-    (0.85, "0.85 takes the second box on a found object for a hit. A truth can be found once; a duplicate is wrong"),
-    (0.75, "0.75 is the recall, 3 of 4 objects. How wrong the rest of the answers is does not enter it"),
-    (
-        0.533,
-        "0.533 joins the points by slanted lines. AP is a staircase: the best precision still to be had further right",
-    ),
-    (0.653, "0.653 averages the precision over the answers, not over the recalls"),
-)
+KEEP_SLIPS: dict[float, str] = {
+    8: "epoch 8 has the score of an earlier one, and equal is not better: what is kept is the best, not the last",
+    4: "counted from 1: the fourth score is 0.43. From 0 it would be the best one",
+    10: "epoch 10 is never reached",
+}
+AP_SLIPS = {
+    0.60: "0.60 is the precision of all five answers, 3 of 5. AP asks for the precision at every recall",
+    0.756: "0.756 averages the three recalls that were reached. The fourth object is never found: beyond .75 it is 0",
+    0.85: "0.85 takes the second box on a found object for a hit. A truth can be found once; a duplicate is wrong",
+    0.75: "0.75 is the recall, 3 of 4 objects. How wrong the rest of the answers is does not enter it",
+    0.533: "0.533 joins the points by slanted lines. AP is a staircase: the best precision still to be had further "
+    "right",
+    0.653: "0.653 averages the precision over the answers, not over the recalls",
+}
 
 
 @exercise("09", "how many steps")
@@ -77,51 +81,36 @@ def check_steps(answer: Any = None) -> Verdict:
 @exercise("09", "early stopping")
 def check_early_stop(stops_after: Any = None, keeps: Any = None) -> Verdict:
     """After which epoch of SCORES a patience of 3 ends the run, and the weights of which epoch are kept, from 1."""
-    if stops_after is None or keeps is None:
-        return missing("two epochs, counted from 1")
-    numbers, kept = row(stops_after), row(keeps)
-    if numbers is None or kept is None or len(numbers) != 1 or len(kept) != 1:
-        return wrong("each answer is one whole number: an epoch, counted from 1")
-    stop, best = numbers[0], kept[0]
-    reasons = []
-    if stop != 8:
-        reasons.append(STOP_SLIPS.get(stop, "count on from the last epoch that was better than all before it"))
-    if best == stop == 8:
-        reasons.append("the last epoch is where the run ends; what is kept is the best, which came earlier")
-    elif best != 5:
-        slips: dict[float, str] = {
-            8: "epoch 8 has the same score as an earlier one: equal is not better, and the earlier one is kept already",
-            4: "counted from 1: the fourth score is 0.43. From 0 it would be the best one",
-            10: "epoch 10 is never reached",
-        }
-        reasons.append(slips.get(best, "the weights that are kept are those of the best score so far"))
-    if reasons:
-        return wrong(*reasons)
-    return right("epochs 6, 7 and 8 bring nothing better, so it ends after 8, and the weights of epoch 5 are kept.")
+    stop = "count on from the last epoch that was better than all before it"
+    keep = "the weights that are kept are those of the best score so far"
+    return check_parts(
+        {"stops_after": stops_after, "keeps": keeps},
+        {"stops_after": number(8, STOP_SLIPS, stop), "keeps": number(5, KEEP_SLIPS, keep)},
+        open_="two epochs, counted from 1",
+        praise="epochs 6, 7 and 8 bring nothing better, so it ends after 8, and the weights of epoch 5 are kept.",
+    )
 
 
 @exercise("09", "what a resume needs")
 def check_saved(answers: Any = None) -> Verdict:
     """answers: letter of a thing → True if a run cannot go on bit for bit without its being saved."""
-    if answers is None:
-        return missing("True or False beside each of the eight")
-    return check_claims(answers, KEPT, "with these five a run goes on exactly where it stopped; the rest is comfort.")
+    praise = "with these five a run goes on exactly where it stopped; the rest is comfort."
+    return check_claims({} if answers is None else answers, KEPT, praise)
 
 
 @exercise("09", "average precision")
 def check_ap(answer: Any = None) -> Verdict:
     """AP of ANSWERS for 4 true objects; .571 at COCO's 101 recalls, .567 as the exact area."""
-    if answer is None:
-        return missing("a number from 0 to 1, with at least two decimals")
-    numbers = row(answer)
-    if numbers is None or len(numbers) != 1:
-        return wrong("one number from 0 to 1 is asked for, such as 0.42")
-    value = numbers[0]
-    if near([value], [0.571], 0.0015) or value == 0.57:
-        return right("26 recalls have precision 1, 25 have 2/3, 25 have 3/5, and 25 are never reached: 57.67 / 101.")
-    if near([value], [0.5667], 0.001):
-        return right("that is the area under the staircase, as VOC takes it since 2010; COCO's 101 recalls give 0.571.")
-    if value > 1:
-        return wrong("AP lies between 0 and 1" + ("; 57.1 % is 0.571" if near([value], [57.1], 0.5) else ""))
-    hint = "write precision and recall beside each answer first, then read from the right"
-    return wrong(slip([value], AP_SLIPS, 0.0045) or hint)
+    return check_numbers(
+        answer,
+        (0.571,),
+        AP_SLIPS,
+        open_="a number from 0 to 1, with at least two decimals",
+        praise="26 recalls have precision 1, 25 have 2/3, 25 have 3/5, and 25 are never reached: 57.67 / 101.",
+        hint="write precision and recall beside each answer first, then read from the right",
+        within=0.0015,
+        also={
+            0.5667: "that is the area under the staircase, as VOC takes it since 2010; COCO's 101 recalls give 0.571."
+        },
+        looks=[((1,), 1 + 1e-9, None, "AP lies between 0 and 1: 57.1 % is 0.571")],
+    )

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -45,8 +46,8 @@ def _alive(source: str, lesson: str, made: dict[str, ast.expr]) -> Here | None:
     if called == "predict" and isinstance(shown.args[0], ast.Constant):
         asked = questions(lesson)[str(shown.args[0].value)]
         return {"kind": "prediction", "name": shown.args[0].value, **asked}
-    if called.startswith("check_") and (one := tables(lesson).get(called)):
-        return {"kind": "exercise", **one, "words": dict(CLAIM.findall(source))}
+    if called.startswith("check_") and (one := checkers(lesson).get(called)):
+        return {"kind": "exercise" if one["table"] else "code", **one, "words": dict(CLAIM.findall(source))}
     return _playground(called, shown)
 
 
@@ -74,9 +75,9 @@ def _kind(name: str) -> str:
 
 
 @functools.cache
-def tables(lesson: str) -> dict[str, Here]:
-    """Name of a checker → its exercise and its table, for the checkers that go by one."""
-    return {name: {"name": check.exercise, "table": table} for name, check, table in _checkers(lesson) if table}
+def checkers(lesson: str) -> dict[str, Here]:
+    """Name of a checker → its exercise, and its table: None where code has to run."""
+    return {name: {"name": check.exercise, "table": table} for name, check, table in _checkers(lesson)}
 
 
 def _checkers(lesson: str) -> Iterator[tuple[str, Any, dict[str, Any] | None]]:
@@ -85,10 +86,8 @@ def _checkers(lesson: str) -> Iterator[tuple[str, Any, dict[str, Any] | None]]:
     for name, check in vars(module).items():
         if getattr(check, "lesson", None) != lesson:
             continue
-        try:
-            verdict = check(None)
-        except TypeError:  # asks for more than one answer
-            verdict = Verdict(None, "")
+        asked = [one for one in inspect.signature(check).parameters.values() if one.default is one.empty]
+        verdict: Verdict = check(*[None] * len(asked))
         yield name, check, verdict.table
 
 
@@ -107,3 +106,11 @@ def told(here: list[Here], lesson: str) -> str:
     if exercises_here := count("exercise"):
         parts.append(f"{exercises_here} of {plural(len(progress.exercises_of(lesson)), 'exercise')}")
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def needs_notebook(here: list[Here]) -> str:
+    """What does not run in the page, in a sentence."""
+    names = [f"“{one['name']}”" for one in here if one["kind"] == "code"]
+    does, exercise, ask = ("do", "exercises", "ask") if len(names) > 1 else ("does", "exercise", "asks")
+    asks = f", and so {does} the {exercise} {' and '.join(names)}, which {ask} you to write some" if names else ""
+    return f"The code needs the notebook{asks}."

@@ -225,6 +225,13 @@ def test_an_exercise_is_answered_by_keyboard_and_counted_and_the_file_is_collect
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     choice.locator(".tk-verdict:visible").wait_for()
+    page.locator("[data-here*='NMS by hand']").scroll_into_view_if_needed()
+    pile = page.locator("[data-here*='NMS by hand'] form")
+    for letter in "ACD":
+        pile.get_by_label(letter).focus()
+        page.keyboard.press("Space")
+    pile.get_by_role("button", name="Check").press("Enter")
+    pile.locator('.tk-verdict[data-right="yes"]').wait_for()
     page.get_by_label("Your name").fill("Ada")
     with page.expect_download() as download:
         page.click('[data-control="export-progress"]')

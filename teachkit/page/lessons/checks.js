@@ -42,24 +42,87 @@ function rounded(numbers, wanted) {
   return numbers.length === wanted.length && numbers.every((one, place) => isRounded(one, wanted[place]));
 }
 
+const known = (numbers, rows, fits) => rows.find(([one]) => fits(numbers, one))?.[1];
+const COUNTS = { 1: "one number is", 2: "two numbers are" };
+
+// What a sum of the numbers, each times its factor, tells where it lies from low to high.
+function seen(numbers, looks) {
+  const found = looks.find(([factors, low, high]) => {
+    const value = factors.reduce((sum, factor, place) => sum + factor * numbers[place], 0);
+    return (low === null || value >= low) && (high === null || value <= high);
+  });
+  return found?.[3];
+}
 // answer: text, or null.
-function checkNumbers({ wanted, slips, open: ask, praise, hint, within }, answer) {
+function checkNumbers({ wanted, slips, also, looks, names, open: ask, praise, hint, within }, answer) {
   if (!answer?.trim()) return open(ask);
-  const numbers = numbersIn(answer, wanted.length);
-  if (numbers && near(numbers, wanted, within)) return right(praise);
-  const why = numbers && slips.find(([known]) => near(numbers, known, within))?.[1];
-  if (why) return wrong(why);
+  const numbers = numbersIn(answer, wanted.length),
+    isNear = (one, other) => near(one, other, within),
+    look = (rows, fits) => numbers && known(numbers, rows, fits);
+  if (numbers && isNear(numbers, wanted)) return right(praise);
+  const other = look(also, isNear);
+  if (other) return right(other);
+  const slip = look(slips, isNear);
+  if (slip) return wrong(slip);
   if (numbers && rounded(numbers, wanted)) return right(praise);
+  const why = look(slips, rounded) ?? (numbers?.length === wanted.length && seen(numbers, looks));
+  if (why) return wrong(why);
   const hundredth = numbers?.map((one) => one / 100);
-  if (hundredth && Math.max(...wanted) <= 1 && near(hundredth, wanted, within))
+  if (hundredth && Math.max(...wanted) <= 1 && isNear(hundredth, wanted))
     return right(
       `${praise} (You wrote per cent; as a share from 0 to 1 that is ${hundredth.map((one) => Number(one.toPrecision(6))).join(", ")}.)`,
     );
-  if (!numbers || numbers.length !== wanted.length) {
-    const count = wanted.length === 1 ? "one number is" : `${wanted.length} numbers are`;
-    return wrong(`${count} asked for, not ${answer.trim()}`);
-  }
-  return wrong(hint);
+  if (!numbers || numbers.length !== wanted.length)
+    return wrong(`${COUNTS[wanted.length] ?? `${wanted.length} numbers are`} asked for, not ${answer.trim()}`);
+  const off = names.filter((_, place) => Math.abs(numbers[place] - wanted[place]) > within);
+  return wrong(off.length ? `${off.join(", ")}: ${hint}` : hint);
+}
+// What is wrong with one part.
+function faultOf(part, answer) {
+  if (part.kind === "truth") return answer === part.wanted ? null : part.why;
+  const numbers = numbersIn(answer);
+  if (numbers?.length !== 1) return `write one number, not ${answer.trim()}`;
+  const isNear = (one, other) => near(one, other, part.within);
+  if (isNear(numbers, [part.wanted])) return null;
+  return known(numbers, part.slips, isNear) ?? (rounded(numbers, [part.wanted]) ? null : part.hint);
+}
+const isOpen = (answer) => answer === null || (typeof answer === "string" && !answer.trim());
+// answer: name → text, true or false; null while open.
+function checkParts({ parts, open: ask, praise }, answer) {
+  const empty = Object.keys(parts).filter((name) => isOpen(answer[name]));
+  if (empty.length) return open(`${empty.join(", ")}; ${ask}`);
+  const reasons = Object.entries(parts)
+    .map(([name, part]) => [name, faultOf(part, answer[name])])
+    .filter(([, why]) => why);
+  return reasons.length ? wrong(...reasons.map(([name, why]) => `${name}: ${why}`)) : right(praise);
+}
+// answer: letter → the names that are marked, in a list; null while open.
+function checkMarks({ reasons, open: ask, praise }, answer) {
+  const letters = Object.keys(reasons),
+    empty = letters.filter((letter) => answer[letter] === null);
+  if (empty.length) return open(letters.length === 1 ? ask : `${empty.join(", ")}; ${ask}`);
+  const found = letters.flatMap((letter) => reasons[letter][[...answer[letter]].sort().join(" ")]);
+  return found.length ? wrong(...found) : right(praise);
+}
+// answer: bin → text of its share, null while open; the other bins have none.
+function checkShares({ wanted, slips, open: ask, praise, within }, answer) {
+  if (Object.values(answer).some(isOpen)) return open(ask);
+  const given = Object.entries(answer).map(([bin, text]) => [bin, numbersIn(text)]);
+  const strange = given.find(([, numbers]) => numbers?.length !== 1);
+  if (strange) return wrong(`bin ${strange[0]}: write one number, not ${answer[strange[0]].trim()}`);
+  const shares = wanted.map(() => 0);
+  for (const [bin, [share]] of given) shares[bin] = share;
+  const isNear = (one, other) => near(one, other, within);
+  if (isNear(shares, wanted)) return right(praise);
+  const slip = known(shares, slips, isNear);
+  if (slip) return wrong(slip);
+  const sum = shares.reduce((one, other) => one + other, 0);
+  if (shares.some((one) => one < -1e-9) || Math.abs(sum - 1) > 0.02)
+    return wrong(`the shares of a target are ≥ 0 and add up to 1, not to ${Number(sum.toPrecision(6))}`);
+  const centre = shares.reduce((one, share, bin) => one + bin * share, 0);
+  return wrong(
+    `these shares expect the edge at ${centre.toFixed(2)}; only the two bins next to the edge may have a share`,
+  );
 }
 // answer: letter → a choice, null while open.
 function checkChoices({ wanted, choices, why, praise }, answer) {
@@ -76,6 +139,13 @@ function checkClaims({ claims, praise }, answer) {
   const mistakes = letters.filter((letter) => answer[letter] !== claims[letter][0]);
   return mistakes.length ? wrong(...mistakes.map((letter) => `${letter}: ${claims[letter][1]}`)) : right(praise);
 }
-const CHECKS = { numbers: checkNumbers, choices: checkChoices, claims: checkClaims };
+const CHECKS = {
+  numbers: checkNumbers,
+  parts: checkParts,
+  marks: checkMarks,
+  shares: checkShares,
+  choices: checkChoices,
+  claims: checkClaims,
+};
 
 export const checked = (table, answer) => CHECKS[table.kind](table, answer);

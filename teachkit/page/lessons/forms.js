@@ -4,50 +4,69 @@ import { button } from "../../watch/frontend/controls.js";
 import { element, uniqueId } from "../../watch/frontend/elements.js";
 import { checked } from "./checks.js";
 
-// → {node, read() → answer}
-function numbersField({ wanted }, name) {
-  const input = element("input", {
-    class: "tk-field",
-    "aria-label": name,
-    autocomplete: "off",
-    placeholder: wanted.length === 1 ? "a number" : `${wanted.length} numbers, such as 1, 2 …`,
-  });
-  return { node: input, read: () => input.value };
+const TRUTHS = [
+  [true, "True"],
+  [false, "False"],
+];
+
+// Each → {node, read() → answer}
+
+function field(name, placeholder) {
+  const attributes = { class: "tk-field", "aria-label": name, autocomplete: "off", placeholder };
+  const node = element("input", attributes);
+  return { node, read: () => node.value };
 }
-function choiceRow(letter, words, choices) {
-  const group = `choice-${uniqueId()}`;
-  const inputs = choices.map(([value]) => element("input", { type: "radio", name: group, value: String(value) }));
+function numbersField({ wanted, names }, name) {
+  const several = names.length ? names.join(", ") : `${wanted.length} numbers, such as 1, 2 …`;
+  return field(name, wanted.length === 1 ? "a number" : several);
+}
+function labelledField(name) {
+  const { node, read } = field(name, "a number");
+  return { node: element("label", {}, name, " ", node), read };
+}
+// One of the choices, or several of them: [value, text] of each.
+function choiceRow(letter, words, choices, several = false) {
+  const group = `choice-${uniqueId()}`,
+    type = several ? "checkbox" : "radio";
+  const inputs = choices.map(([value]) => element("input", { type, name: group, value: String(value) }));
   const labels = choices.map(([, text], place) => element("label", {}, inputs[place], text));
   const legend = element("legend", {}, words ? `${letter}: ${words}` : letter);
+  const chosen = () => choices.filter((_, place) => inputs[place].checked).map(([value]) => value);
   return {
     node: element("fieldset", { "data-letter": letter }, legend, ...labels),
-    read: () => choices[inputs.findIndex((one) => one.checked)]?.[0] ?? null,
+    read: () => (several ? (chosen().length ? chosen() : null) : (chosen()[0] ?? null)),
   };
 }
-function lettered(letters, words, choices) {
-  const rows = letters.map((letter) => choiceRow(letter, words[letter], choices));
+// rows: name → row.
+function together(rows) {
   return {
-    node: element("div", {}, ...rows.map((one) => one.node)),
-    read: () => Object.fromEntries(letters.map((letter, place) => [letter, rows[place].read()])),
+    node: element("div", {}, ...Object.values(rows).map((one) => one.node)),
+    read: () => Object.fromEntries(Object.entries(rows).map(([name, one]) => [name, one.read()])),
   };
 }
-function fieldsOf({ table, name, words }) {
-  if (table.kind === "numbers") return numbersField(table, name);
-  if (table.kind === "claims")
-    return lettered(Object.keys(table.claims), words, [
-      [true, "True"],
-      [false, "False"],
-    ]);
-  return lettered(
-    Object.keys(table.wanted),
-    words,
-    table.choices.map((one) => [one, one]),
-  );
-}
+const each = (names, make) => together(Object.fromEntries(names.map((name) => [name, make(name)])));
+const FIELDS = {
+  numbers: ({ table, name }) => numbersField(table, name),
+  parts: ({ table: { parts } }) =>
+    each(Object.keys(parts), (name) =>
+      parts[name].kind === "truth" ? choiceRow(name, "", TRUTHS) : labelledField(name),
+    ),
+  shares: ({ table: { bins } }) => together(Object.fromEntries(bins.map((bin) => [bin, labelledField(`bin ${bin}`)]))),
+  marks: ({ table: { reasons, names }, name, words }) =>
+    each(Object.keys(reasons), (letter) => {
+      const texts = names.map((one) => [one, letter ? one : one.toUpperCase()]);
+      return choiceRow(letter || name, words[letter], texts, true);
+    }),
+  claims: ({ table, words }) => each(Object.keys(table.claims), (letter) => choiceRow(letter, words[letter], TRUTHS)),
+  choices: ({ table, words }) => {
+    const choices = table.choices.map((one) => [one, one]);
+    return each(Object.keys(table.wanted), (letter) => choiceRow(letter, words[letter], choices));
+  },
+};
 
 // here: {name, table, words}; noted(right) is told of each try.
 export function exerciseForm(here, noted) {
-  const fields = fieldsOf(here),
+  const fields = FIELDS[here.table.kind](here),
     verdict = element("p", { class: "tk-verdict", role: "status", "aria-live": "polite", hidden: true });
   const check = button("Check", () => {}, { class: "tk-button tk-main", type: "submit" });
   const form = element("form", { class: "tk-root tk-exercise" }, element("h2", {}, `Exercise: ${here.name}`));
