@@ -62,6 +62,9 @@ _HOME = {
     "LabelBrowser": "watch.widgets.label_browser",
     "AssignerPlayground": "watch.widgets.assigner",
     "ConfidencePlayground": "watch.widgets.confidence",
+    "CheatPlayground": "watch.challenges.cheat",
+    "JudgePlayground": "watch.challenges.judge",
+    "DoctorPlayground": "watch.challenges.doctor",
     "UserError": "errors",
 }
 

@@ -14,9 +14,11 @@ from teachkit.feed.download import data_folder
 from teachkit.feed.examples import DataWarning
 from teachkit.feed.formats import write_folder
 from teachkit.feed.loader import Loader, load_data
-from teachkit.feed.scenes import make_scenes
+from teachkit.feed.scenes import SceneSettings, make_scenes
+from teachkit.structures import Batch
 
 STAND_IN = {"train": 60, "val": 60, "test": 72}  # scenes
+CROWDED = SceneSettings(objects=(9, 16), size=(0.125, 0.3))
 BROUGHT = {"train": 96, "val": 12}  # so few to choose by that a warning is due
 
 
@@ -36,6 +38,13 @@ class PictureSet:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # the lesson shows itself what was left out
             return load_data(self.folder, split, **(usual | settings))
+
+    def to_count(self) -> tuple[Batch, str | None]:
+        """Six pictures for a count by hand, and the class to count; of the stand-in crowded scenes, all objects."""
+        if self.real:
+            return next(iter(self.load("val", batch_size=6))), self.counted
+        scenes = make_scenes(6, 1, CROWDED, split="val")
+        return next(iter(Loader(scenes, "val", 6, self.image_size, "cpu", shuffle=False))), None
 
 
 def picture_set() -> PictureSet:

@@ -9,6 +9,7 @@ from tidy import assert_tidy
 
 import teachkit as tk
 from teachkit.experiments import recorded
+from teachkit.feed.scenes import SceneSettings
 from teachkit.watch.widgets.prediction import Prediction
 
 pytestmark = pytest.mark.browser
@@ -43,8 +44,26 @@ def prediction():
     return Prediction("The learning rate is ten times as large. What happens to the loss?", choices, 1, because)
 
 
+def judge():
+    model, _ = recorded.detector("shapes")
+    faulty = tk.load_data("shapes", split="test", limit=24, scenes=SceneSettings(wrong_labels=0.2), device="cpu")
+    one = tk.JudgePlayground(faulty, tk.load_data("shapes", split="test", limit=24, device="cpu"), model)
+    one.judge("w")
+    return one
+
+
+def doctor():
+    model, data = detector_and_data()
+    one = tk.DoctorPlayground(model, next(iter(data)), data.classes)
+    one.set(count=3)
+    return one
+
+
 # entry → a widget that it shows
 WIDGETS = {
+    "challenges/cheat": lambda: tk.CheatPlayground(thrown=30),
+    "challenges/doctor": doctor,
+    "challenges/judge": judge,
     "cockpit/cockpit": trained_cockpit,
     "widgets/assigner": tk.AssignerPlayground,
     "widgets/augment": tk.AugmentPlayground,

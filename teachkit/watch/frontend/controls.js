@@ -91,6 +91,17 @@ export function slider(label, scale, { onMove, onTyped, swatch, name }) {
   return { node, range, field, show, refuse: write };
 }
 
+// A slider that stops at the given numbers alone.
+export function stopsSlider(settingSlider, name, label, numbers) {
+  const last = numbers.length - 1;
+  const made = settingSlider(label, name, {
+    toPlace: (value) => Math.max(0, numbers.indexOf(value)) / last,
+    toValue: (place) => numbers[Math.round(place * last)],
+  });
+  made.range.step = Math.floor(1e9 / last) / 1e6; // an arrow key goes to the next number, End to the last
+  return made;
+}
+
 // Text typed into a field goes to onTyped with Enter, and when the field is left; Escape brings the old text back.
 export function onEntry(field, current, onTyped) {
   const commit = () => {

@@ -7,6 +7,7 @@ import { figure, note } from "./elements.js";
 import { NamePlaces, showUnderPointer, within } from "./names.js";
 
 const GAP = 6; // px between pictures
+const CROWDED = 12; // boxes in a picture: more are drawn thin and without names
 const TRUTH = { colour: "#ffffff", dash: [6, 5], thick: 2, casing: { colour: "rgba(0,0,0,.55)", more: 2 } };
 const EARLIER = { colour: "#c9d1da", dash: [2, 4], thick: 2, casing: { colour: "rgba(0,0,0,.4)", more: 2 } };
 const DETECTION = { dash: [], casing: { colour: "rgba(0,0,0,.65)", more: 2 } };
@@ -112,5 +113,20 @@ export class Pictures {
   close() {
     this.canvas.close();
     this.images.forEach((image) => image.close());
+  }
+}
+
+// Where a picture may have very many boxes.
+export class CrowdedPictures extends Pictures {
+  showAll(boxes) {
+    this.crowded = boxes.some((one) => one.length > CROWDED);
+    this.show(boxes, []);
+    this.describe();
+  }
+  drawDetection(pen, box, scale) {
+    super.drawDetection(pen, box, scale, this.crowded ? 1.2 : 3);
+  }
+  drawNames(...all) {
+    if (!this.crowded) super.drawNames(...all);
   }
 }

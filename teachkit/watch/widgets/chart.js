@@ -3,6 +3,7 @@
 import { axes } from "../frontend/axes.js";
 import { Canvas } from "../frontend/canvas.js";
 import { ON_PAPER } from "../frontend/colours.js";
+import { stopsSlider } from "../frontend/controls.js";
 import { drawMarker, swatch } from "../frontend/drawing.js";
 import { block, element, figure, row, table } from "../frontend/elements.js";
 import { playground } from "../frontend/playground.js";
@@ -61,17 +62,6 @@ function drawNote(pen, text, [across, up], { x, y, right, top }, size) {
   pen.textAlign = outside ? "right" : "left";
   pen.textBaseline = "bottom";
   pen.fillText(text, x(across) + (outside ? -0.6 : 0.6) * size, Math.max(top + size * 1.2, y(up) - size * 0.3));
-}
-
-// A slider that stops at the given numbers alone.
-function stopsSlider(settingSlider, name, label, numbers) {
-  const last = numbers.length - 1;
-  const slider = settingSlider(label, name, {
-    toPlace: (value) => Math.max(0, numbers.indexOf(value)) / last,
-    toValue: (place) => numbers[Math.round(place * last)],
-  });
-  slider.range.step = Math.floor(1e9 / last) / 1e6; // an arrow key goes to the next number, End to the last
-  return slider;
 }
 
 function build({ setup, page, settingSlider, settingMenu, root }) {

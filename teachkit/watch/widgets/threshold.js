@@ -2,10 +2,9 @@
 
 import { block, note, numbersTable } from "../frontend/elements.js";
 import { linearScale } from "../frontend/numbers.js";
-import { Pictures } from "../frontend/pictures.js";
+import { CrowdedPictures } from "../frontend/pictures.js";
 import { playground } from "../frontend/playground.js";
 
-const CROWDED = 12; // boxes in a picture: more are drawn thin and without names
 const ROWS = {
   all: "all scores",
   answers: "above threshold",
@@ -14,22 +13,8 @@ const ROWS = {
   extra: "boxes too many",
 };
 
-class Answers extends Pictures {
-  showAll(boxes) {
-    this.crowded = boxes.some((one) => one.length > CROWDED);
-    this.show(boxes, []);
-    this.describe();
-  }
-  drawDetection(pen, box, scale) {
-    super.drawDetection(pen, box, scale, this.crowded ? 1.2 : 3);
-  }
-  drawNames(...all) {
-    if (!this.crowded) super.drawNames(...all);
-  }
-}
-
 function build({ setup, buffers, page, set, settingSlider, settingMenu, root }) {
-  const pictures = new Answers(setup.classes, setup.image_size);
+  const pictures = new CrowdedPictures(setup.classes, setup.image_size);
   pictures.truth = setup.truth;
   pictures.load(buffers);
   pictures.setCaption("What it answers", note("solid: answer, with class and confidence · dashed white: truth"));
