@@ -71,7 +71,8 @@ export class Timeline {
     const copy = new Timeline();
     copy.marks = this.marks.filter((one) => one.step < step);
     copy.looks = this.looks.filter(([when]) => when <= step);
-    for (const part of Object.keys(PARTS)) copy.rows[part] = this.rows[part].filter((row) => row[0] < step);
+    const last = (part) => (part === "scores" ? step : step - 1); // a score is of the weights before the step
+    for (const part of Object.keys(PARTS)) copy.rows[part] = this.rows[part].filter((row) => row[0] <= last(part));
     return copy;
   }
   // All curves, or what they have grown by since `sent` → part → columns.

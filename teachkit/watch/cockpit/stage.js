@@ -7,12 +7,14 @@ const AGAIN = 1000; // ms between two attempts to reach the demo again
 const READY = "The live detector is ready: T changes over.";
 const PACE = 4; // steps a second: in the 25 s of an act the missing loss shows from some 100 steps on
 const WATCHED = 5000; // ms, from one look at the pace to the next
+const TOLD = 8000; // ms that words lie over the page
 const GONE = "The demo does not answer any more: its command was ended, or its process. T plays the recorded acts.";
 const recorded = document.getElementById("recorded"),
   live = document.getElementById("live"),
   ready = document.getElementById("ready");
 let chosen = false; // by hand: then the page does not change over by itself
 let said = READY; // beside the recorded acts
+let fading = 0;
 
 const rootOf = (name) => (name === "live" ? live : recorded.contentDocument)?.querySelector(".tk-root");
 
@@ -21,10 +23,17 @@ function show(name) {
   const [comes, goes] = [name, document.body.dataset.stage].map(rootOf);
   if (comes && goes && comes !== goes) project(comes, goes.classList.contains("tk-projector"));
   document.body.dataset.stage = name;
-  if (live.dataset.ready) ready.textContent = said;
-  ready.hidden = name === "live" || !live.dataset.ready;
+  if (name === "live") ready.hidden = true;
+  else if (live.dataset.ready) tell(said);
   if (name === "live") live.querySelector(".tk-root").focus({ preventScroll: true });
   else recorded.contentWindow.focus();
+}
+
+function tell(words) {
+  ready.textContent = words;
+  ready.hidden = false;
+  clearTimeout(fading);
+  fading = setTimeout(() => (ready.hidden = true), TOLD);
 }
 
 function changeOver(event) {
@@ -49,14 +58,14 @@ function modelOver(socket) {
     );
     if (message.kind === "setup" && !live.dataset.ready) {
       live.dataset.ready = "yes";
-      ready.textContent = said;
-      if (!chosen) show("live");
-      else ready.hidden = false;
+      if (chosen) tell(said);
+      else show("live");
     }
   });
   socket.addEventListener("close", () => {
     hear({ kind: "gone", words: GONE });
-    ready.textContent = said = GONE;
+    said = GONE;
+    if (document.body.dataset.stage === "recorded") tell(said);
     reach(() => location.reload());
   });
   return {
@@ -70,7 +79,7 @@ function modelOver(socket) {
   };
 }
 
-// Where the live detector is too slow for an act to show what it should, the page offers the recorded ones, for 5 s.
+// Where the live detector is too slow for an act to show what it should, the page offers the recorded ones.
 function watchPace() {
   let before = {},
     slow = false;
@@ -78,12 +87,10 @@ function watchPace() {
     const { state, step } = live.querySelector(".tk-cockpit")?.dataset ?? {};
     const pace = (1000 * (step - before.step)) / WATCHED;
     const running = state === "running" && before.state === "running" && pace >= 0;
-    const offer = running && pace < PACE && !slow && document.body.dataset.stage === "live";
+    if (running && pace < PACE && !slow && document.body.dataset.stage === "live")
+      tell(`Slow: ${pace.toFixed(1)} steps a second, ${PACE} are needed. T plays the recorded acts.`);
     slow = running && pace < PACE;
     before = { state, step };
-    if (document.body.dataset.stage === "live") ready.hidden = !offer;
-    if (offer)
-      ready.textContent = `Slow: ${pace.toFixed(1)} steps a second, ${PACE} are needed. T plays the recorded acts.`;
   }, WATCHED);
 }
 

@@ -129,12 +129,13 @@ class Timeline:
         return self.detections[place - 1][1] if place else None
 
     def until(self, step: int) -> "Timeline":
-        """A copy that ends before the step."""
+        """A copy that ends before the step: what was found, and how it scored, between it and the last one stays."""
         copy = self.copy()
         copy.marks = [mark for mark in self.marks if mark.step < step]
         copy.detections = [(when, found) for when, found in self.detections if when <= step]
-        for curve in copy.curves.values():
-            curve.rows = [row for row in curve.rows if row[0] is not None and row[0] < step]
+        for name, curve in copy.curves.items():
+            last = step if name == "scores" else step - 1
+            curve.rows = [row for row in curve.rows if row[0] is not None and row[0] <= last]
         return copy
 
     def copy(self) -> "Timeline":

@@ -60,11 +60,14 @@ def test_until_is_a_copy_that_ends_before_the_step():
     timeline = Timeline()
     for step in range(20):
         timeline.curves["scores"].append(step, 0.5, 0.4)
+        timeline.curves["shares"].append(step, 0.5, 0.2, 0.3)
         timeline.keep_detections(step, [[[step]]])
     timeline.mark(4, {"box": 3.0})
     timeline.mark(15, {"box": 4.0})
     copy = timeline.until(10)
-    copy.curves["scores"].append(10, 0.1, 0.1)
+    copy.curves["shares"].append(10, 0.1, 0.1, 0.8)
+    assert [row[0] for row in copy.curves["shares"].rows] == list(range(11))
+    # the last is of the weights before step 10
     assert [row[0] for row in copy.curves["scores"].rows] == list(range(11))
     assert [mark.step for mark in copy.marks] == [4]
     assert copy.found_at(100) == [[[10]]]
