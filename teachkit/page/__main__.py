@@ -1,6 +1,11 @@
-"""Writes what the live pages are built from: python -m teachkit.page FOLDER."""
+"""Writes what the live pages are built from: python -m teachkit.page FOLDER.
 
+python -m teachkit.page --compare SITE/live writes it anew elsewhere and says what a built site has otherwise.
+"""
+
+import filecmp
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -72,5 +77,22 @@ def write(folder: Path) -> None:
     sheet().save(folder / "scenes.webp", quality=QUALITY, method=6)
 
 
+def differences(exported: Path, live: Path) -> list[str]:
+    """Files of the first folder that the second one lacks or has otherwise."""
+    names = sorted(one.relative_to(exported).as_posix() for one in exported.rglob("*") if one.is_file())
+    alike, _, _ = filecmp.cmpfiles(exported, live, names, shallow=False)
+    return [name for name in names if name not in alike]
+
+
+def compare(live: Path) -> None:
+    """SystemExit, with a line on stderr, where a site runs other graphs than today's code makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        if others := differences(Path(folder), live):
+            sys.exit(
+                f"{live}: today's code exports {', '.join(others)} otherwise: build the site anew with `make site`"
+            )
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    compare(Path(sys.argv[2])) if sys.argv[1] == "--compare" else write(Path(sys.argv[1]))

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from teachkit.__main__ import main
+from teachkit.page.__main__ import compare, differences
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "build" / "site"
@@ -51,6 +52,17 @@ def pages():
     return {
         path: Page(path) for path in sorted(SITE.rglob("*.html")) if path.name not in ("search.html", "genindex.html")
     }
+
+
+def test_the_site_runs_what_todays_code_exports_and_another_graph_is_named(pages, tmp_path):
+    if not (SITE / "sw.js").is_file():
+        pytest.skip("no node here: the site was built with stills")
+    compare(SITE / "live")
+    other = shutil.copytree(SITE / "live", tmp_path / "live")
+    (other / "playgrounds" / "iou.json").unlink()
+    numbers = other / "training.bin"
+    numbers.write_bytes(numbers.read_bytes()[:-1] + b"\1")
+    assert differences(SITE / "live", other) == ["playgrounds/iou.json", "training.bin"]
 
 
 def test_every_lesson_solution_and_note_has_its_page(pages):
