@@ -1,6 +1,7 @@
 """The command line as it is typed: exit codes, one line for a mistake, what stands in the log and in the folder."""
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -31,9 +32,11 @@ from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.log import LogWriter, read_log
 from teachkit.learn.run_folder import BEST, FolderLock
 from teachkit.structures import Detections
+from tests import forked
 from tests.feed.folders import FORMS, json_lines, write, xml
 
 ROOT = Path(__file__).resolve().parent.parent
+FULL = "/dev/full"
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1"]
 
 
@@ -171,24 +174,23 @@ def test_ctrl_c_before_the_training_has_begun_is_one_word(monkeypatch, capsys):
     assert typed(capsys, "doctor") == (130, "", "interrupted\n")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
-    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
-    command = [sys.executable, "-m", "teachkit", "doctor"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    process = forked.command("progress", "show", out=tmp_path / "pipe", err=tmp_path / "err")
+    with open(tmp_path / "pipe", "rb"):  # as soon as it is open for both
+        pass
+    process.join(60)
+    assert (process.exitcode, (tmp_path / "err").read_text()) == (0, "")
 
 
-def test_what_a_code_page_lacks_is_a_question_mark_and_no_error(tmp_path):
+def test_what_a_code_page_lacks_is_a_question_mark_and_no_error(monkeypatch):
     """On Windows a pipe, and so a notebook's `!python …`, is in cp1252, which has no →."""
-    command = [sys.executable, "-m", "teachkit", "doctor"]
-    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "TEACHKIT_DATA": str(tmp_path)}
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
-    assert b"? for real pictures" in run.stdout
-    assert run.stderr == b""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr("teachkit.commands.doctor.run", lambda _: print("→ for real pictures") or 0)
+    assert main(["doctor"]) == 0
+    assert stream.buffer.getvalue().startswith(b"? for real pictures")
 
 
 def test_a_typing_mistake_is_found_before_torch_is_loaded():
@@ -469,7 +471,7 @@ def test_pictures_that_find_no_room_do_not_undo_the_training(tiny, tmp_path, mon
 
 def test_a_run_goes_on_with_as_many_threads_as_it_had(tiny, tmp_path, capsys):
     """Else its results would differ, of which a warning would tell: here that is an error."""
-    options = ["--image-size", 64, "--epochs", 1, "--threads", 2, "--save", tmp_path / "run"]
+    options = ["--batch-size", 8, "--image-size", 64, "--epochs", 1, "--threads", 2, "--save", tmp_path / "run"]
     assert typed(capsys, "train", "--data", tiny, *options)[0] == 0
     assert typed(capsys, "train", "--resume", tmp_path / "run", "--epochs", 2)[0] == 0
     torch.set_num_threads(1)  # for the tests to come
@@ -561,30 +563,18 @@ def test_a_damaged_state_is_told_in_one_line_and_the_one_before_it_goes_on(saved
     assert [record["epoch"] for record in read_log(folder / "log.jsonl") if record["kind"] == "epoch"] == [0, 1]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
     log, folder = tmp_path / "log.jsonl", tmp_path / "run"
-    command = [
-        sys.executable,
-        "-m",
-        "teachkit",
-        "train",
-        "--data",
-        tiny,
-        "--epochs",
-        "500",
-        "--log",
-        log,
-        "--save",
-        folder,
-    ]
-    process = subprocess.Popen([*command, *SMALL], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    train = ["train", "--data", tiny, "--epochs", 500, "--log", log, "--save", folder, *SMALL]
+    process = forked.command(*train, err=tmp_path / "err")
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (log.exists() and '"step"' in log.read_text()):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in err
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 130
+    assert "Traceback" not in (tmp_path / "err").read_text()
     assert read_log(log)[-1]["reason"] == "interrupted"
     assert load_run(folder).state["progress"]["step"] > 0
 
@@ -592,29 +582,30 @@ def test_ctrl_c_ends_a_training_saved_and_with_130(tiny, tmp_path):
 # what a training survives
 
 
-CLOSED = {
-    "no stderr": "2>&-",
-    "no stdout": ">&-",
-    "neither": ">&- 2>&-",
-    "full": "> /dev/full 2>&1",
-    "gone": "2>&1 | head -c 1",
-}
-
-
-@pytest.mark.skipif(os.name == "nt" or not Path("/dev/full").exists(), reason="streams as on Linux")
-@pytest.mark.parametrize("streams", CLOSED.values(), ids=CLOSED)
+@pytest.mark.skipif(os.name == "nt" or not Path(FULL).exists(), reason="streams as on Linux")
+@pytest.mark.parametrize("streams", ["no stderr", "no stdout", "neither", "full", "gone"])
 def test_a_training_outlives_whoever_reads_it_and_its_exit_code_is_its_own(streams, tiny, tmp_path):
     words = ["train", "--data", tiny, "--epochs", 2, "--until", "map75=1", "--save", tmp_path / "run", *SMALL]
-    line = " ".join([sys.executable, "-m", "teachkit", *map(str, words), streams])
-    shell = ["bash", "-o", "pipefail", "-c", line]
-    ended = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 1  # the goal was not reached
-    assert "Traceback" not in ended.stderr
+    said, pipe = tmp_path / "said", tmp_path / "pipe"
+    if streams == "neither":  # by a shell, for so Python itself begins
+        shell = ["bash", "-c", " ".join([sys.executable, "-m", "teachkit", *map(str, words), ">&- 2>&-"])]
+        code = subprocess.run(shell, cwd=ROOT, timeout=200, check=False).returncode
+    else:
+        os.mkfifo(pipe)
+        out, err = {"no stderr": (said, None), "no stdout": (None, said), "gone": (pipe, pipe)}.get(streams, [FULL] * 2)
+        process = forked.command(*words, out=out, err=err)
+        if streams == "gone":
+            with open(pipe, "rb") as reader:
+                reader.read(1)
+        process.join(200)
+        code = process.exitcode
+    assert code == 1  # the goal was not reached
+    assert not said.exists() or "Traceback" not in said.read_text()
     log = read_log(tmp_path / "run" / "log.jsonl")
     assert [record["kind"] for record in log].count("epoch") == 2
     assert log[-1]["kind"] == "end"
     told = [record["message"] for record in log if record.get("what") == "unheard"]
-    assert bool(told) == (streams in (CLOSED["full"], CLOSED["gone"]))
+    assert bool(told) == (streams in ("full", "gone"))
     assert all(message.startswith("stderr cannot be written to") for message in told)
 
 

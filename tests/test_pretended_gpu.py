@@ -2,7 +2,6 @@
 
 import math
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ from teachkit.analysis.dfl_edges import edges_of
 from teachkit.feed.augment import AugmentSettings
 from teachkit.watch.figures import plots
 from tests import pretended_gpu
+from tests.forked import CONTEXT
 
 pytestmark = pytest.mark.skipif(not pretended_gpu.POSSIBLE, reason="this torch knows no device written in Python")
 STRONG = AugmentSettings(vertical_flip=0.5, paste=0.5)
@@ -19,7 +19,7 @@ STRONG = AugmentSettings(vertical_flip=0.5, paste=0.5)
 
 def in_a_process_of_its_own(scenario, *arguments):
     """Torch counts its devices at the first backward pass of a process: this one must be known before."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
         pool.submit(with_a_gpu, scenario, *arguments).result(timeout=120)
 
 

@@ -76,13 +76,20 @@ def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         yield running
 
 
-@pytest.fixture(scope="module")
-def notebook(browser: Any, server: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The module's CELLS on a page 1280 px wide, run; shared by its tests."""
+@pytest.fixture(scope="session")
+def opened(browser: Any, server: Any) -> Iterator[Any]:
+    """One page and one kernel for all modules: to open JupyterLab and to load torch takes ten seconds."""
     from notebook_page import NotebookPage
 
     page = NotebookPage(browser, server, height=1400)
-    page.open(request.module.CELLS, f"{request.path.stem}.ipynb").run_all()
-    yield page
+    yield page.open([], "tests.ipynb")
     page.shut_down()
-    assert page.errors == []
+
+
+@pytest.fixture(scope="module")
+def notebook(opened: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The module's CELLS on a page 1280 px wide, run; shared by its tests."""
+    opened.write(request.module.CELLS).run_all()
+    yield opened
+    errors, opened.errors = opened.errors, []
+    assert errors == []

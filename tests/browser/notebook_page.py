@@ -94,6 +94,12 @@ class Server:
         self.log.close()
 
 
+def notebook_of(cells: list[str]) -> nbformat.NotebookNode:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
 class NotebookPage:
     """One notebook in one browser tab. Widgets put what they show into data- attributes: wait on those."""
 
@@ -108,10 +114,16 @@ class NotebookPage:
 
     def open(self, cells: list[str], name: str = "test.ipynb") -> "NotebookPage":
         """Writes a notebook of code cells and opens it alone on the page."""
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, self.server.folder / name)
+        nbformat.write(notebook_of(cells), self.server.folder / name)
         return self.open_file(name)
+
+    def write(self, cells: list[str]) -> "NotebookPage":
+        """Other cells in the place of all that are there. The kernel forgets its variables and widgets."""
+        self.execute("import ipywidgets\nipywidgets.Widget.close_all()\nget_ipython().reset(new_session=False)")
+        self.page.evaluate(
+            "content => window.jupyterapp.shell.currentWidget.content.model.fromJSON(content)", notebook_of(cells)
+        )
+        return self
 
     def open_file(self, name: str) -> "NotebookPage":
         return self.goto(f"doc/tree/{name}")

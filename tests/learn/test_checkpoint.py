@@ -3,8 +3,6 @@
 import os
 import pickle
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from teachkit.learn.checkpoint import (
     save_last,
     unpack,
 )
+from tests.forked import python
 from tests.learn.tiny import make_batches, same
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,8 +231,7 @@ for _ in range(20):
 def test_a_kill_at_any_moment_of_saving_leaves_a_run_to_go_on_with(make_trainer, tmp_path):
     """Twenty times a process saves one state after the other as fast as it can, and is killed at a random moment."""
     make_trainer(make_batches(2), save_dir=tmp_path).fit(1)
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", KILLER, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = python("import warnings; warnings.simplefilter('ignore', DeprecationWarning)" + KILLER, tmp_path)
     assert done.stderr == ""
     reached = [int(line) for line in done.stdout.split()]
     assert len(reached) == 20
@@ -273,7 +271,7 @@ def test_a_crash_at_any_step_of_saving_leaves_a_whole_state(saved, monkeypatch, 
 def test_what_a_killed_process_left_is_cleaned_away(make_trainer, tmp_path):
     killed = "import os, sys; from pathlib import Path; from teachkit import files\n"
     killed += "files.os.fsync = lambda _: os._exit(9); files.write_whole(Path(sys.argv[1]), b'half a state')"
-    subprocess.run([sys.executable, "-c", killed, str(tmp_path / LAST)], cwd=ROOT, check=False)
+    assert python(killed, tmp_path / LAST).returncode == 9
     assert [file.suffix for file in tmp_path.iterdir()] == [".part"]
     at_work = temporary_beside(tmp_path / LAST)  # of this process, which is alive
     keep = [tmp_path / name for name in ("film.mkv.part", "last.pt.12-ab.part", ".teachkit-notes.part")]

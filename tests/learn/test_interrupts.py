@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from teachkit.learn.checkpoint import load_run
 from teachkit.learn.interrupts import ENDINGS, HeldInterrupt, endings_as_interrupts
+from tests.forked import python
 from tests.learn.tiny import make_batches, same
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,8 +197,7 @@ print("went on")
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_process_that_is_to_end_saves_first_and_ends_by_that_signal(tmp_path, number):
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path), str(int(number))]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    ended = python(PROGRAM, tmp_path, int(number))
     assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "interrupted\n", "")
     assert load_run(tmp_path).state["progress"]["step"] == 2
 

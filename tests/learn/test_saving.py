@@ -17,6 +17,7 @@ from teachkit.learn import checkpoint
 from teachkit.learn.checkpoint import load_model, load_run
 from teachkit.learn.run_folder import BEST, EARLIER, LAST, LOCK, MARKER, OF_A_RUN
 from teachkit.learn.saving import Checkpointer
+from tests.forked import python
 from tests.learn.tiny import make_batches, same, tiny_detector
 
 
@@ -179,10 +180,10 @@ def test_a_trainer_that_is_gone_or_let_go_locks_no_other_process_out(make_traine
     program += "FolderLock(Path(sys.argv[1]))"
 
     def another_process_may():
-        return subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, check=False)
+        return python(program, tmp_path)
 
     trainer = make_trainer(save_dir=tmp_path)
-    assert b"another training saves here" in another_process_may().stderr
+    assert "another training saves here" in another_process_may().stderr
     trainer.checkpointer.lock.release()
     assert another_process_may().returncode == 0
     trainer = make_trainer(save_dir=tmp_path)

@@ -1,8 +1,6 @@
 """A run that is gone on with is the run that was never stopped, bit for bit."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from torch import nn
 
 from teachkit.errors import UserError
 from teachkit.learn.checkpoint import load_run, pack, unpack
+from tests.forked import python
 from tests.learn.tiny import make_batches, same, tiny_detector, without_times
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,8 +134,8 @@ trainer.load_state_dict(load_run(sys.argv[1]).state)
 trainer.fit()
 print(json.dumps(records))
 """
-    command = [sys.executable, "-W", "error", "-c", program, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)
+    done = python(program, tmp_path)
+    assert done.returncode == 0, done.stderr
     steps = [record for record in json.loads(done.stdout) if record["kind"] == "step"]
     assert without_times(cut.of("step") + steps) == without_times(whole.of("step"))
     assert same(load_run(tmp_path).state["train_step"]["model"], whole.state_dict()["train_step"]["model"])
