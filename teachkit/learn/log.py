@@ -98,7 +98,7 @@ class LogWriter:
         return self._file.read().rfind(b"\n") + 1
 
     def write(self, record: Record) -> None:
-        self._waiting += _line(as_json(record))
+        self._waiting += _line(record)
         if len(self._waiting) > MOST_WAITING:
             self._lose()
         try:
@@ -173,7 +173,7 @@ def _without_waiting(name: str, flags: int) -> int:
 
 def _line(record: Record) -> bytes:
     """As JSON. What is no UTF-8, as in the name of a folder, is spelt out as JSON spells it."""
-    return (json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+    return (json.dumps(as_json(record), allow_nan=False, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def is_log(path: Path) -> bool:

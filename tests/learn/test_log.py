@@ -173,6 +173,13 @@ def test_cut_back_to_a_state_and_gone_on_with_the_log_is_that_of_one_run(make_tr
     assert without_times(read_log(tmp_path / "log")) == without_times(read_log(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "1e999"])
+def test_a_number_that_json_does_not_have_becomes_null_where_a_log_is_cut(tmp_path, value):
+    (tmp_path / "log").write_text(f'{{"kind": "step", "step": 0, "lr": {value}}}\n{{"kind": "step", "step": 1}}\n')
+    cut_log(tmp_path / "log", 1, 0)
+    assert (tmp_path / "log").read_text() == '{"kind": "step", "step": 0, "lr": null}\n'
+
+
 def test_cutting_is_all_or_nothing(tmp_path, monkeypatch):
     with LogWriter(tmp_path / "log") as log:
         for record in RECORDS:
