@@ -158,7 +158,7 @@ def first_whole(folder: Path, names: tuple[str, ...], make: Callable[[Content, P
             content = unpack(_read(file), file)
             check_described(content)
             made = make(content, file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except (DamagedError, OSError) as error:
             damage.append(str(error))

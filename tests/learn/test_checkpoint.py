@@ -76,6 +76,9 @@ def test_a_folder_without_a_run_is_a_clear_error(tmp_path):
             load(tmp_path)
         with pytest.raises(UserError, match="no saved training here"):
             load(tmp_path / "missing")
+    (tmp_path / "file").write_text("a poem")
+    with pytest.raises(UserError, match="file: there is no saved training here"):
+        load_run(tmp_path / "file")
     with pytest.raises(UserError, match="not 'newest'"):
         load_model(tmp_path, "newest")
 
