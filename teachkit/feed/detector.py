@@ -235,7 +235,7 @@ class Detector(nn.Module):
         coarsest = self.strides[-1]
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise UserError(f"images must be [B, 3, H, W] floats in 0–1, not {list(images.shape)} {images.dtype}")
-        if images.shape[2] % coarsest or images.shape[3] % coarsest:
+        if images.shape[2] % coarsest or images.shape[3] % coarsest or 0 in images.shape[2:]:
             height, width = images.shape[2:]
             raise UserError(f"pictures of {height} × {width} px: both sides must be multiples of {coarsest}")
         if self.training and images[:, 0].numel() == coarsest**2:

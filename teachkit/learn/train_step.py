@@ -91,8 +91,9 @@ class TrainStep:
         self._image_size: tuple[int, ...] = (0, 0)
 
     def loss_weights(self) -> LossWeights | None:
-        """The criterion's, as they are now; they are kept nowhere else. None if it has none."""
-        return getattr(self.criterion, "weights", None)
+        """The criterion's, as they are now; they are kept nowhere else. None if it has none, or other weights."""
+        weights = getattr(self.criterion, "weights", None)
+        return weights if isinstance(weights, LossWeights) else None
 
     # the loop
 

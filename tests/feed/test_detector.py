@@ -225,6 +225,7 @@ def test_a_picture_can_be_another_size_from_batch_to_batch():
         (torch.zeros(1, 64, 64, 3), r"not \[1, 64, 64, 3\]"),
         (torch.zeros(1, 3, 60, 64), "60 × 64 px: both sides must be multiples of 16"),
         (torch.zeros(1, 3, 64, 72), "64 × 72 px: both sides must be multiples of 16"),
+        (torch.zeros(1, 3, 0, 0), "0 × 0 px: both sides must be multiples of 16"),
         (torch.zeros(1, 3, 16, 16), "one picture of 16 × 16 px is one number per channel"),
     ],
 )

@@ -290,9 +290,18 @@ def test_a_senseless_setting_is_refused_when_the_trainer_is_made(make_trainer, w
         make_trainer(**wrong)
 
 
-def test_a_criterion_without_weights_will_do(make_trainer):
-    criterion = Criterion()
-    trainer = make_trainer(criterion=lambda predictions, truth: criterion(predictions, truth))
+class OfOnesOwn:
+    """A criterion whose weights are something else than ours."""
+
+    weights = torch.ones(3)
+
+    def __call__(self, predictions, truth):
+        return Criterion()(predictions, truth)
+
+
+@pytest.mark.parametrize("own", [lambda predictions, truth: Criterion()(predictions, truth), OfOnesOwn()])
+def test_a_criterion_without_weights_will_do(make_trainer, own):
+    trainer = make_trainer(criterion=own)
     trainer.step()
     trainer.load_state_dict(trainer.state_dict())
     trainer.step()
