@@ -60,6 +60,7 @@ _HOME = {
     "LearningRatePlayground": "watch.widgets.learning_rate",
     "ErrorsBrowser": "watch.widgets.errors_browser",
     "LabelBrowser": "watch.widgets.label_browser",
+    "AnchorPointPlayground": "watch.widgets.anchor_point",
     "AssignerPlayground": "watch.widgets.assigner",
     "ConfidencePlayground": "watch.widgets.confidence",
     "CheatPlayground": "watch.challenges.cheat",

@@ -7,9 +7,11 @@ from teachkit.scoring.matching import f1_score, found_by_class, mean_overlap, ob
 from teachkit.scoring.precision import (
     ClassScores,
     PrecisionRecall,
+    Reliability,
     Scores,
     average_precision,
     precision_recall,
+    reliability,
     score,
 )
 
@@ -20,6 +22,7 @@ __all__ = [
     "ImageErrors",
     "LabelIssue",
     "PrecisionRecall",
+    "Reliability",
     "Scores",
     "average_precision",
     "best_threshold",
@@ -34,5 +37,6 @@ __all__ = [
     "mean_overlap",
     "objects_found",
     "precision_recall",
+    "reliability",
     "score",
 ]

@@ -19,6 +19,7 @@ from teachkit.scoring.matching import (
     PerImage,
     Truths,
     best_first,
+    gather,
     gather_all,
     match_classes,
     refuse_unknown,
@@ -141,6 +142,30 @@ def score(detections: PerImage, ground_truth: Truths, classes: Sequence[str] | N
     with_truth = table[~np.isnan(table[:, 0])]
     mean = with_truth.mean(0) if len(with_truth) else np.full(len(OVERLAPS), np.nan)
     return Scores(**_three(mean).values(), per_class=per_class, rankings=rankings)
+
+
+class Reliability(NamedTuple):
+    """Detections in piles by their score. scores, right: mean score and share right of each pile, [P]; sizes: [P]."""
+
+    scores: Floats
+    right: Floats
+    sizes: Floats
+
+
+def reliability(
+    detections: PerImage, ground_truth: Truths, edges: Sequence[float] | Floats, iou: float = 0.5
+) -> Reliability:
+    """The piles of scores from an edge up to the next; one without detections is left out.
+
+    Right is a detection that claims a true object of its class, best first: a second box on an object is wrong.
+    DeGroot and Fienberg 1983, The Statistician 32, pages 12–22; of detectors: Küppers et al. 2020, arXiv 2004.13546.
+    """
+    found, truths = gather(detections, ground_truth, iou)
+    found = found.take(best_first(found))
+    right = match_classes(found, truths, np.array([iou]))[0] >= 0
+    piles = [(found.scores >= low) & (found.scores < high) for low, high in pairwise(edges)]
+    rows = [(found.scores[pile].mean(), right[pile].mean(), pile.sum()) for pile in piles if pile.any()]
+    return Reliability(*np.array(rows, dtype=float).reshape(-1, 3).T)
 
 
 def _class_names(found: Objects, truths: Objects, classes: Sequence[str] | None) -> list[str]:

@@ -65,6 +65,7 @@ WIDGETS = {
     "challenges/doctor": doctor,
     "challenges/judge": judge,
     "cockpit/cockpit": trained_cockpit,
+    "widgets/anchor_point": tk.AnchorPointPlayground,
     "widgets/assigner": tk.AssignerPlayground,
     "widgets/augment": tk.AugmentPlayground,
     "widgets/confidence": tk.ConfidencePlayground,

@@ -21,6 +21,7 @@ from teachkit.scoring import (
     count_error,
     objects_found,
     precision_recall,
+    reliability,
     score,
 )
 from teachkit.structures import Detections, GroundTruth
@@ -403,3 +404,24 @@ def test_names_that_are_no_list_or_stand_twice_are_refused(classes):
     nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     with pytest.raises(ValueError, match="classes must be a list of names, each once"):
         score([nothing], truth, classes)
+
+
+def test_a_pile_of_scores_is_as_right_as_the_objects_that_it_claims_and_a_second_box_is_wrong():
+    truth = GroundTruth.from_lists([torch.tensor([[0.0, 0, 10, 10], [20, 0, 30, 10]])], [torch.tensor([0, 0])])
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [20, 0, 30, 10], [50, 0, 60, 10], [20, 0, 30, 10]])
+    scores, labels = torch.tensor([0.9, 0.8, 0.3, 0.2, 0.05]), torch.tensor([0, 0, 0, 0, 1])
+    piles = reliability([Detections(boxes, scores, labels)], truth, [0, 0.1, 0.5, 0.6, 1])
+    assert piles.scores.tolist() == pytest.approx([0.05, 0.25, 0.85])
+    assert piles.right.tolist() == [0, 0.5, 0.5]  # another class; one of two; the first of two on one object
+    assert piles.sizes.tolist() == [1, 2, 2]
+
+
+def test_the_piles_together_hold_as_many_right_answers_as_objects_are_found():
+    generator = torch.Generator().manual_seed(0)
+    boxes = torch.rand(40, 4, generator=generator) * 20
+    boxes[:, 2:] += boxes[:, :2] + 5
+    truth = GroundTruth.from_lists([boxes[:9]], [torch.arange(9) % 3])
+    found = [Detections(boxes + 1, torch.rand(40, generator=generator), torch.arange(40) % 3)]
+    piles = reliability(found, truth, np.linspace(0, 1, 11))
+    assert (piles.right * piles.sizes).sum() == pytest.approx(objects_found(found, truth)[0])
+    assert reliability([Detections(boxes[:0], boxes[:0, 0], torch.arange(0))], truth, [0, 1]).sizes.tolist() == []

@@ -5,9 +5,11 @@ Pure functions: tensors in, a figure out. A anchor points, R bins; boxes are xyx
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from teachkit.scoring import Reliability
 from teachkit.structures import Predictions
 from teachkit.watch.figures.colours import PALETTE
 from teachkit.watch.figures.plots import LOSSES, NotebookFigure, show_image
@@ -38,11 +40,15 @@ def decoded(image: Tensor, predictions: Predictions, point: int, title: str = ""
 
     A box that reaches out of the picture is shown whole, on grey.
     """
+    figure = NotebookFigure(figsize=(4.6, 4.6), alt=f"{title}: an anchor point, four distances and the box", photo=True)
+    draw_decoded(figure.subplots(), image, predictions, point, title)
+    return figure
+
+
+def draw_decoded(axes: Axes, image: Tensor, predictions: Predictions, point: int, title: str) -> None:
     x, y = predictions.anchor_points[point].tolist()
     x1, y1, x2, y2 = predictions.boxes[0, point].tolist()
     stride = float(predictions.strides[point])
-    figure = NotebookFigure(figsize=(4.6, 4.6), alt=f"{title}: an anchor point, four distances and the box", photo=True)
-    axes = figure.subplots()
     show_image(axes, image)
     height, width = image.shape[-2:]
     if min(x1, y1, width - x2, height - y2) < 0:
@@ -60,7 +66,6 @@ def decoded(image: Tensor, predictions: Predictions, point: int, title: str = ""
     axes.plot([x], [y], "o", color="white", markeredgecolor="black", markersize=7)
     axes.set_title(f"{title}\n({x:g}, {y:g}), distances in strides of {stride:g} px", fontsize=10)
     axes.set(xlabel="x, px", ylabel="y, px")
-    return figure
 
 
 def score_maps(image: Tensor, predictions: Predictions, classes: Sequence[str], title: str = "") -> NotebookFigure:
@@ -124,6 +129,19 @@ def threshold_curve(
     axes.set(xlabel="score threshold", ylabel="count", xlim=(0, 1), ylim=(0, 1.25 * objects))
     axes.grid(alpha=0.3)
     figure.legend(fontsize=9, loc="outside upper center", ncols=3)
+    return figure
+
+
+def reliability_diagram(piles: Reliability) -> NotebookFigure:
+    """The share of right answers in each pile against its mean score. Points are as large as their piles."""
+    figure = NotebookFigure(figsize=(4.6, 4.2), alt="Reliability: the share of right answers against their mean score")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#55606e", linestyle="--", label="right as often as it says")
+    axes.plot(piles.scores, piles.right, color=PALETTE[0], label="this detector")
+    axes.scatter(piles.scores, piles.right, piles.sizes.clip(12), color=PALETTE[0], edgecolor="white", zorder=3)
+    axes.set(xlabel="mean score of the pile", ylabel="share of right answers", xlim=(0, 1), ylim=(-0.03, 1.05))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9, loc="upper left")
     return figure
 
 

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from teachkit.feed.detector import Detector
+from teachkit.scoring import Reliability
 from teachkit.watch.figures import inside
 
 IMAGE = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -17,7 +18,7 @@ def predictions():
         return Detector(2, device="cpu").eval()(IMAGE)
 
 
-@pytest.mark.parametrize("name", ["anchor_map", "decoded", "score_maps", "bin_bars"])
+@pytest.mark.parametrize("name", ["anchor_map", "decoded", "score_maps", "bin_bars", "reliability"])
 def test_it_is_not_blank_and_has_words(predictions, name):
     shares = predictions.box_logits[0, 7, 2].softmax(-1)
     figure = {
@@ -25,6 +26,7 @@ def test_it_is_not_blank_and_has_words(predictions, name):
         "decoded": lambda: inside.decoded(IMAGE[0], predictions, 7, "<b>untrained"),
         "score_maps": lambda: inside.score_maps(IMAGE[0], predictions, ["$5", "<i>b"], "untrained"),
         "bin_bars": lambda: inside.bin_bars({"before": shares, "$after": shares}, shares, 3.2),
+        "reliability": lambda: inside.reliability_diagram(Reliability(*np.array([[0.2, 0.8], [0.1, 0.9], [70, 9]]))),
     }[name]()
     assert len(figure.alt) > 10
     pixels = np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB"))
