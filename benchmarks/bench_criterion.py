@@ -5,6 +5,7 @@ import json
 import os
 import statistics
 import sys
+from pathlib import Path
 
 from benchmarks.runs import ROOT, DidNotRunError, keep, new_folder, report, run, verdict
 
@@ -23,15 +24,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure(peer_python: str | None, classes: int, rounds: int) -> bool:
-    if not peer_python:
-        raise DidNotRunError("PEER_PYTHON names no Python that has ultralytics: see benchmarks/README.md")
     folder, met, kept = new_folder("criterion"), True, {}
     for size, images in CASES:
-        output = folder / f"{size}.txt"
-        sizes = ["--size", size, "--images", images, "--classes", classes, "--rounds", rounds + WARM_UP]
-        command = [peer_python, "-m", "benchmarks.peer_criterion", *sizes]
-        run(command, output, 600, PYTHONPATH=str(ROOT), YOLO_CONFIG_DIR=str(folder), YOLO_OFFLINE="true")
-        pairs = json.loads(output.read_text().splitlines()[-1])[WARM_UP:]
+        pairs = timed(peer_python, folder, size, images, classes, rounds)
         ratio = statistics.median(ours / peer for ours, peer in pairs)
         kept[str(size)] = pairs
         met &= verdict(
@@ -39,6 +34,28 @@ def measure(peer_python: str | None, classes: int, rounds: int) -> bool:
         )
     keep(folder, classes=classes, milliseconds=kept, target=TARGET)
     return met
+
+
+def timed(
+    peer_python: str | None,
+    folder: Path,
+    size: int,
+    images: int,
+    classes: int = 4,
+    rounds: int = 30,
+    device: str = "cpu",
+) -> list[list[float]]:
+    """Milliseconds of ours and of the peer's in each round. DidNotRunError without a peer."""
+    if not peer_python:
+        raise DidNotRunError("PEER_PYTHON names no Python that has ultralytics: see benchmarks/README.md")
+    output = folder / f"criterion{size}.txt"
+    sizes = ["--size", size, "--images", images, "--classes", classes, "--rounds", rounds + WARM_UP, "--device", device]
+    command = [peer_python, "-m", "benchmarks.peer_criterion", *sizes]
+    try:
+        run(command, output, 600, PYTHONPATH=str(ROOT), YOLO_CONFIG_DIR=str(folder), YOLO_OFFLINE="true")
+    except OSError as error:
+        raise DidNotRunError(f"the peer's Python does not start: {error}") from None
+    return json.loads(output.read_text().splitlines()[-1])[WARM_UP:]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""On a GPU: the step plain and as a graph, the time to a good score, a sweep in one pass, and bfloat16."""
+"""On a GPU: the step plain and as a graph, the time to a good score, a sweep, bfloat16, and the criterion."""
 
 import argparse
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import teachkit as tk
+from benchmarks.bench_criterion import CASES, timed
 from benchmarks.runs import DidNotRunError, keep, new_folder, report, verdict
 from teachkit.experiments.sweep import in_one_pass
 from teachkit.learn.trainer import Trainer
@@ -20,11 +23,13 @@ RATES = [7e-4 * 2**power for power in range(8)]
 
 
 def main(argv: list[str] | None = None) -> int:
-    argparse.ArgumentParser(prog="python -m benchmarks.bench_gpu", description=__doc__).parse_args(argv)
-    return report(measure)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_gpu", description=__doc__)
+    parser.add_argument("--peer-python", default=os.environ.get("PEER_PYTHON"), help="or the variable PEER_PYTHON")
+    options = parser.parse_args(argv)
+    return report(lambda: measure(options.peer_python))
 
 
-def measure() -> bool:
+def measure(peer_python: str | None) -> bool:
     if not torch.cuda.is_available():
         raise DidNotRunError("no CUDA GPU is here")
     print(torch.cuda.get_device_name())
@@ -37,10 +42,27 @@ def measure() -> bool:
     print(f"        host waits in a graphed step: {'none' if waits_never() else 'some'}")
     print(f"        {len(RATES)} rates take {together / alone:.2f} × the time of one")
     print("        mAP50 after 8 epochs: " + ", ".join(f"{name} {one:.3f}" for name, one in scores.items()))
+    folder = new_folder("gpu")
+    criterion = against_peer(peer_python, folder)
     kept = {"milliseconds": milliseconds, "seconds": seconds, "sweep": [together, alone], "scores": scores}
-    keep(new_folder("gpu"), **kept)
+    keep(folder, **kept, criterion=criterion)
     what = f"mAP50 {score:.3f} after {seconds:.2f} s of training, {GOAL} within {SECONDS_TARGET} s"
     return verdict(what, score >= GOAL and seconds <= SECONDS_TARGET)
+
+
+def against_peer(peer_python: str | None, folder: Path) -> dict[str, list[list[float]]]:
+    """Of each size of pictures, milliseconds of our criterion and the peer's. Without a peer the rest still counts."""
+    kept = {}
+    for size, images in CASES:
+        try:
+            pairs = timed(peer_python, folder, size, images, device="cuda")
+        except DidNotRunError as error:
+            print(f"        criterion against the peer's: not measured, {error}")
+            break
+        kept[str(size)] = pairs
+        ratio = statistics.median(ours / peer for ours, peer in pairs)
+        print(f"        criterion of {images} pictures of {size} px: {ratio:.2f} of the peer's time")
+    return kept
 
 
 def shapes_trainer(graphed: bool, half: bool = True, **settings: Any) -> Trainer:

@@ -123,5 +123,14 @@ def test_without_a_gpu_there_is_no_result(monkeypatch, capsys):
     assert capsys.readouterr().err == "NO RESULT: no CUDA GPU is here\n"
 
 
+@pytest.mark.parametrize(("peer", "told"), [(None, "PEER_PYTHON names no Python"), ("no-python", "does not start")])
+def test_on_a_gpu_the_rest_is_measured_without_a_peer_and_the_reason_is_told(peer, told, tmp_path, capsys):
+    assert bench_gpu.against_peer(peer, tmp_path) == {}
+    assert f"criterion against the peer's: not measured, {'the peer' if peer else ''}" in (
+        out := capsys.readouterr().out
+    )
+    assert told in out
+
+
 def test_the_code_of_the_ranks_takes_less_than_a_hundredth_of_a_step():
     assert 0 < bench_scale.overhead_of_ranks(200) < bench_scale.OVERHEAD_TARGET
