@@ -44,7 +44,7 @@ class Server:
     def __init__(
         self, folder: Path, python: str = sys.executable, app: str = "jupyterlab", options: tuple[str, ...] = ()
     ) -> None:
-        self.folder, self.port, self.token = folder, free_port(), secrets.token_hex(16)
+        self.folder, self.options, self.port, self.token = folder, options, free_port(), secrets.token_hex(16)
         where = [
             "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={self.port}",
@@ -67,7 +67,7 @@ class Server:
 
     def __enter__(self) -> "Server":
         (self.folder / ".jupyter").mkdir(exist_ok=True)
-        self.log = (self.folder / ".jupyter" / "server.log").open("wb")
+        self.log = (self.folder / ".jupyter" / "server.log").open("ab")
         self.process = subprocess.Popen(
             self.command, cwd=self.folder, env=self.environment, stdout=self.log, stderr=self.log
         )

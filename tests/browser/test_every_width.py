@@ -122,21 +122,29 @@ def shown(entry):
     return parts
 
 
+@pytest.fixture(scope="module")
+def page(browser):
+    one = browser.new_page()
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def show(browser):
+def show(page):
     """show(entry, dark) → the widget, on a page that tells its theme as JupyterLab does."""
-    page = browser.new_page()
     errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("pageerror", note := lambda error: errors.append(str(error)))
+    page.set_viewport_size({"width": 1280, "height": 720})
 
     def one(entry, dark=False):
+        page.goto("about:blank")  # nothing is left of what was shown before
         page.set_content("<!doctype html><body style='margin: 0'>")
         page.evaluate("dark => { document.body.dataset.jpThemeLight = !dark; }", dark)
         page.evaluate(SHOW, shown(entry))
         return page.locator(".tk-root").first
 
     yield one
-    page.close()
+    page.remove_listener("pageerror", note)
     assert errors == []
 
 
@@ -144,9 +152,8 @@ def show(browser):
 def test_nothing_is_cut_overlaps_or_has_to_be_scrolled_across(show, entry):
     widget = show(entry)
     for width in (540, 640, 800, 1024):  # px; a cell of a window of 640 px has 540
-        assert_tidy(widget, width)
         widget.page.set_viewport_size({"width": width, "height": 900})
-        widget.page.wait_for_timeout(100)
+        assert_tidy(widget, width)
         assert widget.evaluate(ACROSS) == [], width
 
 

@@ -16,21 +16,19 @@ pytestmark = pytest.mark.browser
 CELL = "import teachkit as tk\ntk.IoUPlayground()"
 
 
-def test_a_saved_notebook_shows_its_widgets_picture_the_next_day(browser: Any, tmp_path: Any) -> None:
-    options = ("--LabApp.expose_app_in_browser=True",)
-    with Server(tmp_path, options=options) as server:
-        page = NotebookPage(browser, server).open([CELL], "day.ipynb")
-        page.run_all()
-        page.command("docmanager:save")
-        page.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-        page.goto("doc/tree/day.ipynb")  # while its kernel lives a page that is loaded again finds the widget
-        page.widget("[data-ack]")
-        page.shut_down()
-    saved = nbformat.read(tmp_path / "day.ipynb", as_version=4).cells[0].outputs[-1].data
+def test_a_saved_notebook_shows_its_widgets_picture_the_next_day(browser: Any, server: Server) -> None:
+    page = NotebookPage(browser, server).open([CELL], "day.ipynb")
+    page.run_all()
+    page.command("docmanager:save")
+    page.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    page.goto("doc/tree/day.ipynb")  # while its kernel lives a page that is loaded again finds the widget
+    page.widget("[data-ack]")
+    page.shut_down()
+    saved = nbformat.read(server.folder / "day.ipynb", as_version=4).cells[0].outputs[-1].data
     assert VIEW not in saved  # so that every other program shows the picture, too
     assert "image/png" in saved
-    with Server(tmp_path, options=options) as server:
-        page = NotebookPage(browser, server).open_file("day.ipynb")
+    with Server(server.folder, options=server.options) as another:
+        page = NotebookPage(browser, another).open_file("day.ipynb")
         image = page.widget(".jp-OutputArea-output img")
         stored = Image.open(io.BytesIO(base64.b64decode(saved["image/png"])))
         size = image.evaluate("image => [image.naturalWidth, image.naturalHeight]")

@@ -1,10 +1,12 @@
 """What the tests of the live page share: what it is built with, and the engine, built once."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.page.engine import Engine
 
@@ -25,8 +27,15 @@ def node_modules() -> Path:
 
 @pytest.fixture(scope="session")
 def built_engine(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("engine")
-    subprocess.run(["node", ROOT / "site/build_engine.mjs", folder], check=True)
+    """Built once for all of pytest's workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, built = shared / "engine", shared / "engine_is_built"
+    with FileLock(shared / "engine.lock"):
+        if not built.exists():
+            subprocess.run(["node", ROOT / "site/build_engine.mjs", folder], check=True)
+            built.touch()
     return folder
 
 
