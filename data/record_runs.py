@@ -241,6 +241,30 @@ def box_weight() -> None:
     write_log("box_weight", lines)
 
 
+def film() -> None:
+    """For lesson 06: where the boxes of four exam pictures lie, every fourth step, under three sets of loss weights."""
+    from teachkit.experiments.small import for_exam, small_trainer, small_validation_batch
+    from teachkit.scoring import mean_overlap, nearest_boxes
+
+    exam = small_validation_batch()
+    lines = []
+    for plan, weights in {"usual": {}, "box 0": {"box": 0.0}, "both 0": {"box": 0.0, "dfl": 0.0}}.items():
+        trainer = small_trainer(seed=0)
+        trainer.control.set(**weights)
+        line: dict = {"kind": "film", "plan": plan, "steps": [], "overlap": [], "boxes": []}
+        while True:
+            predictions = for_exam(trainer.model).eval()(exam.images)
+            line["steps"].append(trainer.step_number)
+            line["overlap"].append(mean_overlap(predictions, exam.ground_truth))
+            line["boxes"].append([one.tolist() for one in nearest_boxes(predictions, exam.ground_truth)[:4]])
+            if trainer.step_number == 120:
+                break
+            for _ in range(4):
+                trainer.step()
+        lines.append(line)
+    write_log("film", lines)
+
+
 def late_drop() -> None:
     """For lesson 08: ten times the usual rate, the same with a tenth of it from step 110 on, and the usual one."""
     from teachkit.experiments.small import small_f1, small_trainer, usual_rate
@@ -391,6 +415,7 @@ RECIPES: dict[str, Callable[[], None]] = {
     "class_weights": class_weights,
     "loss_weights": loss_weights,
     "box_weight": box_weight,
+    "film": film,
     "late_drop": late_drop,
     "early_exams": early_exams,
     "presets": presets,

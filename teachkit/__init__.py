@@ -66,6 +66,8 @@ _HOME = {
     "CheatPlayground": "watch.challenges.cheat",
     "JudgePlayground": "watch.challenges.judge",
     "DoctorPlayground": "watch.challenges.doctor",
+    "DescentPlayground": "watch.motion.descent",
+    "TrainingFilm": "watch.motion.film",
     "UserError": "errors",
 }
 

@@ -3,7 +3,7 @@
 from teachkit.scoring.counting import best_threshold, count_error, count_errors, counts
 from teachkit.scoring.error_types import ERROR_TYPES, ImageErrors, classify_errors, confusion_matrix
 from teachkit.scoring.label_issues import ISSUE_KINDS, LabelIssue, find_label_issues
-from teachkit.scoring.matching import f1_score, found_by_class, mean_overlap, objects_found
+from teachkit.scoring.matching import f1_score, found_by_class, mean_overlap, nearest_boxes, objects_found
 from teachkit.scoring.precision import (
     ClassScores,
     PrecisionRecall,
@@ -35,6 +35,7 @@ __all__ = [
     "find_label_issues",
     "found_by_class",
     "mean_overlap",
+    "nearest_boxes",
     "objects_found",
     "precision_recall",
     "reliability",

@@ -287,11 +287,22 @@ def mean_overlap(predictions: Predictions, ground_truth: GroundTruth) -> float:
 
     It measures how well boxes lie, and depends neither on scores nor on the assigner. ValueError if a shape is wrong.
     """
+    boxes = nearest_boxes(predictions, ground_truth)
+    truth = [ground_truth.image(index)[0] for index in range(len(ground_truth))]
+    return float(torch.cat(list(map(torch_iou, boxes, truth))).mean())
+
+
+@torch.no_grad()
+def nearest_boxes(predictions: Predictions, ground_truth: GroundTruth) -> list[Tensor]:
+    """Of each image the boxes predicted at the anchor points nearest the centres of its true objects: B of [n, 4] px.
+
+    ValueError if a shape is wrong.
+    """
     check_shapes(predictions, ground_truth)
-    ious = []
+    nearest = []
     for index in range(len(ground_truth)):
         boxes, _ = ground_truth.image(index)  # [n, 4]
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-        nearest = torch.cdist(centres, predictions.anchor_points).argmin(1)  # [n]
-        ious.append(torch_iou(predictions.boxes[index, nearest], boxes))
-    return float(torch.cat(ious).mean())
+        places = torch.cdist(centres, predictions.anchor_points).argmin(1)  # [n]
+        nearest.append(predictions.boxes[index, places])
+    return nearest

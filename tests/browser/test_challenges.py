@@ -1,4 +1,4 @@
-"""The challenges in a real browser, with their Python behind the page."""
+"""The challenges and the film in a real browser, with their Python behind the page."""
 
 import base64
 
@@ -116,3 +116,23 @@ def test_cells_are_counted_by_clicks_and_by_keys_before_the_boxes_are_shown(aliv
     widget.locator("[data-control=picture]").select_option("1")
     wait(widget, "widget.dataset.open === 'true'")
     assert widget.locator("[data-number=count]").inner_text() == "0"
+
+
+def test_the_film_plays_to_its_end_and_the_slider_stops_it(alive):
+    film = tk.TrainingFilm("loss weights")
+    widget = alive(film)
+    wait(widget, "widget.dataset.frame === '0'")
+    first = widget.locator(".tk-gallery canvas").screenshot()
+    widget.locator("[data-control=play]").click()
+    wait(widget, "Number(widget.dataset.frame) > 2 && widget.dataset.playing === 'true'")
+    widget.locator("[data-control=frame]").focus()
+    widget.page.keyboard.press("End")
+    wait(widget, f"widget.dataset.frame === '{film.last}' && widget.dataset.playing === 'false'")
+    assert widget.locator(".tk-gallery canvas").screenshot() != first
+    widget.locator("[data-control=play]").click()  # from the beginning again
+    wait(widget, "Number(widget.dataset.frame) < 9 && widget.dataset.playing === 'true'")
+    widget.locator("[data-control=play]").click()
+    widget.locator("[data-control=picture]").select_option("2")
+    wait(widget, "widget.dataset.playing === 'false'")
+    widget.page.wait_for_timeout(200)
+    assert film.values["picture"] == 2

@@ -1,4 +1,4 @@
-"""The playgrounds over recorded runs in a real browser: patience, batch size, search."""
+"""The playgrounds over recorded runs in a real browser: patience, batch size, search; and a parabola."""
 
 import json
 
@@ -13,19 +13,21 @@ CELLS = [
     "patience = tk.PatiencePlayground(patience=10)\npatience",
     "batch = tk.BatchPlayground(size=8)\nbatch",
     "search = tk.SearchPlayground(trials=1)\nsearch",
+    "descent = tk.DescentPlayground(steps=3)\ndescent",
 ]
 # name → its place on the page, slider, first and last number, menu, another choice
 WIDGETS = {
     "patience": (0, "patience", 1, 60, "run", "few_pictures_1"),
     "batch": (1, "size", 1, 64, "rate", "grown"),
     "search": (2, "trials", 1, 16, "search", "2"),
+    "descent": (3, "steps", 0, 20, None, None),
 }
 
 
 @pytest.fixture(params=WIDGETS)
 def case(notebook, request):
     place, *rest = WIDGETS[request.param]
-    notebook.wait(notebook.page.locator("body"), "document.querySelectorAll('.tk-recorded[data-told]').length === 3")
+    notebook.wait(notebook.page.locator("body"), "document.querySelectorAll('.tk-recorded[data-told]').length === 4")
     widget = notebook.page.locator(".tk-recorded").nth(place)
     widget.scroll_into_view_if_needed()
     widget.get_by_role("button", name="Reset", exact=True).click()
@@ -58,6 +60,8 @@ def test_a_drag_and_the_menu_are_answered_by_python(notebook, case):
     notebook.page.mouse.click(box["x"] + 0.98 * box["width"], box["y"] + box["height"] / 2)
     notebook.wait(widget, f"widget.dataset.told !== {json.dumps(before)}")
     assert float(notebook.execute(f"print({name}.values[{lever!r}])")) == values(widget)[lever] > first
+    if menu is None:
+        return
     widget.locator(f"[data-control={menu}]").select_option(other)
     notebook.wait(widget, f"JSON.parse(widget.dataset.values).{menu} === {json.dumps(other)}")
 
@@ -65,7 +69,7 @@ def test_a_drag_and_the_menu_are_answered_by_python(notebook, case):
 def test_nonsense_is_refused_keys_stay_and_every_control_has_a_name(notebook, case):
     widget, _, lever, *_, menu, _ = case
     assert_refused(notebook, widget, f"{lever}-field")
-    assert_keys_stay(notebook, widget, lever, menu)
+    assert_keys_stay(notebook, widget, lever, *filter(None, [menu]))
     assert_named(widget)
 
 

@@ -66,6 +66,7 @@ WIDGETS = {
     "challenges/judge": judge,
     "cockpit/cockpit": trained_cockpit,
     "widgets/anchor_point": tk.AnchorPointPlayground,
+    "motion/film": lambda: tk.TrainingFilm("loss weights", frame=20),
     "widgets/assigner": tk.AssignerPlayground,
     "widgets/augment": tk.AugmentPlayground,
     "widgets/confidence": tk.ConfidencePlayground,

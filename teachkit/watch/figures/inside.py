@@ -182,3 +182,24 @@ def signal_bars(signal: Mapping[str, Mapping[str, float]]) -> NotebookFigure:
     axes.set_xticks(range(len(signal)), list(signal))
     axes.legend(title="raw loss", loc="upper left")
     return figure
+
+
+def nudging_errors(nudges: Sequence[float], errors: Sequence[float], loss: float) -> NotebookFigure:
+    """How far a slope found by nudging is off, against the size of the nudge, with what theory expects of either end.
+
+    errors: |nudged slope − gradient|; loss: the nudged one. The rounding error of a float32 loss of that size, over the
+    nudge, falls; the error of the straight line, of the third order (drawn through the point at 0.03), rises.
+    """
+    figure = NotebookFigure(figsize=(7, 3.4), alt="Error of a nudged slope against the nudge: high at both ends")
+    axes = figure.subplots()
+    rounding = [2**-24 * loss / nudge for nudge in nudges]
+    near = min(range(len(nudges)), key=lambda place: abs(nudges[place] - 0.03))
+    bent = [errors[near] * (nudge / nudges[near]) ** 2 for nudge in nudges]
+    axes.plot(nudges, errors, color=PALETTE[0], marker="o", label="measured")
+    axes.plot(nudges, rounding, color=PALETTE[1], linestyle="--", label="rounding: 1 / ε")
+    axes.plot(nudges, bent, color=PALETTE[2], linestyle="-.", label="the line is bent: ε²")
+    axes.set(xscale="log", yscale="log", xlabel="nudge ε", ylabel="error of the slope")
+    axes.set_ylim(max(1e-6, min(filter(None, errors)) / 3), 3 * max(*errors, rounding[0]))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9)
+    return figure

@@ -8,7 +8,7 @@ import { drawMarker, swatch } from "../frontend/drawing.js";
 import { block, element, figure, row, table } from "../frontend/elements.js";
 import { playground } from "../frontend/playground.js";
 
-class LineChart {
+export class LineChart {
   constructor(setup) {
     this.setup = setup;
     this.lines = [];

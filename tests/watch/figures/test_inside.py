@@ -72,3 +72,13 @@ def test_losses_are_told_apart_without_colour():
 @pytest.mark.parametrize("signal", [{"neck": {"box": 0.0, "cls": 0.0, "dfl": 0.0}}])
 def test_a_detector_that_nothing_reaches_is_shown_too(signal):
     assert inside.signal_bars(signal).png()
+
+
+def test_the_error_of_nudging_is_drawn_beside_what_theory_expects():
+    nudges = [1e-6, 1e-4, 0.03, 1.0]
+    axes = inside.nudging_errors(nudges, [0.4, 0.0, 0.001, 1.0], loss=2.0).axes[0]
+    measured, rounding, bent = (line.get_ydata() for line in axes.lines)
+    assert measured[0] == 0.4
+    assert rounding[0] / rounding[1] == pytest.approx(100)
+    assert bent[2] == 0.001
+    assert bent[3] / bent[2] == pytest.approx((1 / 0.03) ** 2)

@@ -1,0 +1,73 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from ipywidgets.widgets.widget import _instances
+from PIL import Image
+
+from teachkit.boxes import iou
+from teachkit.errors import UserError
+from teachkit.experiments import recorded
+from teachkit.watch.motion.film import FILMS, TrainingFilm
+
+
+@pytest.fixture(params=FILMS)
+def film(request):
+    one = TrainingFilm(request.param)
+    yield one
+    one.close()
+
+
+def test_every_plan_has_the_same_frames_of_the_same_pictures(film):
+    plans = film.film.plans
+    assert len({tuple(plan.steps) for plan in plans}) == 1
+    assert {len(plan.frames) for plan in plans} == {len(plans[0].steps)}
+    assert {len(frame) for plan in plans for frame in plan.frames} == {4}
+
+
+def test_the_score_of_a_frame_is_the_last_one_known_by_then(film):
+    for plan in film.film.plans:
+        assert film.at(film.last)[plan.name] == plan.curve[-1][1]
+    first = film.film.plans[0]
+    known = [value for step, value in first.curve if step <= first.steps[0]]
+    assert film.at(0)[first.name] == known[-1]
+
+
+def test_without_box_loss_boxes_come_to_lie_on_the_objects_and_without_dfl_as_well_they_do_not():
+    film = TrainingFilm("loss weights")
+    truth = [film.film.pictures.ground_truth.image(one)[0] for one in range(4)]
+    overlaps = {}
+    for plan in film.film.plans:
+        pairs = zip(map(torch.tensor, plan.frames[-1]), truth, strict=True)
+        overlaps[plan.name] = float(torch.cat([iou(*pair) for pair in pairs]).mean())
+    assert min(overlaps["usual"], overlaps["box 0"]) > 0.6 > 2 * overlaps["both 0"] - 0.1
+    film.close()
+
+
+def test_the_recording_agrees_with_the_five_seeds_of_the_lesson():
+    ends = {run["plan"]: run["overlap"] for run in recorded.records("box_weight") if run["seed"] == 0}
+    for run in recorded.records("film"):
+        assert run["overlap"][-1] == pytest.approx(ends[run["plan"]], abs=0.05)
+
+
+@pytest.mark.parametrize("values", [{"frame": -1}, {"frame": 31}, {"picture": 4}, {"speed": 2}])
+def test_a_refused_value_leaves_the_old_one(values):
+    film = TrainingFilm("loss weights")
+    with pytest.raises(UserError):
+        film.set(**values)
+    assert film.values == {"frame": 0, "picture": 0}
+    film.close()
+
+
+def test_an_unknown_film_is_refused():
+    with pytest.raises(UserError, match="film must be one of loss weights, pictures"):
+        TrainingFilm("weights")
+
+
+def test_the_static_image_shows_something_and_closing_leaves_nothing():
+    before = len(_instances)
+    one = TrainingFilm("loss weights")
+    assert np.asarray(Image.open(io.BytesIO(one.static_image())).convert("RGB")).std() > 20
+    one.close()
+    assert len(_instances) == before
