@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a goal was not reached, 2 the user's mistake, 3 diverged, 
 """
 
 import argparse
+import errno
 import math
 import os
 import signal
@@ -210,7 +211,8 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _mistake(arguments.command, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        where = error.filename or ("stdout" if error.errno == errno.ENOSPC else "")  # files have a name
+        return _mistake(arguments.command, f"{where}: {error.strerror}" if where else str(error))
     except KeyboardInterrupt:
         _say("interrupted")
         return 130

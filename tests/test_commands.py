@@ -184,6 +184,16 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     assert (process.exitcode, (tmp_path / "err").read_text()) == (0, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_words_that_find_no_room_are_a_mistake_that_says_which(monkeypatch, capsys):
+    full = open("/dev/full", "w")  # noqa: SIM115 — closing it fails, too
+    monkeypatch.setattr("sys.stdout", full)
+    assert main(["progress", "show"]) == 2
+    assert capsys.readouterr().err == "python -m teachkit progress: stdout: No space left on device\n"
+    with pytest.raises(OSError, match="No space"):
+        full.close()
+
+
 def test_what_a_code_page_lacks_is_a_question_mark_and_no_error(monkeypatch):
     """On Windows a pipe, and so a notebook's `!python …`, is in cp1252, which has no →."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
@@ -896,6 +906,14 @@ def test_detect_never_writes_over_a_picture_it_was_given(saved, tmp_path, capsys
     twice = [picture(tmp_path / "a", "same.jpg"), picture(tmp_path / "b", "same.jpg")]
     assert_a_mistake(typed(capsys, "detect", *twice, "--weights", saved, "--out", tmp_path / "out"), "same.png")
     assert file.read_bytes() == before
+
+
+def test_detect_draws_none_of_many_if_the_place_of_one_is_taken(saved, tmp_path, capsys):
+    files = [picture(tmp_path / "in", f"{name}.jpg") for name in ("a", "b")]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "b.png").write_text("painted by hand")
+    assert_a_mistake(typed(capsys, "detect", *files, "--weights", saved, "--out", tmp_path / "out"), "b.png")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["b.png"]
 
 
 # data
