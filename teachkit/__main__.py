@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 a goal was not reached, 2 the user's mistake, 3 diverged, 
 """
 
 import argparse
-import errno
 import math
 import os
 import signal
@@ -201,8 +200,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.command in NEED_TORCH:
             _load_torch()
         code = import_module(f"teachkit.commands.{arguments.command}").run(arguments)
-        sys.stdout.flush()  # so that a reader who has gone is met here
-        return code
+        return code if (lost := _lost_words()) is None else _mistake(arguments.command, f"stdout: {lost}")
     except UserError as error:
         return _mistake(arguments.command, str(error))
     except ModuleNotFoundError as error:
@@ -211,8 +209,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        where = error.filename or ("stdout" if error.errno == errno.ENOSPC else "")  # files have a name
-        return _mistake(arguments.command, f"{where}: {error.strerror}" if where else str(error))
+        return _mistake(arguments.command, f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
@@ -244,6 +241,17 @@ def _say(line: str) -> None:
     """On stderr, if anybody is there to read it."""
     with suppress(OSError, ValueError):
         print(line, file=sys.stderr)
+
+
+def _lost_words() -> str | None:
+    """Why what was printed cannot be written, or None. BrokenPipeError where its reader has gone."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return str(error.strerror or error)
+    return None
 
 
 def _load_torch() -> None:

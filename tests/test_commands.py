@@ -27,7 +27,7 @@ from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.files import write_whole
-from teachkit.learn import saving
+from teachkit.learn import checkpoint, run_folder, saving
 from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.log import LogWriter, read_log
 from teachkit.learn.run_folder import BEST, FolderLock
@@ -235,6 +235,18 @@ def test_a_folder_in_which_another_training_saves_is_left_to_it(option, tiny, tm
         assert_a_mistake(typed(capsys, "train", *words), f"{folder}: another training saves here")
     lock.release()
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_folder_is_locked_before_its_state_is_read(saved, tmp_path, monkeypatch, capsys):
+    folder, held = shutil.copytree(saved, tmp_path / "run"), []
+
+    def load(place, real=checkpoint.load_run):
+        held.append(run_folder._holders[Path(place).resolve()].held)
+        return real(place)
+
+    monkeypatch.setattr(checkpoint, "load_run", load)
+    assert_a_mistake(typed(capsys, "train", "--resume", folder), "epochs are done")
+    assert held == [True]
 
 
 def test_the_log_holds_every_step_epoch_and_the_end(tiny, tmp_path, capsys):
@@ -714,6 +726,20 @@ def test_steps_that_a_log_lacks_are_told_when_the_run_goes_on(saved, tmp_path, c
     assert "log.jsonl: lacks 4 of 6 steps, the first 2" in err
     gaps = [record for record in read_log(folder / "log.jsonl") if record.get("what") == "log_gap"]
     assert len(gaps) == 1
+
+
+def test_the_log_is_on_the_disk_before_each_state_that_counts_on_it(tiny, tmp_path, monkeypatch, capsys):
+    done = []
+
+    def save(folder, packed, real=saving.save_last):
+        done.append("state")
+        real(folder, packed)
+
+    monkeypatch.setattr(records.Records, "sync", lambda _: done.append("log"))
+    monkeypatch.setattr(saving, "save_last", save)
+    assert typed(capsys, "train", "--data", tiny, "--save", tmp_path / "run", "--epochs", 1, *SMALL)[0] == 0
+    assert typed(capsys, "train", "--resume", tmp_path / "run", "--epochs", 2)[0] == 0
+    assert done == ["log", "state", "log", "state"]
 
 
 def test_of_two_logs_the_one_that_has_more_is_gone_on_with(saved, tmp_path, capsys):

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from teachkit.errors import UserError
+from teachkit.files import FULL
 from teachkit.learn.log import Record
 from teachkit.structures import LossWeights
 
@@ -202,10 +203,14 @@ def _quiet(optuna: Any) -> Iterator[None]:
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """UserError where the storage breaks off."""
+    """UserError where the storage breaks off, or its disk is full."""
     broken = import_optuna().exceptions.StorageInternalError
     try:
         yield
+    except OSError as error:
+        if error.errno not in FULL or error.filename:
+            raise
+        raise UserError(f"the storage of the study has no room left ({error.strerror}): make room") from None
     except Exception as error:
         reason: BaseException | None = error
         while reason is not None and not isinstance(reason, broken):  # Optuna stumbles over it once more

@@ -19,7 +19,7 @@ from teachkit.feed.scenery.textures import expose, ground, ground_bytes
 CLASSES = ("ball", "square", "triangle", "star")
 COUNTS = {"train": 1000, "val": 200, "test": 200}  # default number of scenes of each split
 MOST_OBJECTS, MOST_SCRAPS = 60, 12
-MOST_BYTES = 2**33  # of all scenes, which are made in memory
+MOST_BYTES, MANY = 2**33, 10**4  # of all scenes, which are made in memory; from so many on a bar shows how far it is
 PLACES = 16  # random places tried for an object
 WIDEST_TURN = 0.2  # tangent of half the angle: 23° to either side
 # Raw numbers reserved for the ground, each scrap and each object: changing one setting leaves the rest as it was.
@@ -115,7 +115,8 @@ def make_scenes(
     wanted = [(one, number) for one in splits for number in range(COUNTS[one] if count is None else count)]
     pixels = np.empty((len(wanted), 3, settings.image_size, settings.image_size), np.uint8)
     boxes, labels = [], []
-    for place, (one, number) in enumerate(watched(wanted, "drawing")):
+    shown = watched(wanted, "drawing") if len(wanted) >= MANY else wanted
+    for place, (one, number) in enumerate(shown):
         pixels[place], objects = _scene([seed, list(COUNTS).index(one), number], settings)
         its_boxes, its_labels = _annotate(objects, settings)
         boxes.append(its_boxes)

@@ -149,15 +149,19 @@ class LogWriter:
                 self._tell(error)
 
     def close(self) -> None:
-        """What waits is written now, or lost; who reads a pipe slowly is waited for, but not for long."""
+        """What waits is written now, or lost, and then a warning says so; a slow reader of a pipe is waited for a bit."""
+        if self._file.closed:
+            return
         deadline = time.monotonic() + (0 if self._is_file else PATIENCE)
-        while self._waiting and not self._file.closed:
+        while self._waiting:
             with suppress(OSError):
                 self._write_waiting()
             if time.monotonic() >= deadline:
                 break
             time.sleep(PATIENCE / 100)
         self._file.close()
+        if lost := self._waiting.count(b"\n"):
+            warnings.warn(f"{self.path}: its last {lost} lines found no room, or no reader, and are lost", stacklevel=3)
 
     def __enter__(self) -> "LogWriter":
         return self

@@ -284,6 +284,17 @@ def test_a_database_of_others_gets_no_tables_of_a_study(tmp_path, content):
     assert file.read_bytes() == before
 
 
+def test_a_journal_that_finds_no_room_is_one_line(tmp_path, monkeypatch):
+    study = join("a", str(tmp_path / "journal.log"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(study._storage._backend, "append_logs", full)
+    with pytest.raises(UserError, match="has no room left .No space left on device.: make room"):
+        work(study, 1, climbing, 2, progress=False)
+
+
 def test_a_place_where_no_file_can_be_is_one_line(tmp_path):
     with pytest.raises(UserError, match="no journal of a study can be kept here"):
         join("a", str(tmp_path / "nowhere" / "journal.log"))

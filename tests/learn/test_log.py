@@ -100,13 +100,15 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_training(tmp_path)
         LogWriter(tmp_path)
 
 
-def test_on_a_full_disk_training_goes_on_and_it_is_said_once():
-    with LogWriter("/dev/full") as log:
-        with pytest.warns(UserWarning, match="disk full, /dev/full needs 0.1 MB"):
-            log.write(RECORDS[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            log.write(RECORDS[1])
+def test_on_a_full_disk_training_goes_on_and_it_is_said_once_and_at_the_end():
+    log = LogWriter("/dev/full")
+    with pytest.warns(UserWarning, match="disk full, /dev/full needs 0.1 MB"):
+        log.write(RECORDS[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        log.write(RECORDS[1])
+    with pytest.warns(UserWarning, match="/dev/full: its last 2 lines found no room, or no reader, and are lost"):
+        log.close()
 
 
 @pytest.mark.parametrize("room", [0, 1, 20, 45])
