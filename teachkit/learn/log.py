@@ -149,7 +149,7 @@ class LogWriter:
                 self._tell(error)
 
     def close(self) -> None:
-        """What waits is written now, or lost, and then a warning says so; a slow reader of a pipe is waited for a bit."""
+        """What waits is written now, or lost, which a warning says; a slow reader of a pipe is waited for a little."""
         if self._file.closed:
             return
         deadline = time.monotonic() + (0 if self._is_file else PATIENCE)

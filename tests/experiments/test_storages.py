@@ -291,7 +291,7 @@ def test_a_journal_that_finds_no_room_is_one_line(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(study._storage._backend, "append_logs", full)
-    with pytest.raises(UserError, match="has no room left .No space left on device.: make room"):
+    with pytest.raises(UserError, match=r"has no room left .No space left on device.: make room"):
         work(study, 1, climbing, 2, progress=False)
 
 
