@@ -71,7 +71,9 @@ class SceneSettings:
 
 
 @dataclass
-class _Object:
+class SceneObject:
+    """An object of a scene, and what decides how it is annotated."""
+
     form: Shape
     kind: int
     colour: NDArray[np.float32]
@@ -117,7 +119,7 @@ def make_scenes(
     boxes, labels = [], []
     shown = watched(wanted, "drawing") if len(wanted) >= MANY else wanted
     for place, (one, number) in enumerate(shown):
-        pixels[place], objects = _scene([seed, list(COUNTS).index(one), number], settings)
+        pixels[place], objects = draw_scene([seed, list(COUNTS).index(one), number], settings)
         its_boxes, its_labels = _annotate(objects, settings)
         boxes.append(its_boxes)
         labels.append(its_labels)
@@ -125,8 +127,11 @@ def make_scenes(
     return Examples(list(torch.from_numpy(pixels)), boxes, labels, names, list(CLASSES))
 
 
-def _scene(entropy: list[int], settings: SceneSettings) -> tuple[NDArray[np.uint8], list[_Object]]:
-    """Pixels uint8 [3, size, size] and the objects, in the order in which they were painted."""
+def draw_scene(entropy: list[int], settings: SceneSettings) -> tuple[NDArray[np.uint8], list[SceneObject]]:
+    """Pixels uint8 [3, size, size] and the objects, in the order in which they were painted.
+
+    entropy: seed, number of the split, number of the scene.
+    """
     size = settings.image_size
     fewest, most = settings.objects
     unit = size / 128  # px of a fine line
@@ -153,7 +158,7 @@ def _scene(entropy: list[int], settings: SceneSettings) -> tuple[NDArray[np.uint
     return expose(canvas[:, edge : edge + size, edge : edge + size], raw_bytes(for_noise), settings.noise), objects
 
 
-def _objects(draws: NDArray[np.uint64], settings: SceneSettings, unit: float) -> Iterator[_Object]:
+def _objects(draws: NDArray[np.uint64], settings: SceneSettings, unit: float) -> Iterator[SceneObject]:
     """Objects that leave at least half of each earlier one visible. draws: [wanted, OBJECT_DRAWS] raw numbers."""
     owner = np.zeros(
         (settings.image_size, settings.image_size), np.uint8
@@ -173,7 +178,7 @@ def _objects(draws: NDArray[np.uint64], settings: SceneSettings, unit: float) ->
         rows, columns = form.inside.shape
         owner[y : y + rows, x : x + columns][form.inside] = number
         spare[number] = np.count_nonzero(form.inside) // 2
-        yield _Object(form, kind, colour, x, y, faults)
+        yield SceneObject(form, kind, colour, x, y, faults)
 
 
 def _kind(draw: float, imbalance: float) -> int:
@@ -210,7 +215,7 @@ def _place(
     return None
 
 
-def _annotate(objects: list[_Object], settings: SceneSettings) -> tuple[Tensor, Tensor]:
+def _annotate(objects: list[SceneObject], settings: SceneSettings) -> tuple[Tensor, Tensor]:
     """Boxes [n, 4] px and labels [n], with the faults of the settings."""
     known = [one for one in objects if one.faults[0] >= settings.missing_boxes]
     boxes = [one.box(settings.loose_boxes, settings.image_size) for one in known]

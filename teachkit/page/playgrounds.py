@@ -1,6 +1,7 @@
 """The playgrounds of the site: what each has to know to answer as the kernel does, its graphs, and its pictures."""
 
 import inspect
+import io
 import itertools
 import json
 from collections.abc import Callable, Mapping
@@ -9,10 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from teachkit.analysis.surfaces import LOST
+from teachkit.feed.scenes import CLASSES, SceneObject, SceneSettings, draw_scene
 from teachkit.learn.log import as_json
 from teachkit.page import playground_graphs as graphs
 from teachkit.page.trace import Program, Tensors, write_json
@@ -22,6 +27,7 @@ from teachkit.watch.widgets.assigner import MOST_ROWS, AssignerPlayground
 from teachkit.watch.widgets.batch_size import BatchPlayground
 from teachkit.watch.widgets.chart import ChartPlayground
 from teachkit.watch.widgets.confidence import ConfidencePlayground
+from teachkit.watch.widgets.data_quality import SCENES, SEED, DataQualityPlayground
 from teachkit.watch.widgets.dfl import BINS, LEAST_SHARE, SHAPES, DFLPlayground, shares_of
 from teachkit.watch.widgets.iou import FLAT, STOPS, IoUPlayground
 from teachkit.watch.widgets.loss_weights import LossWeightsPlayground
@@ -35,11 +41,12 @@ from teachkit.watch.widgets.threshold import DRAWN, ThresholdPlayground
 
 @dataclass
 class Content:
-    """traced: the graphs by name; rules: constants of the page's rules; tensors: numbers that a rule reads."""
+    """traced: the graphs by name; rules: constants of a rule; tensors, pictures: what it reads and shows."""
 
     traced: Mapping[str, graphs.Traced] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
     tensors: Tensors = field(default_factory=dict)
+    pictures: list[bytes] = field(default_factory=list)
 
 
 def iou(_: Playground) -> Content:
@@ -103,6 +110,36 @@ def loss_weights(playground: Playground) -> Content:
     return Content({}, {"measured": measured, "words": {name: word(name) for name in LOSS_NAMES}})
 
 
+def data_quality(_: Playground) -> Content:
+    """Over the imbalance in hundredths: what else the knobs do, they do to the annotations of the same objects."""
+    scenes, pictures = [], []
+    for number in range(SCENES):
+        looks: list[dict[str, Any]] = []
+        last: NDArray[np.uint8] = np.empty(0, np.uint8)
+        for step in range(101):
+            pixels, objects = draw_scene([SEED, 0, number], SceneSettings(imbalance=step / 100))
+            if step and (pixels == last).all():
+                continue
+            last = pixels
+            looks.append({"from": step / 100, "picture": len(pictures), "objects": list(map(annotation, objects))})
+            pictures.append(webp(pixels.transpose(1, 2, 0)))
+        scenes.append(looks)
+    rules = {"scenes": scenes, "classes": list(CLASSES), "size": SceneSettings().image_size, "tiles": True}
+    return Content({}, rules, pictures=pictures)
+
+
+def annotation(one: SceneObject) -> dict[str, Any]:
+    height, width = one.form.inside.shape
+    return {"box": [one.x, one.y, width, height], "kind": one.kind, "faults": one.faults}
+
+
+def webp(pixels: NDArray[np.uint8]) -> bytes:
+    """pixels: [H, W, 3]. A tenth of a PNG; that it is not the same in each pixel changes no number."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="WEBP", quality=80, method=6)
+    return file.getvalue()
+
+
 def runs_side_by_side(playground: Playground) -> Content:
     shown = cast(RunsSideBySide, playground)
     looks = [run.timeline.detections for run in shown.runs]
@@ -129,6 +166,7 @@ PLAYGROUNDS: dict[str, tuple[Callable[[], Playground], Callable[[Playground], Co
     "iou": (IoUPlayground, iou),
     "assigner": (AssignerPlayground, assigner),
     "confidence": (ConfidencePlayground, confidence),
+    "data_quality": (DataQualityPlayground, data_quality),
     "dfl": (DFLPlayground, dfl),
     "loss_weights": (LossWeightsPlayground, loss_weights),
     "optimizer": (OptimizerPlayground, optimizer),
@@ -147,7 +185,8 @@ def write_playground(name: str, folder: Path) -> None:
     """name.json: title, first values, levers, set-up, constants, graphs; name.bin: their numbers, then the pictures."""
     make, fill = PLAYGROUNDS[name]
     widget, program = make(), Program()
-    content, (setup, pictures) = fill(widget), widget.setup()
+    content, (setup, shown) = fill(widget), widget.setup()
+    pictures = content.pictures or shown
     for graph, (work, inputs) in content.traced.items():
         program.trace(graph, partial(prefixed, graph, work), {f"{graph}.{key}": one for key, one in inputs.items()})
     program.tensors |= {key: one.clone() for key, one in content.tensors.items()}

@@ -11,7 +11,7 @@ from teachkit.errors import UserError
 from teachkit.feed import scenes
 from teachkit.feed.examples import Examples
 from teachkit.feed.scenery import shapes, textures
-from teachkit.feed.scenes import CLASSES, SceneSettings, _scene, make_scenes
+from teachkit.feed.scenes import CLASSES, SceneSettings, draw_scene, make_scenes
 
 EVERY_KNOB = SceneSettings(
     image_size=96,
@@ -50,7 +50,7 @@ def digest(examples: Examples) -> str:
 def overlaid(settings: SceneSettings, number: int) -> np.ndarray:
     """Which object each pixel shows, 0 for none, put together anew from the silhouettes. [size, size]"""
     owner = np.zeros((settings.image_size, settings.image_size), int)
-    _, objects = _scene([0, 0, number], settings)
+    _, objects = draw_scene([0, 0, number], settings)
     for index, one in enumerate(objects, start=1):
         rows, columns = one.form.inside.shape
         owner[one.y : one.y + rows, one.x : one.x + columns][one.form.inside] = index
@@ -137,7 +137,7 @@ def test_a_box_is_the_tight_box_of_the_pixels_drawn(monkeypatch, size):
 def test_at_least_half_of_every_silhouette_stays_in_sight_and_some_are_hidden_in_part():
     settings, seen_shares = SceneSettings(objects=(4, 12)), []
     for number in range(40):
-        _, objects = _scene([0, 0, number], settings)
+        _, objects = draw_scene([0, 0, number], settings)
         seen = np.bincount(overlaid(settings, number).ravel(), minlength=len(objects) + 1)[1:]
         seen_shares += [count / one.form.inside.sum() for count, one in zip(seen, objects, strict=True)]
     assert min(seen_shares) >= 0.5

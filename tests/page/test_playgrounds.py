@@ -14,6 +14,7 @@ from teachkit.errors import UserError
 from teachkit.learn.log import as_json
 from teachkit.page.playgrounds import PLAYGROUNDS, described, write_playground
 from teachkit.watch.widgets.dfl import SHAPES
+from teachkit.watch.widgets.gallery import Gallery, _for_page
 from teachkit.watch.widgets.iou import SLIDES
 from tests.page.engine import asked
 
@@ -82,7 +83,10 @@ def settings_of(name: str) -> list[dict]:
     widget = widget_of(name)
     levers = {lever: described(check) for lever, check in widget.levers.items()}
     widget.close()
-    return [{lever: any_of(dice, rule) for lever, rule in levers.items()} for _ in range(SETTINGS)]
+    made = [{lever: any_of(dice, rule) for lever, rule in levers.items()} for _ in range(SETTINGS)]
+    for one in made:  # which a page takes in hundredths
+        one |= {"imbalance": round(one["imbalance"], 2)} if "imbalance" in one else {}
+    return made
 
 
 def any_of(dice, rule: dict):
@@ -110,7 +114,8 @@ def differences(ours, theirs, within: float, path: str = "") -> list[str]:
 
 def answer_of(widget, **values) -> dict:
     widget.set(**values)
-    return as_json(widget.numbers() | {"values": widget.values, "refused": "", "error": ""})
+    tiles = {"tiles": [_for_page(one) for one in widget.tiles()]} if isinstance(widget, Gallery) else {}
+    return as_json(widget.numbers() | {"values": widget.values, "refused": "", "error": "", **tiles})
 
 
 @pytest.mark.parametrize("name", PLAYGROUNDS)

@@ -3,6 +3,7 @@
 import assignerWidget from "../../watch/widgets/assigner.js";
 import chartWidget from "../../watch/widgets/chart.js";
 import confidenceWidget from "../../watch/widgets/confidence.js";
+import dataQualityWidget from "../../watch/widgets/data_quality.js";
 import dflWidget from "../../watch/widgets/dfl.js";
 import iouWidget from "../../watch/widgets/iou.js";
 import lossWeightsWidget from "../../watch/widgets/loss_weights.js";
@@ -17,6 +18,7 @@ const WIDGETS = {
   iou: iouWidget,
   assigner: assignerWidget,
   confidence: confidenceWidget,
+  data_quality: dataQualityWidget,
   dfl: dflWidget,
   loss_weights: lossWeightsWidget,
   optimizer: optimizerWidget,
@@ -34,6 +36,14 @@ async function fetched(address, as) {
   return answer[as]();
 }
 
+// The pixels of a picture as a file: RGBA.
+async function pixelsOf(file) {
+  const bitmap = await createImageBitmap(new Blob([file]), { colorSpaceConversion: "none" });
+  const pen = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d", { willReadFrequently: true });
+  pen.drawImage(bitmap, 0, 0);
+  return pen.getImageData(0, 0, bitmap.width, bitmap.height).data;
+}
+
 // Puts the playground of that name into el. folder: the address of live/; first: other first settings than its own.
 export async function alive(name, el, folder, first = {}) {
   kernels ??= fetched(new URL("kernels.wasm", folder), "arrayBuffer").then((bytes) => WebAssembly.compile(bytes));
@@ -43,7 +53,8 @@ export async function alive(name, el, folder, first = {}) {
   ]);
   const machine = await Machine.load(program, bytes.slice(0, pictures[0]), await kernels);
   const files = pictures.slice(1).map((end, place) => bytes.slice(pictures[place], end));
-  const own = { ...facts, ...facts.rules, first: { ...facts.first, ...first } };
+  const pixels = facts.rules.tiles ? await Promise.all(files.map(pixelsOf)) : [];
+  const own = { ...facts, ...facts.rules, pixels, first: { ...facts.first, ...first } };
   el.replaceChildren();
-  WIDGETS[name].render({ model: new Kernel(own, RULES[name], computing(machine), files), el });
+  WIDGETS[name].render({ model: new Kernel(own, RULES[name], computing(machine), facts.rules.tiles ? [] : files), el });
 }

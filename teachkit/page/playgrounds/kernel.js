@@ -62,6 +62,7 @@ const CHECKS = { between, rounded, one_of, choice_of };
 
 export class Kernel {
   // facts: of one playground, from Python; rules: {numbers(values, compute, facts), checks?, adjusted?(values, kernel)};
+  // numbers of pictures come with a key that identifies these, and buffers() → the pixels of each.
   // compute(graph, inputs) → what the graph makes of them, both by name; pictures: files that the set-up shows.
   constructor(facts, { numbers, checks = {}, adjusted = (values) => values }, compute, pictures = []) {
     Object.assign(this, { facts, compute, pictures, adjusted, computed: numbers, checks: { ...CHECKS, ...checks } });
@@ -104,14 +105,20 @@ export class Kernel {
   }
   answer(kind, values) {
     try {
-      if (kind === "hello") this.post("setup", { title: this.facts.title, ...this.facts.setup }, this.pictures);
-      else if (kind === "reset") Object.assign(this, { values: { ...this.facts.first }, refused: "" });
+      if (kind === "hello") {
+        this.shown = null; // a new view has no pictures yet
+        this.post("setup", { title: this.facts.title, ...this.facts.setup }, this.pictures);
+      } else if (kind === "reset") Object.assign(this, { values: { ...this.facts.first }, refused: "" });
       else this.set(values);
     } catch (one) {
       if (!(one instanceof Refused)) throw one;
       this.refused = one.message;
     }
-    this.post("numbers", { ...plain(this.numbers()), values: this.values, refused: this.refused, error: "" });
+    const { key = null, buffers, ...numbers } = this.numbers();
+    const fresh = key !== this.shown; // else the front end has these pictures
+    this.shown = key;
+    const content = { ...plain(numbers), values: this.values, refused: this.refused, error: "" };
+    this.post("numbers", content, fresh && buffers ? buffers() : []);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { assigner } from "./assigner.js";
 import { confidence } from "./confidence.js";
+import { data_quality } from "./data_quality.js";
 import { dfl } from "./dfl.js";
 import { iou } from "./iou.js";
 import { loss_weights } from "./loss_weights.js";
@@ -24,6 +25,7 @@ export const RULES = {
   iou,
   assigner,
   confidence,
+  data_quality,
   dfl,
   loss_weights,
   optimizer,
