@@ -16,6 +16,7 @@ from teachkit.page.playgrounds import PLAYGROUNDS
 
 CLAIM = re.compile(r'^\s*"(\w+)": None,\s*# (.+)$', re.MULTILINE)  # a claim or a case, beside its letter
 TITLES = {name: name.replace("_", " ") for name in PLAYGROUNDS} | {"iou": "IoU", "dfl": "DFL"}
+ANY_PICTURE = {"augment"}  # playgrounds that say the same of a picture of their own
 Here = dict[str, Any]
 
 
@@ -52,8 +53,13 @@ def _alive(source: str, lesson: str, made: dict[str, ast.expr]) -> Here | None:
 
 
 def _playground(called: str, shown: ast.Call) -> Here | None:
-    """A playground with settings that are plain values; what is shown of a notebook's own things stays there."""
+    """A playground with settings that are plain values; what is shown of a notebook's own things stays there.
+
+    instead: a built-in picture below the still one of the notebook.
+    """
     names = {_kind(name): name for name in PLAYGROUNDS}
+    if called in names and names[called] in ANY_PICTURE and shown.args:
+        return {"kind": "playground", "name": names[called], "first": {}, "instead": True}
     try:
         arguments = [ast.literal_eval(one) for one in shown.args]
         named = {str(one.arg): ast.literal_eval(one.value) for one in shown.keywords}

@@ -10,12 +10,13 @@ from torch import Tensor
 from teachkit.analysis.sliding_box import MEASURES, STOPS, losses_and_slopes
 from teachkit.analysis.surfaces import RULES, SURFACES, Surface
 from teachkit.analysis.update_rules import adam_step, adamw_step, momentum_step, sgd_step
-from teachkit.boxes import ciou, expected_bin
+from teachkit.boxes import ciou, cut, expected_bin
 from teachkit.page.trace import Tensors
 from teachkit.punish.assigner import candidates, measure_all, normalise, resolve_conflicts
 from teachkit.punish.losses import LAST_BIN_MARGIN, beyond_bins, cls_loss, dfl_loss, dfl_target, focal_loss
 from teachkit.structures import Predictions
 from teachkit.watch.widgets.assigner import AssignerPlayground
+from teachkit.watch.widgets.augment import FACTORS, AugmentPlayground, other_view
 from teachkit.watch.widgets.confidence import SCORES
 from teachkit.watch.widgets.dfl import BINS
 
@@ -111,6 +112,28 @@ def trace_rules(surface: Surface) -> Traced:
 
 def traced_surfaces() -> dict[str, Traced]:
     return {name: trace_rules(surface) for name, surface in SURFACES.items()}
+
+
+def traced_views(playground: AugmentPlayground) -> dict[str, Traced]:
+    """image [3, H, W] in 0–1, boxes [n, 4] px; brightness, contrast, saturation [1] → picture, cut_boxes, kept [n].
+
+    Of "moved" also factor [1] and shift [1, 2].
+    """
+    usual = {name: torch.ones(1) for name in FACTORS}
+
+    def view(name: str) -> Traced:
+        inputs = {"image": torch.zeros(playground.image.shape), "boxes": playground.boxes.clone()} | usual
+        place = (torch.tensor([1.5]), torch.zeros(1, 2)) if name == "moved" else None
+        inputs |= {} if place is None else dict(zip(("factor", "shift"), place, strict=True))
+
+        def work() -> Tensors:
+            images, boxes = inputs["image"][None], inputs["boxes"][None]
+            image, boxes, kept = other_view(images, boxes, place, [inputs[one] for one in FACTORS])
+            return {"picture": image, "cut_boxes": cut(boxes, (image.shape[1], image.shape[2])), "kept": kept}
+
+        return work, inputs
+
+    return {name: view(name) for name in ("still", "moved")}
 
 
 class Given(Predictions):

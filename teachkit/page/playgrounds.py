@@ -17,13 +17,16 @@ from PIL import Image
 from torch import Tensor
 
 from teachkit.analysis.surfaces import LOST
+from teachkit.feed.augment import flip
 from teachkit.feed.scenes import CLASSES, SceneObject, SceneSettings, draw_scene
 from teachkit.learn.log import as_json
 from teachkit.page import playground_graphs as graphs
 from teachkit.page.trace import Program, Tensors, write_json
 from teachkit.structures import LOSS_NAMES
+from teachkit.watch.figures.images import png
 from teachkit.watch.timeline.marks import word
 from teachkit.watch.widgets.assigner import MOST_ROWS, AssignerPlayground
+from teachkit.watch.widgets.augment import AugmentPlayground
 from teachkit.watch.widgets.batch_size import BatchPlayground
 from teachkit.watch.widgets.chart import ChartPlayground
 from teachkit.watch.widgets.confidence import ConfidencePlayground
@@ -110,9 +113,19 @@ def loss_weights(playground: Playground) -> Content:
     return Content({}, {"measured": measured, "words": {name: word(name) for name in LOSS_NAMES}})
 
 
+def augment(playground: Playground) -> Content:
+    shown = cast(AugmentPlayground, playground)
+    _, boxes = flip(shown.image[None].float(), shown.boxes[None], torch.tensor([True]))
+    names = [shown.classes[int(label)] for label in shown.labels]
+    rules = {"names": names, "boxes": {"no": shown.boxes.tolist(), "yes": boxes[0].tolist()}, "tiles": True}
+    rules |= {"size": list(shown.image.shape[1:])}
+    return Content(graphs.traced_views(shown), rules, pictures=[png(shown.image.float() / 255)])
+
+
 def data_quality(_: Playground) -> Content:
     """Over the imbalance in hundredths: what else the knobs do, they do to the annotations of the same objects."""
-    scenes, pictures = [], []
+    scenes: list[Any] = []
+    pictures: list[bytes] = []
     for number in range(SCENES):
         looks: list[dict[str, Any]] = []
         last: NDArray[np.uint8] = np.empty(0, np.uint8)
@@ -166,6 +179,7 @@ PLAYGROUNDS: dict[str, tuple[Callable[[], Playground], Callable[[Playground], Co
     "iou": (IoUPlayground, iou),
     "assigner": (AssignerPlayground, assigner),
     "confidence": (ConfidencePlayground, confidence),
+    "augment": (AugmentPlayground, augment),
     "data_quality": (DataQualityPlayground, data_quality),
     "dfl": (DFLPlayground, dfl),
     "loss_weights": (LossWeightsPlayground, loss_weights),

@@ -259,12 +259,16 @@ def test_an_exercise_is_answered_by_keyboard_and_counted_and_the_file_is_collect
 def test_a_dark_system_gets_a_dark_ground_with_readable_words(alive, context, name):
     page = context(color_scheme="dark").new_page()
     page.goto(f"{alive}{name}.html")
-    ground, ink = page.evaluate(
-        """() => ["backgroundColor", "color"].map((one) => getComputedStyle(document.body)[one]
-            .match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part) / 765, 0))"""
-    )
-    assert ground < 0.2
-    assert ink > 0.8
+    page.locator(".tk-root").first.wait_for(state="attached")
+    for place in ("body", ".tk-root"):
+        ground, ink = page.evaluate(
+            """(place) => ["backgroundColor", "color"].map((one) =>
+                getComputedStyle(document.querySelector(place))[one]
+                    .match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part) / 765, 0))""",
+            place,
+        )
+        assert ground < 0.2, place
+        assert ink > 0.8, place
 
 
 @pytest.mark.browser

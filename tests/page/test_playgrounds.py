@@ -12,14 +12,17 @@ import torch
 
 from teachkit.errors import UserError
 from teachkit.learn.log import as_json
+from teachkit.page.playground_graphs import traced_views
 from teachkit.page.playgrounds import PLAYGROUNDS, described, write_playground
+from teachkit.page.trace import Program
+from teachkit.watch.widgets.augment import AugmentPlayground
 from teachkit.watch.widgets.dfl import SHAPES
 from teachkit.watch.widgets.gallery import Gallery, _for_page
 from teachkit.watch.widgets.iou import SLIDES
 from tests.page.engine import asked
 
 SETTINGS = int(os.environ.get("TEACHKIT_PAGE_SETTINGS", "40"))
-SINGLE = {"assigner", "loss_weights", "threshold", "runs_side_by_side"}  # of what is computed in float32
+SINGLE = {"assigner", "augment", "loss_weights", "threshold", "runs_side_by_side"}  # of what is computed in float32
 SCRIPT = """
     const { Machine } = await import(data.engine + "/machine.js");
     const { Kernel, computing } = await import("LIVE/../playgrounds/kernel.js");
@@ -29,7 +32,7 @@ SCRIPT = """
     const kernels = await WebAssembly.compile(bytes(data.engine + "/kernels.wasm"));
     const numbers = bytes(`${data.work}/${data.name}.bin`).slice(0, pictures[0]);
     const compute = computing(await Machine.load(program, numbers, kernels));
-    const kernel = new Kernel({ ...facts, ...facts.rules }, RULES[data.name], compute);
+    const kernel = new Kernel({ pixels: [], ...facts, ...facts.rules }, RULES[data.name], compute);
     const said = [];
     kernel.on("msg:custom", (message) => said.push(message));
     answer = data.settings.map((values) => { kernel.answer("set", values); return said.at(-1); });
@@ -132,6 +135,20 @@ def test_random_settings_give_the_kernels_numbers_and_words(page, name):
         assert found == [], values
     widget.close()
     assert open_ones <= OPEN.get(name, 0) * len(settings)
+
+
+@pytest.mark.parametrize("name", ["still", "moved"])
+def test_another_view_of_a_picture_is_the_kernels_in_each_pixel(engine, name):
+    values = {"zoom": 0.7, "shift_x": 0.3, "shift_y": -0.2} if name == "moved" else {}
+    colours = {"brightness": 1.3, "contrast": 0.7, "saturation": 1.6}
+    widget, program = AugmentPlayground(**values, **colours), Program()
+    program.trace(name, *traced_views(widget)[name])
+    given = colours | ({"factor": values["zoom"], "shift": [values["shift_x"], values["shift_y"]]} if values else {})
+    commands = [("set", "image", widget.image.float() / 255)]
+    commands += [("set", one, torch.tensor(value).reshape(program.tensors[one].shape)) for one, value in given.items()]
+    (picture,) = engine(program, [*commands, ("run", name), ("get", "picture")])
+    torch.testing.assert_close(picture, widget.changed()[0], rtol=0, atol=2e-5)
+    widget.close()
 
 
 def rounding_decides(widget, values, got, within) -> bool:

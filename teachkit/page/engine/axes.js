@@ -1,5 +1,6 @@
 // What is done along some axes: sums and their like, the largest, products of matrices.
 
+import { each } from "./elementwise.js";
 import { reductions } from "./loops.generated.js";
 import { REDUCTIONS } from "./loops.js";
 import { from, must, offsets, without } from "./values.js";
@@ -140,7 +141,19 @@ function products(node, a, b, out, batches, m, n, k) {
     };
   };
 }
+function addedProducts(node, [x, a, b, beta, alpha], [out]) {
+  must(beta === 1 && alpha === 1, "baddbmm with factors");
+  const multiply = products(node, a, b, out, ...out.shape, a.shape[2]),
+    add = each.add(node, [out, x, 1], [out]);
+  return (machine) => {
+    const steps = [multiply(machine), add(machine)];
+    return () => {
+      for (const step of steps) step();
+    };
+  };
+}
 export const matrices = {
+  baddbmm: addedProducts,
   mm: (node, [a, b], [out]) => products(node, a, b, out, 1, ...out.shape, a.shape[1]),
   bmm: (node, [a, b], [out]) => products(node, a, b, out, ...out.shape, a.shape[2]),
   mv: (node, [a, b], [out]) => products(node, a, b, out, 1, a.shape[0], 1, a.shape[1]),

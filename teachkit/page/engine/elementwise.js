@@ -69,6 +69,15 @@ export const fresh = {
   zero_: inPlace(full(() => 0)),
   fill_: inPlace(full((args) => args[1])),
 };
+fresh.eye =
+  (node, args, [out]) =>
+  ({ memory }) => {
+    const array = out.array(memory),
+      [rows, columns] = out.shape;
+    return () => {
+      for (let i = 0; i < rows * columns; i += 1) array[i] = Math.floor(i / columns) === i % columns ? 1 : 0;
+    };
+  };
 function arange(start, step) {
   return (node, args, [out]) =>
     ({ memory }) => {

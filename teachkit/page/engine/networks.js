@@ -145,7 +145,36 @@ function upsampleBackward([gradient], [out], [large], [small]) {
   };
 }
 
+// The four pixels around a place that is counted from −1 to 1 over the picture, each by how near it is; 0 beyond the edge.
+function sampled(node, [x, places, how, edge, corners], [out]) {
+  must(how === 0 && edge === 0 && !corners && x.dtype === "float32", "sampling other than bilinear, with zeros around");
+  const input = node.dense(x),
+    grid = node.dense(places),
+    [batch, channels, height, width] = x.shape,
+    size = out.shape[2] * out.shape[3];
+  return ({ memory }) => {
+    const [numbers, where, result] = [input, grid, out].map((one) => one.array(memory));
+    const pixel = (plane, row, column) =>
+      row < 0 || row >= height || column < 0 || column >= width ? 0 : numbers[(plane * height + row) * width + column];
+    return () => {
+      for (let n = 0; n < batch; n += 1)
+        for (let i = 0; i < size; i += 1) {
+          const at = 2 * (n * size + i),
+            across = ((where[at] + 1) * width - 1) / 2,
+            down = ((where[at + 1] + 1) * height - 1) / 2,
+            [column, row] = [Math.floor(across), Math.floor(down)],
+            [right, below] = [across - column, down - row];
+          for (let plane = n * channels; plane < (n + 1) * channels; plane += 1)
+            result[plane * size + i] =
+              (1 - below) * ((1 - right) * pixel(plane, row, column) + right * pixel(plane, row, column + 1)) +
+              below * ((1 - right) * pixel(plane, row + 1, column) + right * pixel(plane, row + 1, column + 1));
+        }
+    };
+  };
+}
+
 export const networks = {
+  grid_sampler_2d: sampled,
   silu: byKernel("silu", each.silu),
   silu_backward: byKernel("siluBackward", each.silu_backward),
   _softmax: softmax,

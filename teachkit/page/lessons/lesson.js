@@ -3,6 +3,7 @@
 import { button } from "../../watch/frontend/controls.js";
 import { element } from "../../watch/frontend/elements.js";
 import predictionWidget from "../../watch/widgets/prediction.js";
+import "../live/theme.js";
 import { alive } from "../playgrounds/alive.js";
 import { predictionKernel } from "../playgrounds/prediction.js";
 import { exerciseForm } from "./forms.js";
@@ -46,11 +47,12 @@ function replaceStill(el) {
   for (const one of el.closest(".cell_output")?.children ?? []) if (one !== el) one.style.display = "none";
 }
 const begin = {
-  playground(el, { name, first }) {
+  playground(el, { name, first, instead }) {
     if (onDisk) return;
+    if (instead) el.append(element("p", {}, "The same with a built-in picture, to be moved here:"));
     const stage = el.appendChild(element("div"));
     alive(name, stage, FOLDER, first).then(
-      () => replaceStill(el),
+      () => instead || replaceStill(el),
       (trouble) => {
         stage.textContent = `The playground cannot start: ${trouble.message}`;
       },

@@ -1,6 +1,7 @@
 // The page as files of a site: everything is fetched from beside it.
 
 import { open } from "./live.js";
+import "./theme.js";
 
 const HERE = document.currentScript.src;
 const fetched = async (name, as) => {

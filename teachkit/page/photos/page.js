@@ -4,6 +4,7 @@ import { button, menu } from "../../watch/frontend/controls.js";
 import { element } from "../../watch/frontend/elements.js";
 import { Pictures } from "../../watch/frontend/pictures.js";
 import { open } from "../live/live.js";
+import "../live/theme.js";
 import { Finder } from "./found.js";
 import { fileOf, letterboxed } from "./picture.js";
 import { Boxes, CLASSES, drawOver, lesson } from "./teaching.js";

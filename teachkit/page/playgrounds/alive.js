@@ -1,6 +1,7 @@
 // A playground of the notebooks in a page: its own front end, graphs of the course's own code, and these rules behind them.
 
 import assignerWidget from "../../watch/widgets/assigner.js";
+import augmentWidget from "../../watch/widgets/augment.js";
 import chartWidget from "../../watch/widgets/chart.js";
 import confidenceWidget from "../../watch/widgets/confidence.js";
 import dataQualityWidget from "../../watch/widgets/data_quality.js";
@@ -18,6 +19,7 @@ const WIDGETS = {
   iou: iouWidget,
   assigner: assignerWidget,
   confidence: confidenceWidget,
+  augment: augmentWidget,
   data_quality: dataQualityWidget,
   dfl: dflWidget,
   loss_weights: lossWeightsWidget,

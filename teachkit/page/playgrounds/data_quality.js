@@ -31,7 +31,7 @@ export const data_quality = {
       words: `${labels.length} labels: ${counted}`,
       tiles,
       key: String(values.imbalance),
-      buffers: () => looks.map(({ picture }) => pixels?.[picture]),
+      buffers: () => looks.map(({ picture }) => pixels[picture]),
     };
   },
 };

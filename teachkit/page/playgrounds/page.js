@@ -1,5 +1,6 @@
 // The page of all playgrounds: each begins when it comes into sight.
 
+import "../live/theme.js";
 import { alive } from "./alive.js";
 
 const HERE = document.currentScript.src;

@@ -1,6 +1,7 @@
 // What answers for each playground where the notebooks have a kernel.
 
 import { assigner } from "./assigner.js";
+import { augment } from "./augment.js";
 import { confidence } from "./confidence.js";
 import { data_quality } from "./data_quality.js";
 import { dfl } from "./dfl.js";
@@ -25,6 +26,7 @@ export const RULES = {
   iou,
   assigner,
   confidence,
+  augment,
   data_quality,
   dfl,
   loss_weights,

@@ -41,6 +41,23 @@ def first_scene() -> tuple[Tensor, Tensor, Tensor, list[str]]:
     return scenes.image(place), scenes.boxes[place], scenes.labels[place], scenes.classes
 
 
+def other_view(
+    images: Tensor, boxes: Tensor, place: tuple[Tensor, Tensor] | None, colours: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """images: [1, 3, H, W]; boxes: [1, n, 4] px; place: factor [1] and shift [1, 2] in half frames, None: as it is;
+    colours: brightness, contrast, saturation [1] → the picture [3, H, W], its boxes [n, 4], which are kept [n] bool.
+    """
+    if place is not None:
+        factor, shift = place
+        images, boxes = zoom(
+            images, boxes, factor, shift / (1 - factor)
+        )  # `zoom` counts it in what the zoom leaves over
+    images = colour(images, *colours)
+    labels = torch.zeros(boxes.shape[:2], dtype=torch.int64)
+    kept = clip(GroundTruth(boxes, labels, labels == 0), (images.shape[2], images.shape[3]), MIN_VISIBLE).mask
+    return images[0], boxes[0], kept[0]
+
+
 class AugmentPlayground(Gallery):
     """image: [3, H, W], floats in 0–1 or uint8; boxes: [n, 4] px; labels: [n]; classes: names. None: a built-in scene.
 
@@ -80,19 +97,13 @@ class AugmentPlayground(Gallery):
 
     def changed(self) -> tuple[Tensor, Tensor, Tensor]:
         """The picture in 0–1 [3, H, W]; boxes where they belong [n, 4] px, not clipped; which are kept [n] bool."""
-        now = self.values
-        images, boxes = self.image[None].float() / 255, self.boxes[None]
-        images, boxes = flip(images, boxes, torch.tensor([now["flip"] == "yes"]))
+        now, place = self.values, None
+        images, boxes = flip(self.image[None].float() / 255, self.boxes[None], torch.tensor([now["flip"] == "yes"]))
         if now["zoom"] != 1 or now["shift_x"] or now["shift_y"]:
-            # `zoom` counts a shift in what the zoom leaves over, here it is counted in half frames; a hair beside 1,
-            # so that a picture can be shifted without being zoomed.
-            factor = torch.tensor([now["zoom"] if now["zoom"] != 1 else 1 + 1e-6])
-            shift = torch.tensor([[now["shift_x"], now["shift_y"]]]) / (1 - factor)
-            images, boxes = zoom(images, boxes, factor, shift)
-        images = colour(images, *(torch.tensor([now[name]]) for name in FACTORS))
-        mask = torch.ones(1, len(self.labels), dtype=torch.bool)
-        kept = clip(GroundTruth(boxes, self.labels[None], mask), self._size(), MIN_VISIBLE).mask
-        return images[0], boxes[0], kept[0]
+            # a hair beside 1, so that a picture can be shifted without being zoomed
+            factor = now["zoom"] if now["zoom"] != 1 else 1 + 1e-6
+            place = torch.tensor([factor]), torch.tensor([[now["shift_x"], now["shift_y"]]])
+        return other_view(images, boxes, place, [torch.tensor([now[name]]) for name in FACTORS])
 
     def _size(self) -> tuple[int, int]:
         return self.image.shape[1], self.image.shape[2]
