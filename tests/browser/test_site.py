@@ -259,7 +259,8 @@ def test_an_exercise_is_answered_by_keyboard_and_counted_and_the_file_is_collect
 def test_a_dark_system_gets_a_dark_ground_with_readable_words(alive, context, name):
     page = context(color_scheme="dark").new_page()
     page.goto(f"{alive}{name}.html")
-    page.locator(".tk-root").first.wait_for(state="attached")
+    page.locator("[data-here], [data-playground], #live").first.scroll_into_view_if_needed()
+    page.locator(".tk-root").first.wait_for()
     for place in ("body", ".tk-root"):
         ground, ink = page.evaluate(
             """(place) => ["backgroundColor", "color"].map((one) =>
