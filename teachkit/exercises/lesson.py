@@ -118,12 +118,25 @@ class Lesson:
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """A figure of the progress. Its text is the same for everybody, because notebooks store it."""
         try:
-            figure = progress_figure(self.number, progress.counts())
+            figure = progress_figure(self.number, done_by_lesson(progress.read()))
         except UserError as error:
             warnings.warn(str(error), stacklevel=2)
-            figure = progress_figure(self.number, progress.counts({}))
+            figure = progress_figure(self.number, done_by_lesson({}))
         data, metadata = figure._repr_mimebundle_()
         return data | {"text/plain": f"Lesson {self.number}, {self.title}: your progress"}, metadata
+
+
+def done_by_lesson(done: progress.Record) -> dict[str, tuple[int, int]]:
+    """lesson → what is done and how much there is: exercises that are solved, and predictions committed to.
+
+    A prediction counts as it is, right or wrong: it is made before anybody can know.
+    """
+    result = {}
+    for lesson, (solved, exercises) in progress.counts(done).items():
+        entries = [done.get(lesson, {}).get(f"prediction: {name}", {}) for name in questions(lesson)]
+        committed = sum(bool(entry.get("tries")) for entry in entries)
+        result[lesson] = (solved + committed, exercises + len(entries))
+    return result
 
 
 def about(*values: float, digits: int = 2) -> str:
@@ -141,10 +154,10 @@ def begin(number: str) -> Lesson:
 
 
 def progress_figure(lesson: str, counts: dict[str, tuple[int, int]]) -> NotebookFigure:
-    """One bar per lesson, filled by the share of solved exercises. counts: lesson → solved, and of how many."""
+    """One bar per lesson, filled by the share of what is done. counts: lesson → done, and of how many."""
     solved, of = counts[lesson]
     told = ", ".join(f"{number}: {one} of {all_of}" for number, (one, all_of) in counts.items() if all_of)
-    figure = NotebookFigure(figsize=(8, 1.05), alt=f"Exercises solved. {told}")
+    figure = NotebookFigure(figsize=(8, 1.05), alt=f"Exercises and predictions done. {told}")
     axes = figure.subplots()
     for at, (number, (one, all_of)) in enumerate(counts.items()):
         here = number == lesson
@@ -161,5 +174,5 @@ def progress_figure(lesson: str, counts: dict[str, tuple[int, int]]) -> Notebook
     for side in axes.spines.values():
         side.set_visible(False)
     axes.tick_params(length=0)
-    axes.set_title(f"Your exercises: {solved} of {of} solved in lesson {lesson}", fontsize=9, loc="left")
+    axes.set_title(f"Your exercises and predictions: {solved} of {of} done in lesson {lesson}", fontsize=9, loc="left")
     return figure

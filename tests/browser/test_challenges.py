@@ -1,4 +1,4 @@
-"""The challenges and the film in a real browser, with their Python behind the page."""
+"""The challenges, the film and repaired labels in a real browser, with their Python behind the page."""
 
 import base64
 
@@ -136,3 +136,19 @@ def test_the_film_plays_to_its_end_and_the_slider_stops_it(alive):
     wait(widget, "widget.dataset.playing === 'false'")
     widget.page.wait_for_timeout(200)
     assert film.values["picture"] == 2
+
+
+def test_labels_are_repaired_one_by_one_and_all_at_once(alive):
+    model, _ = recorded.detector("shapes")
+    faulty = tk.load_data("shapes", split="test", limit=24, scenes=SceneSettings(wrong_labels=0.3), device="cpu")
+    browser = tk.LabelBrowser(faulty, model, kind="wrong class")
+    widget = alive(browser)
+    wait(widget, "widget.dataset.repaired === '0'")
+    first = widget.locator("li button").first
+    first.focus()
+    widget.page.keyboard.press("Enter")
+    wait(widget, "widget.dataset.repaired === '1'")
+    assert "✓ repaired" in first.inner_text()
+    assert first.evaluate("one => one === document.activeElement")
+    widget.locator("[data-control=repair-all]").click()
+    wait(widget, f"widget.dataset.repaired === '{len(browser.chosen())}'")

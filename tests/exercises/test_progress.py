@@ -104,8 +104,16 @@ def test_the_picture_says_the_same_words_for_everybody():
     later, told = begin("00")._repr_mimebundle_()
     assert data["text/plain"] == later["text/plain"] == "Lesson 00, Start here: your progress"
     assert data["image/png"] != later["image/png"]
-    assert "00: 1 of 2" in told["image/png"]["alt"]
-    assert "00: 0 of 2" in metadata["image/png"]["alt"]
+    assert "00: 1 of 3" in told["image/png"]["alt"]
+    assert "00: 0 of 3" in metadata["image/png"]["alt"]
+
+
+def test_a_prediction_counts_in_the_picture_once_it_is_committed_to_right_or_wrong():
+    lesson = begin("00")
+    assert lessons.done_by_lesson(progress.read())["00"] == (0, 3)
+    lesson.predict("only backward").commit(0)  # not what happens
+    assert lessons.done_by_lesson(progress.read())["00"] == (1, 3)
+    assert progress.counts()["00"] == (0, 2)  # what is handed in tells of exercises alone
 
 
 def test_an_unknown_lesson_is_refused():

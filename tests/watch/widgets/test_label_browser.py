@@ -146,3 +146,43 @@ def test_closing_leaves_nothing_behind(model):
     before = len(ipywidgets.widgets.widget._instances)
     LabelBrowser(load_data("shapes", split="test", limit=4, device="cpu"), model).close()
     assert len(ipywidgets.widgets.widget._instances) == before
+
+
+def test_what_is_repaired_is_as_the_detector_would_have_it_and_no_other_label_changes(browser):
+    browser.set(kind="wrong class")
+    assert browser.repair_all() == len(browser.chosen())
+    clean = {name: labels for name, labels in zip(*_named(make_scenes(60, split="test")), strict=True)}
+    repaired = browser.repaired()
+    before = sum(int((a != clean[n]).sum()) for n, a in zip(browser.seen.names, browser.seen.labels, strict=True))
+    after = sum(int((a != clean[n]).sum()) for n, a in zip(repaired.names, repaired.labels, strict=True))
+    assert after < before / 3
+    changed = sum(int((a != b).sum()) for a, b in zip(repaired.labels, browser.seen.labels, strict=True))
+    assert changed == len(browser.repairs)
+
+
+def _named(scenes):
+    return scenes.names, scenes.labels
+
+
+def test_a_repair_can_be_undone_and_reset_undoes_them_all(browser):
+    browser.set(kind="wrong class")
+    browser._receive(None, {"kind": "repair", "issue": browser.issues.index(browser.chosen()[0]), "ask": 1}, [])
+    assert browser.numbers()["reasons"][0]["repaired"]
+    browser._receive(None, {"kind": "repair", "issue": browser.issues.index(browser.chosen()[0]), "ask": 2}, [])
+    assert browser.repairs == set()
+    browser._receive(None, {"kind": "repair all", "ask": 3}, [])
+    assert browser.numbers()["repaired"] == len(browser.chosen())
+    browser._receive(None, {"kind": "reset", "ask": 4}, [])
+    assert browser.repairs == set()
+
+
+@pytest.mark.parametrize("issue", [-1, 10**6, "0", None])
+def test_an_issue_that_is_not_there_is_refused(browser, issue):
+    with pytest.raises(UserError, match="cannot say"):
+        browser.repair(issue)
+
+
+def test_without_a_detector_nobody_can_say_how_a_label_should_be():
+    browser = LabelBrowser(load_data("shapes", split="test", limit=12, device="cpu"), least=0)
+    assert browser.repair_all() == 0
+    browser.close()
