@@ -23,7 +23,7 @@ export const threshold = {
       of,
       extra: shown - found,
       boxes: left.map((one) => one.slice(0, drawn).map((box) => box.map(rounded))),
-      words: `Above ${fixed(least, 3)}: ${shown} boxes. ${found} of ${of} objects found, ${shown - found} boxes too many.`,
+      words: `Above ${fixed(least, 3)}: ${shown} boxes. ${found} of ${of} objects found, ${shown - found} extra boxes.`,
     };
   },
 };

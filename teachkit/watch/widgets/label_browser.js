@@ -12,7 +12,12 @@ function listed({ why, doubt, issue, repaired }, ask) {
   if (issue === null) return element("li", {}, words);
   const text = repaired ? "✓ repaired, undo" : "Repair";
   const press = () => ask("repair", { issue });
-  return element("li", {}, words, button(text, press, { "data-control": `repair-${issue}`, "aria-pressed": String(repaired) }));
+  return element(
+    "li",
+    {},
+    words,
+    button(text, press, { "data-control": `repair-${issue}`, "aria-pressed": String(repaired) }),
+  );
 }
 
 function build({ setup, page, set, ask, settingSlider, settingMenu, root }) {

@@ -83,13 +83,12 @@ class LabelBrowser(Gallery):
         self.repairs ^= {issue}
         self._show()
 
-    def repair_all(self) -> int:
-        """Takes the detector's word for all that is listed, where it has one → the number of repaired labels."""
+    def repair_all(self) -> None:
+        """Takes the detector's word for all that is listed, where it has one."""
         chosen = set(map(id, self.chosen()))
         places = (place for place, one in enumerate(self.issues) if id(one) in chosen and self._can_repair(one))
         self.repairs.update(places)
         self._show()
-        return len(self.repairs)
 
     def reset(self) -> None:
         self.repairs.clear()

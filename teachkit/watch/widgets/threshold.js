@@ -10,7 +10,7 @@ const ROWS = {
   answers: "above threshold",
   shown: "left by NMS",
   found: "objects found",
-  extra: "boxes too many",
+  extra: "extra boxes",
 };
 
 function build({ setup, buffers, page, set, settingSlider, settingMenu, root }) {

@@ -22,7 +22,7 @@ USUAL_OVERLAP = 0.7
 
 
 class ThresholdPlayground(Playground):
-    """A slider for the score threshold: which answers stay, how many objects are found, how many boxes are too many.
+    """A slider for the score threshold: which answers stay, how many objects are found, how many boxes are extra.
 
     models: name → detector in eval mode, by default "trained" (on the built-in shapes) and "untrained"; batch: pictures
     with their truth, by default the first four of the built-in validation set; threshold, overlap: in 0–1, what
@@ -82,7 +82,7 @@ class ThresholdPlayground(Playground):
         return content, [png(image) for image in self.batch.images]
 
     def numbers(self) -> dict[str, Any]:
-        """answers: scores above the threshold; shown: boxes after NMS; found, of: true objects; extra: boxes too many.
+        """answers: scores above the threshold; shown: boxes after NMS; found, of: true objects; extra: extra boxes.
 
         boxes: of each picture the best DRAWN as [x1, y1, x2, y2, label, score], in px.
         """
@@ -102,7 +102,7 @@ class ThresholdPlayground(Playground):
             "extra": shown - found,
             "boxes": boxes,
             "words": f"Above {self.values['threshold']:.3f}: {shown} boxes. {found} of {objects} objects found, "
-            f"{shown - found} boxes too many.",
+            f"{shown - found} extra boxes.",
         }
 
     def figure(self) -> NotebookFigure:
