@@ -160,18 +160,37 @@ def runs_side_by_side(playground: Playground) -> Content:
 
 
 def table(playground: Playground) -> Content:
-    """All answers of a playground whose settings are few: the answers, and which belongs to which settings."""
+    """All answers of a playground whose settings are few: the answers, and which belongs to which settings.
+
+    Lines share their points: of each line its stretches of them, [first, behind the last].
+    """
     chart = cast(ChartPlayground, playground)
     choices: dict[str, list[Any]] = {name: list(numbers) for name, _, numbers in chart.sliders}
     choices |= {name: list(menu) for name, _, menu in chart.menus}
     first, places = chart.values, []
     answers: dict[str, int] = {}
+    points: dict[str, int] = {}
     for setting in itertools.product(*choices.values()):
         chart.values = dict(zip(choices, setting, strict=True))
-        text = json.dumps(as_json(chart.numbers()), ensure_ascii=False)
+        answer = as_json(chart.numbers())
+        for line in answer["lines"]:
+            line["points"] = stretches([points.setdefault(json.dumps(one), len(points)) for one in line["points"]])
+        text = json.dumps(answer, ensure_ascii=False)
         places.append(answers.setdefault(text, len(answers)))
     chart.values = first
-    return Content({}, {"choices": choices, "places": places, "answers": [json.loads(one) for one in answers]})
+    told = {"answers": list(map(json.loads, answers)), "points": list(map(json.loads, points))}
+    return Content({}, {"choices": choices, "places": places, **told})
+
+
+def stretches(numbers: list[int]) -> list[list[int]]:
+    """[3, 4, 5, 9] → [[3, 6], [9, 10]]"""
+    found: list[list[int]] = []
+    for one in numbers:
+        if found and found[-1][1] == one:
+            found[-1][1] += 1
+        else:
+            found.append([one, one + 1])
+    return found
 
 
 # name → the widget of the lessons, and what its page holds

@@ -23,16 +23,18 @@ LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
 class Page(HTMLParser):
-    """What a page links to, shows, loads and names."""
+    """What a page links to, shows, loads, brings to life and names."""
 
     def __init__(self, path):
         super().__init__()
-        self.links, self.pictures, self.loaded, self.anchors = [], [], [], set()
+        self.links, self.pictures, self.loaded, self.alive, self.anchors = [], [], [], [], set()
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.anchors.add(values.get("id"))
+        if values.get("data-here"):
+            self.alive.append(values["data-here"])
         if tag == "a" and values.get("href"):
             self.links.append(values["href"])
         if tag == "img":
@@ -308,6 +310,9 @@ def test_every_page_has_a_strict_content_policy(pages, name):
 def test_a_lesson_page_is_no_larger_than_1_5_mb(pages, name):
     page = SITE / f"{name}.html"
     pictures = {(page.parent / unquote(source)).resolve() for source, _ in pages[page].pictures}
-    scripts = [SITE / "live" / one for one in ("lesson.js", "lesson.css", "kernels.wasm")]
+    alive = map(json.loads, pages[page].alive)
+    playgrounds = {f"playgrounds/{one['name']}" for one in alive if one["kind"] == "playground"}
+    numbers = [f"{one}.{kind}" for one in playgrounds for kind in ("json", "bin")]
+    scripts = [SITE / "live" / one for one in ("lesson.js", "lesson.css", "kernels.wasm", *numbers)]
     files = [page, *pictures, *(one for one in scripts if one.is_file()), *(SITE / "_static").glob("*.*")]
     assert sum(one.stat().st_size for one in files) <= 1.5e6

@@ -13,12 +13,14 @@ import { threshold } from "./threshold.js";
 
 // Of a chart with few settings all answers are known.
 const table = {
-  numbers(values, _, { choices, places, answers }) {
+  numbers(values, _, { choices, places, answers, points }) {
     const at = Object.entries(choices).reduce(
       (so_far, [name, all]) => so_far * all.length + all.indexOf(values[name]),
       0,
     );
-    return answers[places[at]];
+    const { lines, ...answer } = answers[places[at]];
+    const whole = (stretches) => stretches.flatMap((one) => points.slice(...one));
+    return { ...answer, lines: lines.map((one) => ({ ...one, points: whole(one.points) })) };
   },
 };
 
