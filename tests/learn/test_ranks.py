@@ -14,15 +14,19 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from torch import nn
 
 from teachkit.__main__ import main
 from teachkit.errors import UserError
 from teachkit.feed.formats.write import write_folder
 from teachkit.feed.scenes import SceneSettings, make_scenes
+from teachkit.learn.batch_norm import SharedBatchNorm, use_whole_batch
 from teachkit.learn.control import Asked, Rate
 from teachkit.learn.ranks import ALONE, Failure, Ranks
+from teachkit.learn.validation import own_batches
 from teachkit.structures import share_of
 from tests.learn import several
+from tests.learn.tiny import make_batches
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
@@ -35,6 +39,16 @@ def start(*words: Any, ranks: int = 2, restarts: int = 0, **settings: Any) -> "s
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [*TORCHRUN, *options, *map(str, words)]
     return subprocess.Popen(command, text=True, cwd=ROOT, env=environment, stderr=subprocess.PIPE, **settings)
+
+
+def said_by(process: "subprocess.Popen[str]", seconds: float) -> str:
+    """Until its end. What hangs is killed with its ranks."""
+    try:
+        return process.communicate(timeout=seconds)[1]
+    except subprocess.TimeoutExpired:
+        for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+            one.kill()
+        raise
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +69,7 @@ def found(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, d
         process = start(
             "tests/learn/several.py", file, *SCENARIOS, f"train --data {folder} --batch-size 1", ranks=ranks
         )
-        _, err = process.communicate(timeout=120)
+        err = said_by(process, 120)
         assert file.exists(), err
         results[ranks] = json.loads(file.read_text()) | {"told": err, "code": process.returncode}
     return results
@@ -102,8 +116,9 @@ def test_a_rank_without_a_picture_takes_the_step_all_the_same(found, ranks):
     assert all(0 < total < 100 for total in found_here["False"]["totals"])  # NaN is neither
 
 
-def test_a_step_that_is_not_finite_on_one_rank_is_skipped_by_all(found, ranks):
-    results = found[ranks]["not_finite_on_one"]
+@pytest.mark.parametrize("where", ["picture", "loss"])
+def test_a_step_that_is_not_finite_on_one_rank_is_skipped_by_all(found, ranks, where):
+    results = found[ranks]["not_finite_on_one"][where]
     assert [one[:2] for one in results["skipped"]] == [[True, 0]] * ranks
     assert all(one[2] == results["skipped"][0][2] for one in results["skipped"])
     (event,) = results["events"]
@@ -206,7 +221,7 @@ def test_killed_ranks_end_all_and_the_next_start_loses_nothing(folder, tmp_path,
     process = start("-m", "--", "teachkit", "train", *options, restarts=1)
     kill_at(process, log, random.randint(2, 8), random.randint(0, 1))
     began = kill_at(process, log, 16, 1)
-    _, err = process.communicate(timeout=60)
+    err = said_by(process, 60)
     assert time.monotonic() - began < 30
     assert process.returncode != 0
     assert "exitcode: -9" in err
@@ -251,6 +266,23 @@ def test_alone_nothing_is_sent():
         ALONE.gathered(Failure("no such thing"))
 
 
+class SaysItIsOnAGpu(nn.Parameter):
+    is_cuda = True
+
+
+@pytest.mark.parametrize(("parameter", "kind"), [(SaysItIsOnAGpu, nn.SyncBatchNorm), (nn.Parameter, SharedBatchNorm)])
+def test_a_shared_batch_norm_is_torchs_own_on_gpus_alone_for_it_refuses_cpus(parameter, kind):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.BatchNorm2d(4, momentum=0.3))
+    model[0].weight = parameter(model[0].weight.detach())
+    norm = model[1]
+    use_whole_batch(model, True)
+    assert type(model[1]) is kind
+    assert (model[1].momentum, model[1].weight) == (0.3, norm.weight)
+    assert model[1].running_mean is norm.running_mean
+    use_whole_batch(model, True)  # once more changes nothing
+    assert type(model[1]) is kind
+
+
 @pytest.mark.parametrize("ranks", [None, "1", ""])
 def test_a_single_process_does_not_even_look_for_others(monkeypatch, ranks):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
@@ -273,6 +305,17 @@ def test_every_picture_is_one_ranks_and_shares_differ_by_one_at_most(count, rank
     shares = [list(range(count))[share_of(count, (rank, ranks))] for rank in range(ranks)]
     assert [place for share in shares for place in share] == list(range(count))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+@pytest.mark.parametrize("data", [several.scenes(9, 2, "val"), make_batches(5)], ids=["a loader", "a list"])
+def test_every_batch_of_the_validation_is_measured_by_one_rank(count, data):
+    read = []
+    for rank in range(count):
+        ranks = Ranks.__new__(Ranks)
+        ranks.rank, ranks.count = rank, count
+        read += [(number, batch.names) for number, batch in own_batches(data, ranks)]
+    assert sorted(read) == [(number, batch.names) for number, batch in enumerate(data, start=1)]
 
 
 @pytest.mark.parametrize("lr", [None, 0.25])
