@@ -304,6 +304,7 @@ def test_every_page_has_a_strict_content_policy(pages, name):
     assert rules["default-src"] == ["'none'"]
     assert set(rules["script-src"]) <= {"'self'", "'wasm-unsafe-eval'"}
     assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", text)
+    assert 'rel="next"' not in text  # which some browsers fetch ahead, against the policy
 
 
 @pytest.mark.parametrize("name", LESSONS)
