@@ -357,14 +357,14 @@ def searches() -> None:
 def five_acts() -> None:
     """For the live demo: its acts as they are played, with what was found every few steps, and the grey futures."""
     from teachkit.learn.log import as_json
-    from teachkit.watch.cockpit.acts import ACTS
+    from teachkit.watch.cockpit.acts import ACTS, SETTING
     from teachkit.watch.cockpit.presets import PRESETS
     from teachkit.watch.cockpit.session import Session
     from teachkit.watch.cockpit.start_up import build_session
     from teachkit.watch.replay.replay import content_of
 
     def play(session: Session, key: str, steps: int) -> None:
-        """What the key asks for, then so many steps, or until the run stops itself."""
+        """What the key asks for, then so many steps, or until the run stops itself; one that has stopped goes on."""
         does = {
             "reset": lambda ask: session.reset(),
             "preset": lambda ask: session.trainer.control.set(**session.preset_settings(PRESETS[ask["name"]])),
@@ -373,13 +373,11 @@ def five_acts() -> None:
         }
         for ask in ACTS[key].asks:
             does.get(ask["kind"], lambda ask: None)(ask)
-        end = session.step + steps
-        while session.step < end:
+        end, stopped = session.step + steps, bool(session.trouble)
+        while session.step < end and (stopped or not session.trouble):
             session.run(5)
-            if session.trouble:
-                break
 
-    session = build_session(optimizer="adamw", seed=0, device="cpu", threads=1)
+    session = build_session(**SETTING, device="cpu", threads=1)
     lines: list[dict] = []
 
     def keep(key: str, first: int) -> None:

@@ -91,6 +91,15 @@ def test_what_is_drawn_of_a_long_run_keeps_its_spike_its_newest_rows_and_its_end
         assert None in [values[row] for row in rows]
 
 
+def test_a_smoothed_curve_forgets_what_is_further_back_than_nine_steps(front_ends):
+    smooth = """async ([values]) => (await import("/frontend/series.js")).smoothed(values)"""
+    values = [0.1, None, 1e30, *[0.7] * 9, *[0.0] * 9]
+    smoothed = front_ends.evaluate(smooth, [values])
+    assert smoothed[:2] == [0.1, None]
+    assert smoothed[11] == pytest.approx(0.7)
+    assert smoothed[20] == 0
+
+
 # [marks, width, font size, px] → [words, left, right, baseline] of each mark whose words are drawn
 WORDS = """async ([marks, width, size]) => {
     const { Chart } = await import("/frontend/charts.js"), { RUN_CHARTS } = await import("/frontend/run_charts.js");

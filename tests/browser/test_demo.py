@@ -84,10 +84,20 @@ def demo(browser, running):
     page.goto(running.address, wait_until="commit")
     page.frame_locator("#recorded").locator(".tk-replay").wait_for(state="visible", timeout=30_000)
     page.first_picture = time.monotonic() - running.began
+    play_before_it_is_live(page)
     page.wait_for_selector("[data-stage=live] .tk-cockpit[data-state=ready]", timeout=90_000)
     page.live = time.monotonic() - running.began
     yield page
     page.context.close()
+
+
+def play_before_it_is_live(page):
+    """The speaker's first keys, with no click before them; those that answer at all answer at once."""
+    recorded = page.frame_locator("#recorded")
+    page.keyboard.press("p")
+    page.keyboard.press("t")
+    page.early = [page.evaluate("document.body.dataset.stage"), recorded.locator(".tk-replay.tk-projector").count()]
+    page.keyboard.press("p")
 
 
 @pytest.fixture
@@ -128,6 +138,7 @@ def assert_in_sight(page, least_parts: int = 20) -> None:
 def test_a_picture_is_there_before_the_training_is_and_nothing_asks_for_a_password(demo):
     print(f"first picture after {demo.first_picture:.1f} s, live after {demo.live:.1f} s")
     assert demo.first_picture < demo.live
+    assert demo.early == ["recorded", 1]
     assert demo.wrong == []
 
 
@@ -138,9 +149,11 @@ def test_the_whole_cockpit_is_in_sight_while_it_trains(demo):
 
 
 def test_a_page_loaded_anew_comes_back_to_the_same_run_while_it_trains(demo, cockpit):
+    demo.keyboard.press("p")
     step = int(cockpit.get_attribute("data-step"))
     demo.reload(wait_until="commit")
-    wait(demo, f"step >= {step} && state === 'running'", 20)
+    wait(demo, f"step >= {step} && state === 'running' && widget.matches('.tk-projector')", 20)
+    demo.keyboard.press("p")
     assert demo.evaluate("document.body.dataset.stage") == "live"
     assert cockpit.locator("[data-chart=raw] canvas").get_attribute("data-points") != "0"
 
@@ -152,7 +165,9 @@ def test_a_hundred_times_the_rate_stops_the_run_and_offers_a_way_back_in_sight(d
 
 
 def test_before_a_hall_every_letter_is_large_and_all_is_in_sight(demo, cockpit):
-    demo.keyboard.press("p")
+    for _ in range(2):  # a finger that rests on the key
+        demo.keyboard.down("p")
+    demo.keyboard.up("p")
     for width, height, least in [(1920, 1080, 40), (1366, 768, 28)]:
         demo.set_viewport_size({"width": width, "height": height})
         demo.wait_for_timeout(300)

@@ -144,11 +144,16 @@ class View {
     this.large.show({ total: steps.total?.at(-1), lr: frame.controls.lr, map50 });
     if (frame.refused) this.controls.refuse();
     this.showStatus(frame.status);
-    if (this.time.cursor() == null) this.pictures.show(frame.found, frame.ghost_found);
+    if (this.time.cursor() == null) this.pictures.show(frame.found, this.besides(frame));
     this.charts.paint(this.time.cursor());
     if (performance.now() - this.describedAt < 1000) return;
     this.describedAt = performance.now();
     for (const one of [this.pictures, ...this.charts.all]) one.describe();
+  }
+  // What the first future found at this step; nothing once it has ended.
+  besides({ status, ghost_found }) {
+    const ghost = this.charts.ghosts.at(-1);
+    return ghost && status.step <= ghost.last() + 1 ? ghost_found : null;
   }
   showStatus({ state, step, epoch, speed, tone, message, rescue, act }) {
     Object.assign(this.root.dataset, { state, step });
@@ -182,10 +187,10 @@ function listenToKeys(root, view, ask) {
     const before = root.classList.contains("tk-projector") || "stage" in document.body.dataset;
     if (!view() || event.ctrlKey || event.metaKey || event.altKey || (!before && key !== "p")) return;
     if (target.matches("input[type=text], select") || (key === " " && target.matches("button"))) return;
-    if (view().acts.has(key)) ask("act", { key });
-    else if (Object.hasOwn(does, key)) does[key]();
-    else return;
+    const asked = view().acts.has(key) ? () => ask("act", { key }) : Object.hasOwn(does, key) && does[key];
+    if (!asked) return;
     event.preventDefault();
+    if (!event.repeat) asked(); // a finger that rests on the key asks once
   });
 }
 

@@ -13,7 +13,7 @@ const recorded = document.getElementById("recorded"),
   live = document.getElementById("live"),
   ready = document.getElementById("ready");
 let chosen = false; // by hand: then the page does not change over by itself
-let said = READY; // beside the recorded acts
+let said = ready.textContent; // beside the recorded acts
 let fading = 0;
 
 const rootOf = (name) => (name === "live" ? live : recorded.contentDocument)?.querySelector(".tk-root");
@@ -40,8 +40,11 @@ function changeOver(event) {
   if (event.key?.toLowerCase() !== "t" || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches?.("input[type=text], select")) return;
   event.stopPropagation();
-  chosen = true;
-  show(document.body.dataset.stage === "live" ? "recorded" : "live");
+  if (event.repeat) return;
+  const [back, there] = [document.body.dataset.stage === "live", "ready" in live.dataset];
+  chosen = back || there;
+  if (back || there) show(back ? "recorded" : "live");
+  else tell(said); // until it is there, the recorded acts are all there is
 }
 
 // The other end of the cockpit's connection, as anywidget's model has it.
@@ -56,8 +59,10 @@ function modelOver(socket) {
       message,
       buffers.map((text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0))),
     );
+    if (message.kind === "gone") tell((said = message.words));
     if (message.kind === "setup" && !live.dataset.ready) {
       live.dataset.ready = "yes";
+      said = READY;
       if (chosen) tell(said);
       else show("live");
     }
@@ -103,17 +108,31 @@ function reach(then) {
 }
 
 document.addEventListener("keydown", changeOver, true);
-recorded.addEventListener("load", () => {
+function prepare() {
   if (new URLSearchParams(location.search).has("projector")) project(rootOf("recorded"), true);
   recorded.contentDocument.addEventListener("keydown", changeOver, true);
-  for (const kind of ["keydown", "pointerdown"]) recorded.contentDocument.addEventListener(kind, () => (chosen = true));
-});
+  recorded.contentDocument.addEventListener("pointerdown", () => (chosen = true));
+  recorded.contentWindow.addEventListener("keydown", ({ key, defaultPrevented }) => {
+    chosen ||= defaultPrevented && key.toLowerCase() !== "p"; // it has moved an act
+  });
+  if (document.body.dataset.stage === "recorded") recorded.contentWindow.focus(); // its keys play before any click
+}
+
+const { URL: shown, readyState } = recorded.contentDocument;
+if (shown !== "about:blank" && readyState === "complete") prepare();
+else recorded.addEventListener("load", prepare, { once: true });
 // A key that nothing has the focus for goes to the cockpit.
 document.addEventListener("keydown", (event) => {
   if (event.target !== document.body || document.body.dataset.stage !== "live") return;
-  const { key, ctrlKey, metaKey, altKey } = event;
-  live.querySelector(".tk-root")?.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, metaKey, altKey }));
+  const { key, repeat, ctrlKey, metaKey, altKey } = event;
+  const same = new KeyboardEvent("keydown", { key, repeat, ctrlKey, metaKey, altKey });
+  live.querySelector(".tk-root")?.dispatchEvent(same);
   if (key === " ") event.preventDefault();
 });
 watchPace();
 render({ model: modelOver(connection()), el: live });
+// A page that is loaded anew is as large as it was.
+const [root] = live.children;
+const remember = () =>
+  history.replaceState(null, "", root.classList.contains("tk-projector") ? "?projector" : location.pathname);
+new MutationObserver(remember).observe(root, { attributeFilter: ["class"] });

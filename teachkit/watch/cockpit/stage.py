@@ -21,6 +21,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from teachkit.watch.cockpit.acts import SETTING
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.replay.page import recorded_acts
 
@@ -61,6 +62,7 @@ class Stage:
         self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
         self.hands = ThreadPoolExecutor(1, "teachkit-stage")  # what pages ask is done in the order of their asking
         self.cockpit: Cockpit | None = None
+        self._broken: dict[str, Any] | None = None  # what is said where the cockpit could not be built
         self._waits: list[asyncio.TimerHandle] = []
         self.hands.submit(self._build, build)
 
@@ -68,7 +70,8 @@ class Stage:
         try:
             self.cockpit = build(self.send)
         except BaseException as error:
-            self.send({"kind": "gone", "words": f"The demo cannot start: {type(error).__name__}: {error}"})
+            self._broken = {"kind": "gone", "words": f"The demo cannot start: {type(error).__name__}: {error}"}
+            self.send(self._broken)
             raise
 
     def send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
@@ -88,6 +91,8 @@ class Stage:
     def _take(self, message: dict[str, Any]) -> None:
         if self.cockpit is not None:
             self.cockpit.take(message)
+        elif self._broken is not None:
+            self.send(self._broken)
 
     def enter(self, view: "View") -> None:
         self.views.add(view)
@@ -205,7 +210,7 @@ def build_cockpit(send: Callable[..., None]) -> "Cockpit":
         def send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
             send(content, buffers)
 
-    return Staged(title="A detector learns to see", optimizer="adamw", seed=0)
+    return Staged(title="A detector learns to see", **SETTING)
 
 
 def run(port: int = 0, browser: bool = True) -> None:

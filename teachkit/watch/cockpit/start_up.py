@@ -21,19 +21,22 @@ def build_trainer(
     seed: int = 0,
     images: int | None = None,
     validation_images: int = 64,
+    augment: bool | None = None,
     **settings: Any,
 ) -> Trainer:
-    """images: how many are trained on, None for all; settings: of the `Trainer`.
+    """images: how many are trained on, None for all; augment: of training, see `load_data`; settings: of the `Trainer`.
 
     By default the schedule is constant and nothing is clipped, so that the sliders alone decide.
     """
     use_threads(choose_threads())  # from the first scene on: more only wait for each other, and cost 2 s at start
 
-    def load(split: str, size: int, most: int | None) -> Loader:
+    def load(split: str, size: int, most: int | None, augment: bool | None = None) -> Loader:
         made, read = (most, None) if data == "shapes" else (None, most)
-        return load_data(data, split, batch_size=size, device=device, seed=seed, count=made, limit=read)
+        return load_data(
+            data, split, batch_size=size, device=device, seed=seed, augment=augment, count=made, limit=read
+        )
 
-    training, validation = load("train", batch_size, images), list(load("val", 16, validation_images))
+    training, validation = load("train", batch_size, images, augment), list(load("val", 16, validation_images))
     model = Detector(len(training.classes), device=device, seed=seed)
     settings = {"schedule": "constant", "clip": None} | settings
     return Trainer(model, Criterion(), training, validation, **settings)

@@ -43,7 +43,7 @@ export class Chart {
       const drawn = (all) => (rows ? rows.map((row) => all[row]) : all);
       made.steps[name] = drawn(whole.step);
       made.values[name] = drawn(values);
-      made.bold[name] = this.settings.smooth ? drawn(smoothed(values)) : made.values[name];
+      made.bold[name] = this.settings.smooth ? smoothed(values, rows) : made.values[name];
     }
     if (stack) made.layers = stacked(made.values, this.names);
     this.prepared.set(data, made);

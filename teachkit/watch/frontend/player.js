@@ -76,6 +76,7 @@ export class Player {
       const other = others[key.toLowerCase()];
       if (!plays && !rows[key] && !other) return;
       event.preventDefault();
+      if (event.repeat && !rows[key]) return; // a finger that rests on the key asks once
       if (other) other();
       else if (plays) this.toggle();
       else this.jump(rows[key]());

@@ -1,21 +1,16 @@
 // What a chart draws of its data: smoothed, stacked, and between which limits. data: {step: […], name: […], …}
 
-// Mean over the last few points: the bold line. The raw line stays visible beneath it: no spike is smoothed away.
-export function smoothed(values, span = 9) {
-  let sum = 0;
-  let count = 0;
-  return values.map((value, index) => {
-    if (value != null) {
-      sum += value;
-      count += 1;
-    }
-    const leaving = values[index - span];
-    if (index >= span && leaving != null) {
-      sum -= leaving;
-      count -= 1;
-    }
-    return value == null || !count ? null : sum / count;
-  });
+const SPAN = 9; // values of which the bold line is the mean
+
+// At each row, of all where none are given, the mean of the values up to it. The raw line stays visible beneath it: no
+// spike is smoothed away. Each sum is taken anew, for a running one would keep what rounding left of a spike.
+export function smoothed(values, rows = null) {
+  const mean = (row) => {
+    if (values[row] == null) return null;
+    const there = values.slice(Math.max(0, row - SPAN + 1), row + 1).filter((value) => value != null);
+    return there.reduce((sum, value) => sum + value) / there.length;
+  };
+  return (rows ?? [...values.keys()]).map(mean);
 }
 
 // Where a share is undefined nothing can be stacked: such rows are left out.

@@ -67,7 +67,9 @@ function replayPictures(run, root) {
   });
   const showAt = (step) => {
     const [at, detections] = lastUntil(run.looks, step) ?? [null, run.pictures.map(() => [])];
-    pictures.show(detections, lastUntil(run.ghosts?.at(-1)?.looks ?? [], step)?.[1]);
+    const ghost = run.ghosts?.at(-1);
+    const goesOn = ghost && step <= ghost.steps.step.at(-1); // a future that has ended finds nothing any more
+    pictures.show(detections, goesOn && lastUntil(ghost.looks, step)?.[1]);
     when.textContent = at == null ? "nothing was looked for yet" : `as found at step ${at}`;
     root.dataset.look = at ?? "";
   };

@@ -164,9 +164,12 @@ def test_a_page_of_another_origin_cannot_steer(hurried):
 
 def test_a_demo_that_cannot_be_built_says_why(hurried):
     async def scene(address, made):
-        page = await live(address)
-        said = json.loads(await page.read_message())
-        page.close()
+        first = await live(address)
+        said = [json.loads(await first.read_message())]
+        later = await live(address)
+        await later.write_message(json.dumps({"kind": "hello", "ask": 1}))
+        said.append(json.loads(await later.read_message()))
+        first.close(), later.close()
         return said
 
     def broken(send):
@@ -174,8 +177,9 @@ def test_a_demo_that_cannot_be_built_says_why(hurried):
         raise ValueError("no room for a training")
 
     said, _ = play(scene, broken)
-    assert said["message"]["kind"] == "gone"
-    assert "no room for a training" in said["message"]["words"]
+    for one in said:  # a page that comes later asks, and is told
+        assert one["message"]["kind"] == "gone"
+        assert "no room for a training" in one["message"]["words"]
 
 
 def test_the_server_and_the_recorded_acts_are_there_before_torch():

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from statistics import fmean
 
 import pytest
 import torch
@@ -203,11 +204,22 @@ def test_the_recorded_acts_are_those_of_the_demo(acts):
 def test_the_recorded_acts_keep_the_divergence_with_its_cause_and_the_first_future(acts):
     alarms = [mark["label"] for mark in acts["1"]["marks"] if mark["alarm"]]
     assert any(label.startswith("diverged: rate 0.7") for label in alarms)
+    assert acts["1"]["steps"]["lr"][-20:] == [0.007] * 20  # lowered again
+    assert acts["1"]["scores"]["map50"][-1] == 0  # for long enough to see that it repairs nothing
     grey, calm = acts["2"]["ghosts"][-1], acts["2"]
     assert max(grey["steps"]["lr"]) == 0.7
     fork = next(place for place, lr in enumerate(calm["steps"]["lr"]) if lr == 0.0007)
     assert calm["steps"]["box"][:fork] == grey["steps"]["box"][:fork]
     assert max(calm["steps"]["cls"][fork:]) < max(grey["steps"]["cls"][fork:])
+
+
+def test_in_the_recorded_acts_nothing_leaps_that_nobody_moved(acts):
+    for act in acts.values():
+        raw = [sum(losses) for losses in zip(*(act["steps"][name] for name in ("box", "cls", "dfl")), strict=True)]
+        moved = [mark["step"] for mark in act["marks"]]
+        for step in range(9, len(raw) - 9):
+            if all(abs(step - mark) > 20 for mark in moved):
+                assert fmean(raw[step : step + 9]) < 1.2 * fmean(raw[step - 9 : step]), (act["key"], step)
 
 
 def test_in_the_recorded_acts_each_missing_loss_costs_what_its_name_says(acts):
