@@ -11,6 +11,7 @@ import teachkit
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb")) + sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT / "notebooks")))
@@ -66,8 +67,7 @@ def test_nothing_stored_tells_of_the_machine_it_was_made_on(notebook):
 
 def test_hardly_any_output_is_a_verdict():
     """A learner sees numbers, curves and pictures. What stands behind "still open:" is an exercise."""
-    lessons = [path for path in NOTEBOOKS if path.name[:2].isdigit() and path.parent.name == "notebooks"]
-    cells = [cell for path in lessons for cell in code_cells(nbformat.read(path, as_version=4))]
+    cells = [cell for path in LESSONS for cell in code_cells(nbformat.read(path, as_version=4))]
     verdicts = [
         cell.source
         for cell in cells
@@ -98,6 +98,18 @@ def test_no_result_is_on_the_screen_before_its_prediction(notebook):
             assert is_hidden(cell) or not must_be, cell.source
             assert may_be_hidden or not is_hidden(cell), cell.source
             may_be_hidden, must_be = may_be_hidden and is_hidden(cell), False
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_ends_with_a_challenge_a_question_and_how_to_give_its_memory_back(path):
+    end = nbformat.read(path, as_version=4).cells[-1].source
+    for words in (
+        "## Three lines to remember",
+        "## An open challenge",
+        "**Tomorrow's question.**",
+        "Shut Down Notebook",
+    ):
+        assert end.count(words) == 1, words
 
 
 def test_lesson_00_runs_the_loop_to_the_letter():
