@@ -48,6 +48,7 @@ _HOME = {
     "TrainingMonitor": "watch.widgets.monitor",
     "RunsSideBySide": "watch.widgets.runs_side_by_side",
     "DFLPlayground": "watch.widgets.dfl",
+    "HiddenEdgePlayground": "watch.widgets.hidden_edge",
     "IoUPlayground": "watch.widgets.iou",
     "LossWeightsPlayground": "watch.widgets.loss_weights",
     "OptimizerPlayground": "watch.widgets.optimizer",

@@ -73,6 +73,7 @@ WIDGETS = {
     "widgets/data_quality": tk.DataQualityPlayground,
     "widgets/dfl": tk.DFLPlayground,
     "widgets/errors_browser": lambda: tk.ErrorsBrowser(*detector_and_data()),
+    "widgets/hidden_edge": tk.HiddenEdgePlayground,
     "widgets/iou": tk.IoUPlayground,
     "widgets/label_browser": lambda: tk.LabelBrowser(*reversed(detector_and_data())),
     "widgets/learning_rate": tk.LearningRatePlayground,
