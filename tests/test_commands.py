@@ -13,6 +13,7 @@ import time
 import warnings
 from pathlib import Path
 from pkgutil import resolve_name
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from PIL import Image
 from teachkit.__main__ import main
 from teachkit.commands import records
 from teachkit.commands.defaults import Settings, augmentation_for, detector_for, weight_decay_for
+from teachkit.commands.train import _left_to_do as left_to_do
 from teachkit.feed import scenes
 from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
@@ -715,6 +717,15 @@ def test_pictures_that_cannot_be_drawn_are_told_and_drawn_by_a_resume(error, tin
     assert typed(capsys, "train", "--resume", tmp_path)[0] == 0
     assert (tmp_path / "curves.png").exists()
     assert (tmp_path / "detections.png").exists()
+
+
+@pytest.mark.parametrize("name", ["curves.png", "detections.png"])
+def test_a_picture_that_is_not_whole_is_still_to_be_drawn(name, saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    trainer = SimpleNamespace(step_number=load_run(folder).state["progress"]["step"])
+    assert not left_to_do(trainer, folder)
+    (folder / name).write_bytes((folder / name).read_bytes()[:-1])
+    assert left_to_do(trainer, folder)
 
 
 def test_steps_that_a_log_lacks_are_told_when_the_run_goes_on(saved, tmp_path, capsys):

@@ -204,7 +204,10 @@ def _left_to_do(trainer: "Trainer", folder: Path) -> bool:
     if not (folder / LOG).is_file():
         return False
     caption = f"Comment\0{_caption(trainer)}".encode()
-    drawn = all(caption in piece(folder / name, 0, 1024) for name in (CURVES, DETECTIONS))
+    drawn = all(
+        caption in piece(folder / name, 0, 1024) and piece(folder / name, -8, 4) == b"IEND"
+        for name in (CURVES, DETECTIONS)
+    )
     return not drawn or [record["kind"] for record in read_log(folder / LOG)][-1:] != ["end"]
 
 

@@ -86,13 +86,13 @@ def curves(records: Sequence[dict[str, Any]]) -> NotebookFigure:
     """
     steps = [record for record in records if record["kind"] == "step"]
     epochs = [record for record in records if record["kind"] == "epoch"]
-    last_step = {record["epoch"]: record["step"] for record in steps}
+    last_step = {record.get("epoch"): record["step"] for record in steps}
     ends = [last_step.get(record["epoch"], 0) for record in epochs]
 
     figure = NotebookFigure(figsize=(11, 3.4), alt="Curves of a training run: losses, scores and learning rate by step")
     losses, scores, rate = figure.subplots(1, 3)
     for name, (colour, dash, marker) in LOSSES.items():
-        at, values = _finite([record["step"] for record in steps], [record[name] for record in steps])
+        at, values = _finite([record["step"] for record in steps], [record.get(name) for record in steps])
         losses.plot(at, values, color=colour, alpha=0.25, linewidth=0.8)
         losses.plot(at, _smooth(values), color=colour, linestyle=dash, label=name)
         at, values = _finite(ends, [record.get(f"val_{name}") for record in epochs])
@@ -100,7 +100,7 @@ def curves(records: Sequence[dict[str, Any]]) -> NotebookFigure:
     for name, (colour, dash, marker) in SCORES.items():
         at, values = _finite(ends, [record.get(name) for record in epochs])
         scores.plot(at, values, color=colour, linestyle=dash, marker=marker, markersize=4, label=name, clip_on=False)
-    rate.plot(*_finite([record["step"] for record in steps], [record["lr"] for record in steps]), color=PALETTE[0])
+    rate.plot(*_finite([record["step"] for record in steps], [record.get("lr") for record in steps]), color=PALETTE[0])
     _mark_events(losses, records)
 
     losses.set(title="losses (line: training, mark: validation)", ylabel="unweighted loss")

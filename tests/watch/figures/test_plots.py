@@ -58,6 +58,13 @@ def test_scores_stand_at_the_last_step_of_their_epoch():
     assert list(line.get_ydata()) == pytest.approx([0.1, 0.2, 0.3, 0.4])
 
 
+@pytest.mark.parametrize("lacking", ["box", "lr", "epoch"])
+def test_a_log_that_lacks_a_number_is_drawn_without_it(lacking):
+    record = {"kind": "step", "step": 0, "epoch": 0, "lr": 0.1, "box": 1.0, "cls": 1.0, "dfl": 1.0}
+    del record[lacking]
+    assert plots.curves([record, {"kind": "epoch", "epoch": 0}]).axes
+
+
 @pytest.mark.parametrize("panel", [0, 1])
 def test_curves_differ_by_more_than_their_colour(panel):
     cues = [(line.get_linestyle(), line.get_marker()) for line in lines_of(plots.curves(run()), panel).values()]
