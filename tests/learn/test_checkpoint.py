@@ -217,10 +217,13 @@ def save_and_save(run):
         run.state["progress"]["step"] += 1
         save_last(folder, pack({"state": run.state, "settings": run.settings, "rebuilds": rebuilds}))
 
-folder, numbers = Path(sys.argv[1]), random.Random(1)
-for _ in range(20):
+folder, numbers, kills = Path(sys.argv[1]), random.Random(1), 0
+while True:
     run = load_run(folder)
     print(run.state["progress"]["step"], flush=True)
+    if kills >= 20 and run.state["progress"]["step"] > 10:  # a busy machine may not come to save in so short a time
+        break
+    kills += 1
     child = os.fork()
     if child == 0:
         save_and_save(run)
@@ -232,14 +235,13 @@ for _ in range(20):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_kill_at_any_moment_of_saving_leaves_a_run_to_go_on_with(make_trainer, tmp_path):
-    """Twenty times a process saves one state after the other as fast as it can, and is killed at a random moment."""
+    """Again and again a process saves one state after the other as fast as it can, and is killed at a random moment."""
     make_trainer(make_batches(2), save_dir=tmp_path).fit(1)
     done = python("import warnings; warnings.simplefilter('ignore', DeprecationWarning)" + KILLER, tmp_path)
     assert done.stderr == ""
     reached = [int(line) for line in done.stdout.split()]
-    assert len(reached) == 20
+    assert len(reached) > 20
     assert reached == sorted(reached)
-    assert reached[-1] > 10
     make_trainer(make_batches(2), save_dir=tmp_path)
     assert not list(tmp_path.glob(".*.part"))
 
