@@ -168,7 +168,7 @@ def test_a_demo_that_cannot_be_built_says_why(hurried):
         said = [json.loads(await first.read_message())]
         later = await live(address)
         await later.write_message(json.dumps({"kind": "hello", "ask": 1}))
-        said.append(json.loads(await later.read_message()))
+        said.append(json.loads(await asyncio.wait_for(later.read_message(), 10)))
         first.close(), later.close()
         return said
 

@@ -214,11 +214,11 @@ def test_the_recorded_acts_keep_the_divergence_with_its_cause_and_the_first_futu
 
 
 def test_in_the_recorded_acts_nothing_leaps_that_nobody_moved(acts):
-    for act in acts.values():
+    for act in (acts[key] for key in acts if key != "1"):  # × 100 leaps as it will
         raw = [sum(losses) for losses in zip(*(act["steps"][name] for name in ("box", "cls", "dfl")), strict=True)]
         moved = [mark["step"] for mark in act["marks"]]
         for step in range(9, len(raw) - 9):
-            if all(abs(step - mark) > 20 for mark in moved):
+            if not any(step - 9 < mark < step + 9 for mark in moved):
                 assert fmean(raw[step : step + 9]) < 1.2 * fmean(raw[step - 9 : step]), (act["key"], step)
 
 
