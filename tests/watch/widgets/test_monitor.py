@@ -89,8 +89,12 @@ def test_losses_outside_of_the_loop_are_none_of_the_trainings(exam):
     paper = next(iter(one.training_data))
     gc.collect()
     one.criterion(one.model(paper.images), paper.ground_truth)
-    assert one.losses["step"] == []
     assert (one.steps, one.passes, len(one.looks)) == (0, 0, 1)
+    train(one.model, one.training_data, one.criterion)
+    one.criterion(one.model(paper.images), paper.ground_truth)
+    one.steps += 1
+    one.look()
+    assert one.losses["step"] == list(range(7))
 
 
 def test_a_loop_that_is_stopped_leaves_what_was_seen_and_can_be_run_again(exam):
