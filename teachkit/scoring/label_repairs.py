@@ -22,7 +22,7 @@ def repair(issue: LabelIssue, boxes: Tensor, labels: Tensor, seen: Detections) -
     mine = (boxes == box).all(-1)
     if issue.kind in REMOVED:
         return boxes[~mine], labels[~mine]
-    told = _told(issue, box, labels[mine], seen)
+    told = _told(issue, box, seen)
     if told is None:
         return None
     new_box, label = seen.boxes[told].to(boxes), int(seen.labels[told])
@@ -36,12 +36,10 @@ def repair(issue: LabelIssue, boxes: Tensor, labels: Tensor, seen: Detections) -
     return None
 
 
-def _told(issue: LabelIssue, box: Tensor, own: Tensor, seen: Detections) -> int | None:
-    """The place of the surest detection that contradicts the label: of another class, or elsewhere, or all alone."""
+def _told(issue: LabelIssue, box: Tensor, seen: Detections) -> int | None:
+    """The place of the surest detection about the box: it is the one that contradicts the label."""
     overlaps = iou(seen.boxes.to(box), box)  # [d]
     about = overlaps >= (ABOUT if issue.kind == "misplaced" else SURE)
-    if issue.kind == "wrong class":
-        about &= ~torch.isin(seen.labels, own)
     if not about.any():
         return None
     return int(torch.where(about, seen.scores, -1).argmax())

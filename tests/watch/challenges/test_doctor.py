@@ -62,6 +62,8 @@ def test_the_first_count_of_a_picture_stands_and_errors_are_means_over_the_count
 
 def test_reset_forgets_the_counts(doctor):
     doctor.set(count=10)
+    doctor.set(picture=1)
+    doctor.set(count=4)
     doctor._receive(None, {"kind": "reset", "ask": 1}, [])
     assert doctor.values["count"] == -1
     doctor.set(count=3)
