@@ -142,6 +142,19 @@ def test_a_picture_is_there_before_the_training_is_and_nothing_asks_for_a_passwo
     assert demo.wrong == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
+def test_a_recorded_act_is_in_sight_as_a_whole(demo, browser, running, width, height):
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(running.address, wait_until="commit")
+    recorded = page.frame_locator("#recorded")
+    recorded.locator(".tk-replay").wait_for(state="visible", timeout=30_000)
+    for _ in ("large", "as it is"):
+        page.keyboard.press("p")
+        page.wait_for_timeout(200)
+        assert recorded.locator("html").evaluate("page => page.scrollHeight <= innerHeight")
+    page.close()
+
+
 def test_the_whole_cockpit_is_in_sight_while_it_trains(demo):
     press(demo, "Start")
     train(demo, 30)
