@@ -175,9 +175,10 @@ def test_a_picture_file_that_was_edited_is_told_though_its_name_size_and_time_ar
     examples = make_scenes(2, 0, SceneSettings(image_size=64))
     write_folder({"train": examples}, tmp_path, "coco")
 
+    read = read_folder(tmp_path, "train")
+    read.images = sorted(tmp_path.rglob("*.png"))  # as of a set that is too large to be kept decoded
+
     def loader():
-        read = read_folder(tmp_path, "train")
-        read.images = sorted(tmp_path.rglob("*.png"))  # as of a set that is too large to be kept decoded
         return Loader(read, image_size=64, batch_size=2, device="cpu", resident_bytes=0)
 
     state, picture = DataCursor(loader()).state_dict(), sorted(tmp_path.rglob("*.png"))[0]
