@@ -45,7 +45,7 @@ _HOME = {
     "Scores": "scoring",
     "score": "scoring",
     "Cockpit": "watch.cockpit.cockpit",
-    "TrainingMonitor": "watch.widgets.monitor",
+    "TrainingMonitor": "watch.motion.monitor",
     "RunsSideBySide": "watch.widgets.runs_side_by_side",
     "DFLPlayground": "watch.widgets.dfl",
     "HiddenEdgePlayground": "watch.widgets.hidden_edge",

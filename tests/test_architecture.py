@@ -218,3 +218,11 @@ def test_the_readmes_reading_order_names_files_at_about_their_lengths():
     for file, lines in rows:
         length = len((ROOT / file).read_text(encoding="utf-8").splitlines())
         assert abs(length - int(lines)) <= 0.15 * length, f"{file} has {length} lines"
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in MODULES}), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_folder_can_be_looked_over(folder):
+    """At most 25 names; a module and the front end beside it are one."""
+    assert len({path.name.partition(".")[0] for path in folder.iterdir()} - {"__pycache__"}) <= 25

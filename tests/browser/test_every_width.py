@@ -78,7 +78,7 @@ WIDGETS = {
     "widgets/label_browser": lambda: tk.LabelBrowser(*reversed(detector_and_data())),
     "widgets/learning_rate": tk.LearningRatePlayground,
     "widgets/loss_weights": tk.LossWeightsPlayground,
-    "widgets/monitor": trained_monitor,
+    "motion/monitor": trained_monitor,
     "widgets/optimizer": tk.OptimizerPlayground,
     "widgets/prediction": prediction,
     "widgets/runs_side_by_side": lambda: tk.RunsSideBySide("few_pictures_0", "many_pictures_0", names=["few", "many"]),

@@ -1,1 +1,1 @@
-"""Widgets in which something moves by itself: a recorded training as a film, and steps down a parabola."""
+"""Widgets in which a training moves: as it goes, as a recorded film, and as steps down a parabola."""

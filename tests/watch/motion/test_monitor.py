@@ -13,8 +13,8 @@ import teachkit as tk
 from teachkit import scoring
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
-from teachkit.watch.widgets import monitor as module
-from teachkit.watch.widgets.monitor import TrainingMonitor
+from teachkit.watch.motion import monitor as module
+from teachkit.watch.motion.monitor import TrainingMonitor
 
 
 @pytest.fixture(scope="module")

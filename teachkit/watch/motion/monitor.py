@@ -41,8 +41,8 @@ class TrainingMonitor(Widget):
     UserError if `every` is not a whole number from 1.
     """
 
-    _esm = front_end("widgets/monitor.js")
-    _css = front_end("widgets/monitor.css")
+    _esm = front_end("motion/monitor.js")
+    _css = front_end("motion/monitor.css")
     words = "A training as it goes: boxes on four pictures, three losses and F1 after every few batches"
 
     setup = traitlets.Dict().tag(sync=True)  # traits, not messages: a page may open while the loop keeps Python busy
