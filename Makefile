@@ -54,6 +54,7 @@ elsewhere: installed-test
 # Neither times of day nor the state of widgets: a page would show a dead widget instead of its still picture.
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 store: export OMP_NUM_THREADS := 1
+store: export TQDM_DISABLE := 1
 store: export TEACHKIT_PROGRESS := $(CURDIR)/build/progress.json
 store: installed-lab
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
