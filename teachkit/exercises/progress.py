@@ -81,7 +81,7 @@ def _is_done(done: object) -> bool:
 
 def record(lesson: str, name: str, right: bool) -> None:
     """Records one more try. A solved exercise stays solved. Safe for several notebooks at once."""
-    path = place()
+    path = Path(os.path.realpath(place()))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
     refuse_foreign(lock, lambda _: False, "a lock")  # to take a lock may empty its file

@@ -94,6 +94,7 @@ def demo(browser, running):
 def play_before_it_is_live(page):
     """The speaker's first keys, with no click before them; those that answer at all answer at once."""
     recorded = page.frame_locator("#recorded")
+    page.wait_for_function("document.activeElement?.id === 'recorded'")  # it has just been loaded
     page.keyboard.press("p")
     page.keyboard.press("t")
     page.early = [page.evaluate("document.body.dataset.stage"), recorded.locator(".tk-replay.tk-projector").count()]
@@ -146,8 +147,10 @@ def test_a_picture_is_there_before_the_training_is_and_nothing_asks_for_a_passwo
 def test_a_recorded_act_is_in_sight_as_a_whole(demo, browser, running, width, height):
     page = browser.new_page(viewport={"width": width, "height": height})
     page.goto(running.address, wait_until="commit")
+    page.wait_for_selector("[data-stage=live] .tk-cockpit[data-state]", timeout=30_000)
+    page.keyboard.press("t")
     recorded = page.frame_locator("#recorded")
-    recorded.locator(".tk-replay").wait_for(state="visible", timeout=30_000)
+    recorded.locator(".tk-replay").wait_for(state="visible")
     for _ in ("large", "as it is"):
         page.keyboard.press("p")
         page.wait_for_timeout(200)

@@ -43,8 +43,8 @@ def progress(notebook):
 
 
 def test_an_answer_is_typed_judged_and_counted(notebook):
-    assert "07: 0 of 8" in progress(notebook)
+    assert "07: 0 of 11" in progress(notebook)
     assert said(notebook, "(-4, -4)").startswith("✗ not yet: ")
-    assert "07: 0 of 8" in progress(notebook)
+    assert "07: 0 of 11" in progress(notebook)
     assert said(notebook, "(-12, -4)").startswith("✓ Right: ")
-    assert "07: 1 of 8" in progress(notebook)
+    assert "07: 1 of 11" in progress(notebook)

@@ -186,6 +186,16 @@ def own_place(tmp_path, monkeypatch):
     return tmp_path / "progress.json"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links as on Unix")
+def test_progress_that_is_kept_elsewhere_by_a_link_stays_there(own_place, tmp_path):
+    begin("00")
+    own_place.symlink_to(tmp_path / "kept.json")
+    for tries in (1, 2):
+        check_sum(5)
+        assert own_place.is_symlink()
+        assert json.loads((tmp_path / "kept.json").read_text())["done"]["00"]["sum"]["tries"] == tries
+
+
 def test_a_pipe_in_the_place_of_the_progress_is_refused_at_once(own_place):
     os.mkfifo(own_place)
     began = time.monotonic()
