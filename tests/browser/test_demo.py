@@ -94,7 +94,7 @@ def demo(browser, running):
 def play_before_it_is_live(page):
     """The speaker's first keys, with no click before them; those that answer at all answer at once."""
     recorded = page.frame_locator("#recorded")
-    page.wait_for_function("document.activeElement?.id === 'recorded'")  # it has just been loaded
+    page.wait_for_function("() => document.activeElement?.id === 'recorded'")  # it has just been loaded
     page.keyboard.press("p")
     page.keyboard.press("t")
     page.early = [page.evaluate("document.body.dataset.stage"), recorded.locator(".tk-replay.tk-projector").count()]
