@@ -205,6 +205,14 @@ def pixels(locator: Locator) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB"))
 
 
+def wait_for_change(locator: Locator, before: np.ndarray, least: float = 1e-3, seconds: float = 10) -> None:
+    """Until at least that share of the numbers of `before` is another on the screen. AssertionError if it never is."""
+    until = time.monotonic() + seconds
+    while (pixels(locator) != before).mean() <= least:
+        assert time.monotonic() < until, "what is drawn has not changed"
+        locator.page.wait_for_timeout(50)
+
+
 def is_blank(picture: np.ndarray) -> bool:
     """Whether it shows nothing but one colour."""
     return float(picture.reshape(-1, 3).std(0).max()) < 3.0

@@ -1,7 +1,7 @@
 """The anchor point playground in a real browser."""
 
 import pytest
-from notebook_page import is_blank, pixels
+from notebook_page import is_blank, pixels, wait_for_change
 from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
@@ -31,8 +31,7 @@ def test_a_click_moves_the_point_to_the_middle_of_its_cell(notebook, widget):
     side = min(box["width"], box["height"])  # the picture is square and lies in the middle
     notebook.page.mouse.click(box["x"] + box["width"] / 2 + 0.28 * side, box["y"] + box["height"] / 2 + 0.03 * side)
     notebook.wait(widget, "widget.dataset.x === '100' && widget.dataset.y === '68'")
-    notebook.page.wait_for_timeout(100)
-    assert (pixels(widget.locator("canvas").first) != before).mean() > 1e-3
+    wait_for_change(widget.locator("canvas").first, before)
 
 
 def test_arrow_keys_move_it_by_a_stride_and_no_further_than_the_picture(notebook, widget):
@@ -57,8 +56,7 @@ def test_menus_and_slider_answer_and_nonsense_is_refused(notebook, widget):
     before = pixels(widget.locator(".tk-map canvas"))
     widget.locator("[data-control=channel]").focus()
     notebook.page.keyboard.press("End")
-    notebook.page.wait_for_timeout(500)
-    assert (pixels(widget.locator(".tk-map canvas")) != before).mean() > 1e-3
+    wait_for_change(widget.locator(".tk-map canvas"), before)
     assert_refused(notebook, widget, "channel-field")
 
 

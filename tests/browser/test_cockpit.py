@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from notebook_page import MOVE, is_blank, pixels
+from notebook_page import MOVE, is_blank, pixels, wait_for_change
 from tidy import assert_keys_stay, assert_named, assert_tidy
 
 pytestmark = pytest.mark.browser
@@ -79,8 +79,7 @@ def test_a_moved_slider_changes_its_readout_and_the_pixels_of_the_curves(noteboo
     notebook.page.keyboard.press("PageUp")
     notebook.wait(cockpit, f"Number(widget.dataset.ack) > {answered}")
     notebook.wait(cockpit, f"widget.querySelector('[data-control={control}-field]').value !== '{readout}'")
-    notebook.page.wait_for_timeout(200)
-    assert (pixels(chart) != before).mean() > 1e-4
+    wait_for_change(chart, before, 1e-4)
 
 
 def test_a_slider_answers_within_300_ms_while_the_detector_trains(notebook, cockpit):

@@ -1,7 +1,7 @@
 """The threshold playground in a real browser."""
 
 import pytest
-from notebook_page import is_blank, pixels
+from notebook_page import is_blank, pixels, wait_for_change
 from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
@@ -31,8 +31,7 @@ def test_the_slider_moves_by_mouse_and_by_keys(notebook, widget):
     box = threshold.bounding_box()
     notebook.page.mouse.click(box["x"] + 0.02 * box["width"], box["y"] + box["height"] / 2)
     notebook.wait(widget, f"Number(widget.dataset.shown) > {shown}")
-    notebook.page.wait_for_timeout(100)
-    assert (pixels(canvas) != before).mean() > 1e-3
+    wait_for_change(canvas, before)
     notebook.page.keyboard.press("End")
     notebook.wait(widget, "widget.dataset.shown === '0'")
     notebook.page.keyboard.press("ArrowLeft")
