@@ -2,18 +2,17 @@
 
 import { Canvas } from "../frontend/canvas.js";
 import { classStyles, COLOURS, ON_PAPER } from "../frontend/colours.js";
-import { onDrag } from "../frontend/controls.js";
 import { drawBox, drawLine, drawMarker } from "../frontend/drawing.js";
 import { block, cell, element, figure, headerRow, note, row } from "../frontend/elements.js";
 import { clamp, formatted, linearScale } from "../frontend/numbers.js";
 import { playground } from "../frontend/playground.js";
+import { pointGrip } from "../frontend/point_grip.js";
 
 const SIDES = ["left", "top", "right", "bottom"];
 const DARK = 0.78; // of what the point does not see
 const CASING = { colour: "rgba(0,0,0,.7)", more: 2.5 };
 const BOX = { colour: COLOURS.amber, dash: [], thick: 3, casing: CASING };
 const WINDOW = { colour: "#ffffff", dash: [7, 5], thick: 1.5, casing: CASING };
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 // From dark blue to bright yellow, told apart with any colour vision; share: 0–1.
 const heat = (share) => `hsl(${225 - 175 * share} ${35 + 55 * share}% ${14 + 62 * share}%)`;
@@ -29,25 +28,20 @@ class Stage {
   constructor({ image_size: [tall, wide] }, buffer, onPoint) {
     Object.assign(this, { tall, wide, onPoint, now: null, image: null, place: [0, 0, 1] });
     this.canvas = new Canvas("The picture with the anchor point and its box", (...sizes) => this.draw(...sizes));
-    const about = { role: "application", tabindex: "0", "data-control": "point", "aria-label": "Anchor point" };
-    this.grip = element("div", { class: "tk-point", ...about });
+    this.grip = pointGrip("point", "Anchor point", this, {
+      to: (x, y) => this.move(x, y),
+      by: (right, down) => this.step(right, down),
+    });
     this.node = block("tk-stage", this.canvas.node, this.grip);
-    onDrag(this.grip, (event) => {
-      const { left, top } = this.canvas.node.getBoundingClientRect();
-      const [x, y, scale] = this.place;
-      this.move((event.clientX - left - x) / scale, (event.clientY - top - y) / scale);
-    });
-    this.grip.addEventListener("keydown", (event) => {
-      const way = MOVES[event.key];
-      if (!way || !this.now) return;
-      event.preventDefault();
-      const [x, y] = this.point;
-      this.move(x + way[0] * this.stride, y + way[1] * this.stride);
-    });
     createImageBitmap(new Blob([buffer], { type: "image/png" })).then((image) => {
       this.image = image;
       this.canvas.paint();
     });
+  }
+  step(right, down) {
+    if (!this.now) return;
+    const [x, y] = this.point;
+    this.move(x + right * this.stride, y + down * this.stride);
   }
   // To the middle of the cell there; shown at once, before Python answers.
   move(x, y) {

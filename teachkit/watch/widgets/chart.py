@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from matplotlib.axes import Axes
+
 from teachkit.errors import UserError
 from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
@@ -112,12 +114,21 @@ class ChartPlayground(Playground):
                 label=style.label if line.style not in named else None,
             )
             named.add(line.style)
-            if line.note and line.points:
-                axes.annotate(line.note, line.points[-1], (5, 5), textcoords="offset points", fontsize=9)
         axes.set(xlabel=self.across.label, ylabel=self.up.label, xlim=self.across.range, ylim=self.up.range)
         axes.set(xscale="log" if self.across.log else "linear", yscale="log" if self.up.log else "linear")
+        for line in self.lines():
+            if line.note and line.points:
+                _write_note(axes, line.note, line.points[-1])
         axes.grid(alpha=0.3)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
         facts = [f"{name}: {text}".replace(" ", "\xa0") for name, text in self.facts().items()]  # broken between two
         axes.set_title(textwrap.fill("   ".join(facts), ROOM), fontsize=9, loc="left")
         return figure
+
+
+def _write_note(axes: Axes, text: str, point: tuple[float, float]) -> None:
+    """Beside the point, at its left in the right half of the chart. The limits of the axes must have been set."""
+    across = axes.transAxes.inverted().transform(axes.transData.transform(point))[0]
+    aside, side = (-7, "right") if across > 0.5 else (5, "left")
+    paper = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
+    axes.annotate(text, point, (aside, 5), textcoords="offset points", fontsize=9, ha=side, bbox=paper)

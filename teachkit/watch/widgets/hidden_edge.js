@@ -2,15 +2,14 @@
 
 import { Canvas } from "../frontend/canvas.js";
 import { COLOURS } from "../frontend/colours.js";
-import { onDrag } from "../frontend/controls.js";
 import { drawBox } from "../frontend/drawing.js";
 import { block, cell, element, figure, headerRow, note, row } from "../frontend/elements.js";
 import { clamp, linearScale } from "../frontend/numbers.js";
 import { playground } from "../frontend/playground.js";
+import { pointGrip } from "../frontend/point_grip.js";
 
 const SIDES = ["left", "top", "right", "bottom"];
 const [STEP, FAR] = [2, 8]; // px for a press of an arrow key, and with Shift
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const CASING = { colour: "rgba(0,0,0,.6)", more: 2 };
 const TRUTH = { colour: "#ffffff", dash: [6, 5], thick: 1.5, casing: CASING };
 const [BELIEF, STRONGER] = ["213, 94, 0", 1.4]; // its colour, and how much stronger than its share it is drawn
@@ -22,21 +21,14 @@ class Stage {
     Object.assign(this, { tall, wide, onBall, now: null, ball: [0, 0], size: 0, place: [0, 0, 1] });
     this.image = element("canvas", { width: wide, height: tall });
     this.canvas = new Canvas("The object, the ball and the belief of each side", (...sizes) => this.draw(...sizes));
-    const about = { role: "application", tabindex: "0", "data-control": "ball", "aria-label": "Ball" };
-    this.grip = element("div", { class: "tk-ball", ...about });
+    this.grip = pointGrip("ball", "Ball", this, {
+      to: (x, y) => this.move(x, y),
+      by: (right, down, far) => this.step(right, down, far ? FAR : STEP),
+    });
     this.node = block("tk-stage", this.canvas.node, this.grip);
-    onDrag(this.grip, (event) => {
-      const { left, top } = this.canvas.node.getBoundingClientRect();
-      const [x, y, scale] = this.place;
-      this.move((event.clientX - left - x) / scale, (event.clientY - top - y) / scale);
-    });
-    this.grip.addEventListener("keydown", (event) => {
-      const way = MOVES[event.key];
-      if (!way) return;
-      event.preventDefault();
-      const far = event.shiftKey ? FAR : STEP;
-      this.move(this.ball[0] + way[0] * far, this.ball[1] + way[1] * far);
-    });
+  }
+  step(right, down, px) {
+    this.move(this.ball[0] + right * px, this.ball[1] + down * px);
   }
   // Its outline moves at once; the ball itself follows with Python's answer.
   move(x, y) {

@@ -1,9 +1,4 @@
-import io
-
-import numpy as np
 import pytest
-from ipywidgets.widgets.widget import _instances
-from PIL import Image
 
 from teachkit.errors import UserError
 from teachkit.exercises.blood_cells import CROWDED
@@ -81,11 +76,3 @@ def test_a_refused_value_leaves_the_old_one(doctor, values):
 def test_an_unknown_class_is_refused(parts):
     with pytest.raises(UserError, match="no class 'cat'"):
         DoctorPlayground(*parts, "cat")
-
-
-def test_the_static_image_shows_something_and_closing_leaves_nothing(parts):
-    before = len(_instances)
-    one = DoctorPlayground(*parts)
-    assert np.asarray(Image.open(io.BytesIO(one.static_image())).convert("RGB")).std() > 20
-    one.close()
-    assert len(_instances) == before

@@ -1,9 +1,4 @@
-import io
-
-import numpy as np
 import pytest
-from ipywidgets.widgets.widget import _instances
-from PIL import Image
 
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
@@ -75,11 +70,3 @@ def test_other_verdicts_are_refused(judge, verdicts):
 def test_other_pictures_and_pictures_without_a_suspect_are_refused(model):
     with pytest.raises(UserError, match="same pictures"):
         JudgePlayground(loader(FAULTY), Loader(make_scenes(4, 5), "train", 4, 128, "cpu", shuffle=False), model)
-
-
-def test_the_static_image_shows_something_and_closing_leaves_nothing(model):
-    before = len(_instances)
-    one = JudgePlayground(loader(FAULTY), loader(), model)
-    assert np.asarray(Image.open(io.BytesIO(one.static_image())).convert("RGB")).std() > 20
-    one.close()
-    assert len(_instances) == before

@@ -1,10 +1,5 @@
-import io
-
-import numpy as np
 import pytest
 import torch
-from ipywidgets.widgets.widget import _instances
-from PIL import Image
 
 from teachkit.boxes import iou
 from teachkit.errors import UserError
@@ -63,11 +58,3 @@ def test_a_refused_value_leaves_the_old_one(values):
 def test_an_unknown_film_is_refused():
     with pytest.raises(UserError, match="film must be one of loss weights, pictures"):
         TrainingFilm("weights")
-
-
-def test_the_static_image_shows_something_and_closing_leaves_nothing():
-    before = len(_instances)
-    one = TrainingFilm("loss weights")
-    assert np.asarray(Image.open(io.BytesIO(one.static_image())).convert("RGB")).std() > 20
-    one.close()
-    assert len(_instances) == before

@@ -1,6 +1,7 @@
 """The playgrounds over recorded runs: they say what the records say, refuse nonsense, and the static image shows it."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from teachkit.experiments.batch_size import SIZES
 from teachkit.experiments.search import best
 from teachkit.experiments.small import COUNTS
 from teachkit.watch.figures.cycle import of_epochs
+from teachkit.watch.motion.descent import DescentPlayground
 from teachkit.watch.widgets.batch_size import BatchPlayground
 from teachkit.watch.widgets.chart import choice_of
 from teachkit.watch.widgets.patience import PATIENCE, RUNS, PatiencePlayground
@@ -66,14 +68,19 @@ def test_a_search_tells_of_its_winner_so_far_and_what_it_is_worth_anew():
     playground.close()
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_no_word_of_the_static_image_is_cut(kind):
+@pytest.mark.parametrize("kind", [*ALL, DescentPlayground, partial(DescentPlayground, rate=0.12)])
+def test_no_word_of_the_static_image_is_cut_and_notes_stay_in_the_chart(kind):
     playground = kind()
     picture = playground.figure()
     canvas = FigureCanvasAgg(picture)
     canvas.draw()
     for text in picture.findobj(Text):
         assert text.get_window_extent(canvas.get_renderer()).x1 <= picture.bbox.width, text.get_text()
+    (axes,) = picture.axes
+    assert axes.texts
+    for note in axes.texts:
+        extent = note.get_window_extent(canvas.get_renderer())
+        assert axes.bbox.x0 <= extent.x0 < extent.x1 <= axes.bbox.x1, note.get_text()
     playground.close()
 
 

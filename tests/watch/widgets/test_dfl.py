@@ -1,11 +1,8 @@
 import math
 import random
 
-import ipywidgets
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import teachkit as tk
 from teachkit.errors import UserError
@@ -97,12 +94,3 @@ def test_a_refused_value_is_told_and_the_old_one_stays(values):
     assert playground.refused
     playground.set(place=4)
     assert playground.refused == ""
-
-
-def test_the_static_image_shows_something_and_closing_leaves_nothing(tmp_path):
-    there = len(ipywidgets.widgets.widget._instances)
-    playground = DFLPlayground()
-    (tmp_path / "still.png").write_bytes(playground.static_image())
-    assert np.asarray(Image.open(tmp_path / "still.png").convert("RGB")).reshape(-1, 3).std(0).max() > 20
-    playground.close()
-    assert len(ipywidgets.widgets.widget._instances) == there

@@ -1,13 +1,11 @@
 import io
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torchvision import ops
 
-import teachkit as tk
 from teachkit.analysis.sliding_box import EDGES, MEASURES
 from teachkit.errors import UserError
 from teachkit.watch.widgets.iou import SLIDES, IoUPlayground
@@ -133,14 +131,6 @@ def test_a_picture_lies_under_it_and_its_size_is_kept():
         IoUPlayground(picture=torch.rand(24, 40))
     with pytest.raises(UserError):
         IoUPlayground(truth=(0, 0, 50, 50), picture=torch.rand(3, 24, 40))
-
-
-def test_the_static_image_shows_something_and_closing_leaves_nothing():
-    there = len(ipywidgets.widgets.widget._instances)
-    playground = tk.IoUPlayground(picture=torch.rand(3, 128, 128))
-    assert np.asarray(Image.open(io.BytesIO(playground.static_image())).convert("RGB")).reshape(-1, 3).std(0).max() > 20
-    playground.close()
-    assert len(ipywidgets.widgets.widget._instances) == there
 
 
 @pytest.mark.parametrize("measure", ["iou", "giou", "diou", "ciou"])

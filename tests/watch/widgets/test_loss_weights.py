@@ -1,11 +1,8 @@
 import math
 import random
 
-import ipywidgets
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import teachkit as tk
 from teachkit.errors import UserError
@@ -119,12 +116,3 @@ def test_a_refused_value_is_told_and_the_old_one_stays(playground, values):
 def test_no_detector_is_a_users_mistake():
     with pytest.raises(UserError):
         LossWeightsPlayground({})
-
-
-def test_the_static_image_shows_something_and_closing_leaves_nothing(tmp_path):
-    there = len(ipywidgets.widgets.widget._instances)
-    playground = tk.LossWeightsPlayground()
-    (tmp_path / "still.png").write_bytes(playground.static_image())
-    assert np.asarray(Image.open(tmp_path / "still.png").convert("RGB")).reshape(-1, 3).std(0).max() > 20
-    playground.close()
-    assert len(ipywidgets.widgets.widget._instances) == there

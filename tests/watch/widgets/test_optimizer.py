@@ -1,11 +1,8 @@
 import math
 import random
 
-import ipywidgets
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import teachkit as tk
 from teachkit.analysis.surfaces import RULES, SURFACES
@@ -86,13 +83,3 @@ def test_every_rule_has_a_colour_a_dash_and_a_letter_of_its_own():
     rules = OptimizerPlayground().setup()[0]["rules"]
     assert [name for name, _, _ in rules] == list(RULES)
     assert len({letter for _, _, letter in rules}) == len(RULES)
-
-
-@pytest.mark.parametrize("surface", SURFACES)
-def test_the_static_image_shows_something_and_closing_leaves_nothing(surface, tmp_path):
-    there = len(ipywidgets.widgets.widget._instances)
-    playground = OptimizerPlayground(surface)
-    (tmp_path / "still.png").write_bytes(playground.static_image())
-    assert np.asarray(Image.open(tmp_path / "still.png").convert("RGB")).reshape(-1, 3).std(0).max() > 20
-    playground.close()
-    assert len(ipywidgets.widgets.widget._instances) == there

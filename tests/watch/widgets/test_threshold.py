@@ -1,10 +1,7 @@
 import random
 
-import ipywidgets
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
 import teachkit as tk
@@ -75,12 +72,3 @@ def test_own_detectors_and_pictures_and_names_with_markup(playground):
     assert len(pictures) == 4
     with pytest.raises(UserError, match="at least one"):
         ThresholdPlayground({})
-
-
-def test_the_static_image_shows_something_and_closing_leaves_nothing(tmp_path):
-    there = len(ipywidgets.widgets.widget._instances)
-    one = ThresholdPlayground()
-    (tmp_path / "still.png").write_bytes(one.static_image())
-    assert np.asarray(Image.open(tmp_path / "still.png").convert("RGB")).reshape(-1, 3).std(0).max() > 20
-    one.close()
-    assert len(ipywidgets.widgets.widget._instances) == there
