@@ -15,7 +15,10 @@ from teachkit.exercises.lesson import Verdict, questions
 from teachkit.page.playgrounds import PLAYGROUNDS
 
 CLAIM = re.compile(r'^\s*"(\w+)": None,\s*# (.+)$', re.MULTILINE)  # a claim or a case, beside its letter
-TITLES = {name: name.replace("_", " ") for name in PLAYGROUNDS} | {"iou": "IoU", "dfl": "DFL"}
+TITLES = {name: name.replace("_", " ") for name in PLAYGROUNDS} | {
+    "iou": "IoU", "dfl": "DFL", "descent": "steps down a parabola",
+    "film_of_weights": "a film of three sets of weights", "film_of_pictures": "a film of 32 pictures and 1,000",
+}  # fmt: skip
 ANY_PICTURE = {"augment"}  # playgrounds that say the same of a picture of their own
 Here = dict[str, Any]
 
@@ -57,22 +60,21 @@ def _playground(called: str, shown: ast.Call) -> Here | None:
 
     instead: a built-in picture below the still one of the notebook.
     """
-    names = {_kind(name): name for name in PLAYGROUNDS}
-    if called in names and names[called] in ANY_PICTURE and shown.args:
-        return {"kind": "playground", "name": names[called], "first": {}, "instead": True}
+    names = [name for name in PLAYGROUNDS if _kind(name) == called]
+    if shown.args and ANY_PICTURE.intersection(names):
+        return {"kind": "playground", "name": names[0], "first": {}, "instead": True}
     try:
         arguments = [ast.literal_eval(one) for one in shown.args]
         named = {str(one.arg): ast.literal_eval(one.value) for one in shown.keywords}
     except ValueError:
         return None
-    if called not in names:
-        return None
-    make = PLAYGROUNDS[names[called]][0]
-    if isinstance(make, functools.partial):
-        if (make.args, make.keywords) != (tuple(arguments), named):
-            return None
-        arguments, named = [], {}
-    return None if arguments else {"kind": "playground", "name": names[called], "first": named}
+    for name in names:
+        make = PLAYGROUNDS[name][0]
+        args, fixed = (make.args, make.keywords) if isinstance(make, functools.partial) else ((), {})
+        if args == tuple(arguments) and fixed.items() <= named.items():
+            first = {key: value for key, value in named.items() if key not in fixed}
+            return {"kind": "playground", "name": name, "first": first}
+    return None
 
 
 def _kind(name: str) -> str:

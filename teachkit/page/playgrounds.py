@@ -23,7 +23,9 @@ from teachkit.learn.log import as_json
 from teachkit.page import playground_graphs as graphs
 from teachkit.page.trace import Program, Tensors, write_json
 from teachkit.structures import LOSS_NAMES
-from teachkit.watch.figures.images import png
+from teachkit.watch.figures.images import as_bytes, png
+from teachkit.watch.motion.descent import NEAR, START, TALL, WIDE, DescentPlayground
+from teachkit.watch.motion.film import PICTURES, TrainingFilm
 from teachkit.watch.timeline.marks import word
 from teachkit.watch.widgets.assigner import MOST_ROWS, AssignerPlayground
 from teachkit.watch.widgets.augment import AugmentPlayground
@@ -159,6 +161,15 @@ def runs_side_by_side(playground: Playground) -> Content:
     return Content({}, {"looks": looks, "losses": LOSSES, "scores": SCORES})
 
 
+def descent(_: Playground) -> Content:
+    return Content({}, {"start": START, "wide": WIDE, "tall": TALL, "near": NEAR})
+
+
+def film(playground: Playground) -> Content:
+    images = cast(TrainingFilm, playground).film.pictures.images[:PICTURES]
+    return Content({}, {"tiles": True}, pictures=[webp(as_bytes(one).permute(1, 2, 0).numpy()) for one in images])
+
+
 def table(playground: Playground) -> Content:
     """All answers of a playground whose settings are few: the answers, and which belongs to which settings.
 
@@ -211,6 +222,9 @@ PLAYGROUNDS: dict[str, tuple[Callable[[], Playground], Callable[[Playground], Co
         partial(RunsSideBySide, "few_pictures_0", "many_pictures_0", names=["32 pictures", "1,000 pictures"]),
         runs_side_by_side,
     ),
+    "descent": (DescentPlayground, descent),
+    "film_of_weights": (partial(TrainingFilm, "loss weights"), film),
+    "film_of_pictures": (partial(TrainingFilm, "pictures"), film),
 }
 
 

@@ -195,10 +195,16 @@ REFUSED = {
         {"speed": 1},
     ],
     "dfl": [{"place": "far"}, {"place": 99}, {"shape": "round"}, {"k": 15}, {"bars": [0] * 16}, {"bars": [1] * 3}],
-    "confidence": [{"score": 0}, {"gamma": "x"}, {"weight": -1}, {"alpha": 2, "score": 0.5}],
+    "confidence": [
+        *({"score": one} for one in (0, "0x0", "Infinity")),
+        {"gamma": "x"},
+        {"weight": -1},
+        {"alpha": 2, "score": 0.5},
+    ],
     "assigner": [{"topk": 31}, {"object": 9}, {"model": "best"}],
-    "batch_size": [{"size": 3}, {"size": "many"}, {"rate": "x"}],
+    "batch_size": [{"size": 3}, {"size": "1,6"}, {"size": "0x10"}, {"size": "many"}, {"rate": "x"}],
     "patience": [{"patience": 61}, {"patience": 1.5}],
+    "film_of_weights": [{"frame": 1000}, {"picture": 4}, {"film": "pictures"}],
     "optimizer": [{"surface": "hill"}, {"lr": 3}, {"steps": 0}],
 }
 

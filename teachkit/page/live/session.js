@@ -1,6 +1,7 @@
 // A training under the hand, as teachkit/watch/cockpit/session.py: steps, requests between steps, time travel and rescue.
 // What is asked for comes through `answers`, by the same messages that the cockpit sends to Python; frames go out.
 
+import { numberOf } from "../../watch/frontend/numbers.js";
 import { SCHEDULES, usualWarmup } from "./schedules.js";
 import { Timeline, inWords } from "./timeline.js";
 import { LOSSES } from "./training.js";
@@ -17,7 +18,7 @@ const LARGEST = { lr: 100, box: 1e6, cls: 1e6, dfl: 1e6 };
 export class Refused extends Error {}
 
 function checked(name, value) {
-  const number = typeof value === "string" ? (value.trim() ? Number(value.replace(",", ".")) : NaN) : value;
+  const number = numberOf(value);
   if (Number.isNaN(number)) throw new Refused(`${name} must be a number such as 0.003, not '${value}'`);
   if (!(number >= 0 && number <= LARGEST[name])) {
     throw new Refused(
@@ -255,10 +256,11 @@ export class Session {
     }
     this.use(next);
   }
-  // The settings of the first step, where others than the usual ones are wanted.
-  begin({ optimizer, ...values }) {
+  // The settings of the first step, where others than the usual ones are wanted. A schedule begins at the rate.
+  begin({ optimizer, lr, schedule = "constant", ...values }) {
     if (optimizer) this.useOptimizer(optimizer);
-    this.set(values);
+    if (lr !== undefined) values = { lr, ...values };
+    this.set(schedule === "constant" ? values : { ...values, schedule });
     this.inForce = this.kept[0].settings = this.settings();
   }
   // A fresh optimizer at its usual rate, since one rate does not suit both; the schedule stays.
@@ -291,6 +293,7 @@ export class Session {
     );
     return {
       ...values,
+      base: this.rate.lr ?? this.rate.base,
       schedule: this.rate.lr === null ? this.rate.schedule : "constant",
       optimizer: this.optimizer,
       preset: fits?.name ?? null,

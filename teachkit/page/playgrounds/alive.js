@@ -1,5 +1,6 @@
 // A playground of the notebooks in a page: its own front end, graphs of the course's own code, and these rules behind them.
 
+import filmWidget from "../../watch/motion/film.js";
 import assignerWidget from "../../watch/widgets/assigner.js";
 import augmentWidget from "../../watch/widgets/augment.js";
 import chartWidget from "../../watch/widgets/chart.js";
@@ -29,6 +30,9 @@ const WIDGETS = {
   batch_size: chartWidget,
   search: chartWidget,
   runs_side_by_side: runsWidget,
+  descent: chartWidget,
+  film_of_weights: filmWidget,
+  film_of_pictures: filmWidget,
 };
 let kernels = null; // compiled once, for all of a page
 
@@ -58,5 +62,8 @@ export async function alive(name, el, folder, first = {}) {
   const pixels = facts.rules.tiles ? await Promise.all(files.map(pixelsOf)) : [];
   const own = { ...facts, ...facts.rules, pixels, first: { ...facts.first, ...first } };
   el.replaceChildren();
-  WIDGETS[name].render({ model: new Kernel(own, RULES[name], computing(machine), facts.rules.tiles ? [] : files), el });
+  WIDGETS[name].render({
+    model: new Kernel(own, RULES[name], computing(machine), facts.rules.tiles ? pixels : files),
+    el,
+  });
 }

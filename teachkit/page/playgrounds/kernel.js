@@ -1,5 +1,7 @@
 // What stands where the kernel would: it checks settings, computes, and answers the front end, as teachkit's Playground does.
 
+import { numberOf } from "../../watch/frontend/numbers.js";
+
 export class Refused extends Error {}
 
 // As Python writes numbers: of two equally near ones the even one, where JavaScript takes the larger.
@@ -34,8 +36,8 @@ const told = (value) =>
   typeof value === "string" ? `'${value}'` : Array.isArray(value) ? `[${value.map(told).join(", ")}]` : String(value);
 
 function between({ name, low, high }, value) {
-  const number = typeof value === "string" ? (value.trim() ? Number(value.replace(",", ".")) : NaN) : value;
-  if (typeof number !== "number" || !(number >= low && number <= high)) {
+  const number = numberOf(value);
+  if (!(number >= low && number <= high)) {
     throw new Refused(`${name} must be a number from ${low} to ${high}, not ${told(value)}`);
   }
   return number;
@@ -52,8 +54,8 @@ function one_of({ name, choices }, value) {
   return value;
 }
 function choice_of({ name, choices }, value) {
-  const number = typeof value === "string" && value.trim() ? Number(value) : value;
-  if (typeof number === "number" && choices.includes(number)) return number;
+  const number = String(value).includes(",") ? NaN : numberOf(value);
+  if (choices.includes(number)) return number;
   const allowed =
     choices.length > 8 ? `a whole number from ${choices[0]} to ${choices.at(-1)}` : choices.map(String).join(", ");
   throw new Refused(`${name} must be ${allowed}, not ${told(value)}`);

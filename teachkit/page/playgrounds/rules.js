@@ -4,7 +4,9 @@ import { assigner } from "./assigner.js";
 import { augment } from "./augment.js";
 import { confidence } from "./confidence.js";
 import { data_quality } from "./data_quality.js";
+import { descent } from "./descent.js";
 import { dfl } from "./dfl.js";
+import { film } from "./film.js";
 import { iou } from "./iou.js";
 import { loss_weights } from "./loss_weights.js";
 import { optimizer } from "./optimizer.js";
@@ -38,4 +40,7 @@ export const RULES = {
   batch_size: table,
   search: table,
   runs_side_by_side,
+  descent,
+  film_of_weights: film,
+  film_of_pictures: film,
 };
