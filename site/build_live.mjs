@@ -19,7 +19,8 @@ async function bundled(entry, format) {
     charset: "utf8", plugins: [writtenLoops] });
   return outputFiles[0].text;
 }
-const page = (policy, style, script, name = "live.html") => readFileSync(join(HERE, name), "utf8")
+const LINKS = '<p class="about"><a href="index.html">The lessons</a> · <a href="playgrounds.html">Playgrounds</a> · <a href="photo.html">Your own picture</a></p>\n';
+const page = (policy, style, script, name = "live.html", links = LINKS) => readFileSync(join(HERE, name), "utf8").replace("{links}", () => links)
   .replace("{policy}", () => policy).replace("{style}", () => style).replace("{script}", () => script);
 
 async function buildLive(exported, site) {
@@ -45,7 +46,7 @@ async function buildLive(exported, site) {
   keepOffline(site, folder);
   const files = Object.fromEntries([...DATA, "kernels.wasm", "worker.js"].map((name) => [name, readFileSync(join(folder, name)).toString("base64")]));
   writeFileSync(join(site, "live-alone.html"), page(ALONE, `<style>${style}</style>`,
-    `<script type="application/json" id="files">${JSON.stringify(files)}</script>\n<script type="module">${alone.replaceAll("</script", "<\\/script")}</script>`));
+    `<script type="application/json" id="files">${JSON.stringify(files)}</script>\n<script type="module">${alone.replaceAll("</script", "<\\/script")}</script>`, "live.html", ""));
 }
 
 // Where a lesson has something alive, its page takes the script and the style.

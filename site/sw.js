@@ -15,10 +15,10 @@ addEventListener("activate", (event) => {
     .then(() => clients.claim()));
 });
 async function answer(request) {
-  const cache = await kept(), there = await cache.match(plain(request)) ?? await cache.match(request);
+  const cache = await kept().catch(() => null), there = await cache?.match(plain(request));
   if (there) return there;
   const fetched = await fetch(request);
-  if (fetched.ok) await cache.put(plain(request), fetched.clone());
+  if (fetched.ok) await cache?.put(plain(request), fetched.clone()).catch(() => {}); // where the storage is full
   return fetched;
 }
 addEventListener("fetch", (event) => {

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 
 from teachkit.page.playgrounds import PLAYGROUNDS
 from tests.page.conftest import node_modules  # noqa: F401 — a fixture
@@ -127,6 +128,8 @@ def test_a_typed_rate_is_in_force_at_once_and_stands_in_the_address(opened, addr
     page.goto(again)
     page.wait_for_selector(RUNNING)
     until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.0123'")
+    page.evaluate("location.hash = 'lr=0.05'")  # written into the address by hand
+    until(page, "document.querySelector('[data-control=\"lr-field\"]')?.value === '0.05'")
 
 
 def test_the_frame_that_answers_a_moved_slider_shows_it_in_force(opened, address):
@@ -147,9 +150,8 @@ def test_the_frame_that_answers_a_moved_slider_shows_it_in_force(opened, address
 
 
 def test_an_address_sets_everything_and_takes_controls_away(opened, address):
-    page = opened(
-        f"{address}?run=0&optimizer=sgd&lr=0.3&cls=2&hide=time,presets,dfl,map", '.tk-cockpit[data-state="ready"]'
-    )
+    hide = "time,__proto__,presets,dfl,map"
+    page = opened(f"{address}?run=0&optimizer=sgd&lr=0.3&cls=2&hide={hide}", '.tk-cockpit[data-state="ready"]')
     until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.3'")
     assert page.locator('[data-control="cls-field"]').input_value() == "2"
     assert page.locator("select").nth(1).input_value() == "sgd"
@@ -241,11 +243,24 @@ def test_a_run_is_saved_as_a_replay_that_plays_from_the_disk(opened, address, tm
     plays(opened, tmp_path / "replay.html")
 
 
-def test_a_dropped_picture_is_looked_at_and_drawn_boxes_are_trained_on_in_the_page(opened, address):
+def wide_picture(path: Path) -> Path:
+    Image.new("L", (20000, 8)).save(path)
+    return path
+
+
+def test_a_dropped_picture_is_looked_at_and_drawn_boxes_are_trained_on_in_the_page(opened, address, tmp_path):
     page = opened(address.replace("live.html", "photo.html"), "#files")
     sent = []
     page.on("request", lambda request: request.method != "GET" and sent.append(request.url))
-    page.set_input_files("#files", sorted((ROOT / "data/sample/yolo/images/val").glob("*.png")))
+    damaged = tmp_path / "torn.png"
+    damaged.write_bytes(b"\x89PNG\r\n\x1a\n")
+    page.set_input_files("#files", [damaged, damaged])
+    page.get_by_text("torn.png, torn.png are no pictures that this browser can read.").wait_for()
+    pictures = sorted((ROOT / "data/sample/yolo/images/val").glob("*.png"))
+    page.set_input_files("#files", [*pictures, wide_picture(tmp_path / "wide.png")])
+    page.wait_for_selector('[data-picture]:nth-child(5)[aria-pressed="true"]')
+    assert page.inner_text("#told") == ""
+    page.get_by_role("button", name="Remove this picture").click()
     page.wait_for_selector('[data-picture]:nth-child(4)[aria-pressed="true"]')
     page.locator("#finding select").select_option("shapes")
     until(page, "Number(document.getElementById('stage').dataset.found) >= 2")
@@ -253,7 +268,7 @@ def test_a_dropped_picture_is_looked_at_and_drawn_boxes_are_trained_on_in_the_pa
     page.fill("#typed", "10, 10, 12, 60")
     page.press("#typed", "Enter")
     assert "too small" in page.inner_text("#told")
-    page.fill("#typed", "10, 10, 60, 60")
+    page.fill("#typed", "10%, 10%, 60%, 60%")
     page.press("#typed", "Enter")
     page.locator("#easel").scroll_into_view_if_needed()
     easel = page.locator("#easel").bounding_box()

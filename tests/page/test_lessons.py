@@ -172,6 +172,27 @@ def test_progress_of_a_browser_is_collected_like_that_of_a_notebook(tmp_path, ca
     assert progress.read(progress_file) == answer["done"]
 
 
+def test_damaged_progress_is_left_out_and_what_is_sound_stays():
+    whole = {"03": {"a tie": {"tries": 2, "solved": "2026-01-01T10:00"}}}
+    parts = [None, [], 5, {"03": None}, {"03": [1]}, {"03": {"a tie": 7}}]
+    parts.append({"03": {"a tie": {"tries": "x", "solved": 1}}})
+    texts = ["[", "null", "5", *(json.dumps({"format": 1, "done": one}) for one in parts)]
+    texts.append(json.dumps({"format": 1, "done": whole | {"04": 3, "05": {"a tie": None}}}))
+    script = """
+        let kept;
+        globalThis.localStorage = { getItem: () => kept, setItem: (_, text) => { kept = text; } };
+        const { record, counts, read } = await import("LIVE/../lessons/progress.js");
+        answer = data.texts.map((text) => {
+          kept = text;
+          const before = read();
+          record("08", "weight or rate", true);
+          return { before, solved: counts(data.exercises)["08"][0] };
+        });"""
+    answers = asked(script, {"texts": texts, "exercises": lessons.exercises()})
+    assert answers.pop() == {"before": whole | {"05": {}}, "solved": 1}
+    assert all(sum(map(len, one["before"].values())) == 0 and one["solved"] == 1 for one in answers)
+
+
 def test_every_exercise_that_a_table_can_check_is_alive_in_its_page():
     missing = set()
     for notebook in NOTEBOOKS.glob("[01]*.ipynb"):
@@ -194,6 +215,8 @@ def test_every_prediction_is_alive_in_its_page():
 CELLS = {
     "tk.IoUPlayground(measure='giou')": ("playground", "iou", {"measure": "giou"}),
     "walks = tk.OptimizerPlayground()\nwalks": ("playground", "optimizer", {}),
+    "tk.TrainingFilm('pictures', frame=3)": ("playground", "film_of_pictures", {"frame": 3}),
+    "tk.TrainingFilm('my own')": None,
     "tk.IoUPlayground(picture=batch.images[5])": None,  # of something that only a kernel has
     "tk.RunsSideBySide('runs/mine', 'runs/yours')": None,
     "%matplotlib inline\nprint(1)": None,

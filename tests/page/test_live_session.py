@@ -117,6 +117,31 @@ def test_a_gradient_that_is_no_number_changes_nothing_and_is_named(page):
     assert (answer["end"], answer["trouble_after"]) == (5, "")
 
 
+@pytest.mark.parametrize("search", ["", "?lr=0.7&schedule=cosine", "?optimizer=sgd&box=3"])
+def test_whoever_opens_the_written_address_gets_the_same_settings(page, search):
+    settings = [
+        {},
+        {"lr": 0.02},
+        {"lr": 0.02, "schedule": "cosine"},
+        {"schedule": "steps", "box": 0},
+        {"dfl": 12.34, "lr": 1e-5},
+        {"optimizer": "sgd", "lr": 0.3, "schedule": "one_cycle"},
+    ]
+    answer = page(f"""
+        const {{ asked, written }} = await import("LIVE/live.js");
+        const fresh = () => new Session(session.training, session.facts);
+        answer = {json.dumps(settings)}.map((values) => {{
+          const one = fresh(), other = fresh();
+          one.begin(values);
+          const hash = written(one.controls(), one.facts, "{search}");
+          other.begin(asked({{ search: "{search}", hash: `#${{hash}}` }}).settings);
+          return [one.controls(), other.controls()];
+        }});
+        """)
+    for wanted, got in answer:
+        assert got == wanted
+
+
 def test_a_refused_value_leaves_everything_as_it_was(page):
     values = [
         {"lr": "quick"},

@@ -4,11 +4,18 @@ const KEY = "teachkit progress",
   FORMAT = 1,
   KIND = "teachkit progress";
 
-// lesson → name → {tries, solved}; empty where there is none, or the storage is closed.
+const isObject = (one) => typeof one === "object" && one !== null && !Array.isArray(one);
+const isEntry = (one) =>
+  isObject(one) && Number.isInteger(one.tries) && (one.solved === null || typeof one.solved === "string");
+const sound = (entries, fits) => Object.fromEntries(Object.entries(entries).filter(([, one]) => fits(one)));
+
+// lesson → name → {tries, solved}; what is damaged is left out, and all of it where the storage is closed.
 export function read() {
   try {
-    const content = JSON.parse(localStorage.getItem(KEY));
-    return content?.format === FORMAT && typeof content.done === "object" ? content.done : {};
+    const { format, done } = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    if (format !== FORMAT || !isObject(done)) return {};
+    const lessons = Object.entries(sound(done, isObject));
+    return Object.fromEntries(lessons.map(([lesson, entries]) => [lesson, sound(entries, isEntry)]));
   } catch {
     return {};
   }

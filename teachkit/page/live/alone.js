@@ -1,11 +1,12 @@
 // The page as one file: everything lies in it, so that it opens from a disk and out of a mail.
 
-import { open } from "./live.js";
+import { followAddress, open } from "./live.js";
 import "./theme.js";
 
 const files = JSON.parse(document.getElementById("files").textContent);
 const bytes = (name) => Uint8Array.from(atob(files[name]), (one) => one.charCodeAt(0));
 const json = (name) => JSON.parse(new TextDecoder().decode(bytes(name)));
+followAddress();
 const parts = {
   program: json("training.json"),
   numbers: bytes("training.bin").buffer,

@@ -14,22 +14,19 @@ export function asked(location) {
   return { settings, start: values.get("run") !== "0", hide: (values.get("hide") ?? "").split(",").filter(Boolean) };
 }
 
-// What stands for the setting in the address: only what is not as usual.
-export function written(controls, facts) {
+// What stands for the setting behind the # of the address: what is not as usual, or not as the rest of the address has it.
+export function written(controls, facts, search = "") {
+  const now = { ...controls, lr: controls.base }; // a schedule moves the rate itself at each step
   const usual = {
     ...facts.weights,
     schedule: "constant",
     optimizer: facts.optimizers[0][0],
     lr: facts.usual_rates[controls.optimizer],
   };
-  const unusual = SETTINGS.filter(
-    (name) => controls[name] !== usual[name] && (name !== "lr" || controls.schedule === "constant"),
-  );
-  return unusual
-    .map(
-      (name) =>
-        `${name}=${typeof controls[name] === "number" ? Number(controls[name].toPrecision(4)) : controls[name]}`,
-    )
+  const text = (value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
+  const before = new URLSearchParams(search);
+  return SETTINGS.filter((name) => before.has(name) || now[name] !== usual[name])
+    .map((name) => `${name}=${text(now[name])}`)
     .join("&");
 }
 
@@ -43,9 +40,8 @@ function hidden(root, names) {
     numbers: ".tk-numbers",
   };
   for (const name of names.filter((one) => /^[a-z_]+$/.test(one))) {
-    const found = root.querySelectorAll(
-      parts[name] ?? `[data-control="${name}"], [data-chart="${name}"], [data-control="${name}-field"]`,
-    );
+    const its = `[data-control="${name}"], [data-chart="${name}"], [data-control="${name}-field"]`;
+    const found = root.querySelectorAll(Object.hasOwn(parts, name) ? parts[name] : its);
     for (const one of found) (one.closest(".tk-slider, .tk-menu") ?? one).hidden = true;
   }
 }
@@ -58,6 +54,9 @@ function modelOf(worker) {
   });
   return { on: (_, listener) => listeners.add(listener), off: (_, listener) => listeners.delete(listener) };
 }
+
+// Whoever writes another setting into the address, or goes back to an earlier one, gets that run.
+export const followAddress = () => addEventListener("hashchange", () => location.reload());
 
 // A run as a file: the page of a replay, with the run in its place.
 function save(template, content) {
@@ -95,7 +94,7 @@ export async function open(worker, parts, el, { location, history }, replay) {
     }
     if (data.message?.kind !== "frame") return;
     requestAnimationFrame(() => worker.postMessage({ kind: "drawn" }));
-    const next = written(data.message.controls, given.facts);
+    const next = written(data.message.controls, given.facts, location.search);
     if (next === address) return;
     const first = address === null;
     address = next;

@@ -1,6 +1,6 @@
 // The page as files of a site: everything is fetched from beside it.
 
-import { open } from "./live.js";
+import { followAddress, open } from "./live.js";
 import "./theme.js";
 
 const HERE = document.currentScript.src;
@@ -10,6 +10,7 @@ const fetched = async (name, as) => {
   return answer[as]();
 };
 const el = document.getElementById("live");
+followAddress();
 if (location.protocol === "file:") {
   // a browser lets no page of the disk fetch anything
   const link = Object.assign(document.createElement("a"), { href: "live-alone.html", textContent: "live-alone.html" });

@@ -6,7 +6,7 @@ import { Pictures } from "../../watch/frontend/pictures.js";
 import { open } from "../live/live.js";
 import "../live/theme.js";
 import { Finder } from "./found.js";
-import { fileOf, letterboxed } from "./picture.js";
+import { fileOf, letterboxed, opened } from "./picture.js";
 import { Boxes, CLASSES, drawOver, lesson } from "./teaching.js";
 
 const HERE = document.currentScript.src,
@@ -88,30 +88,44 @@ function choose(picture) {
   showBoxes();
 }
 async function take(files) {
-  for (const file of files) {
-    if (pictures.length >= MOST) {
-      tell(`${MOST} pictures are the most that this page takes.`);
-      break;
-    }
-    let bitmap;
-    try {
-      bitmap = await createImageBitmap(file);
-    } catch {
-      tell(`${file.name} is no picture that this browser can read.`);
-      continue;
-    }
-    const picture = { bitmap, boxes: new Boxes(showBoxes) };
-    picture.button = button(file.name || `picture ${pictures.length + 1}`, () => choose(picture), {
-      "data-picture": "",
-    });
-    pictures.push(picture);
-    part("list").append(picture.button);
-    choose(picture);
+  const unread = [],
+    all = [...files];
+  tell("");
+  for (const file of all) {
+    if (pictures.length >= MOST) break;
+    const bitmap = await opened(file).catch(() => null);
+    if (bitmap) add(file.name || `picture ${pictures.length + 1}`, bitmap);
+    else unread.push(file.name);
   }
+  const [what, verb] = unread.length > 1 ? ["no pictures", "are"] : ["no picture", "is"];
+  const troubles = unread.length ? [`${unread.join(", ")} ${verb} ${what} that this browser can read.`] : [];
+  if (pictures.length >= MOST) troubles.push(`${MOST} pictures are the most that this page takes.`);
+  tell(troubles.join(" "));
+}
+function add(name, bitmap) {
+  const picture = { bitmap, boxes: new Boxes(showBoxes) };
+  picture.button = button(name, () => choose(picture), { "data-picture": "" });
+  pictures.push(picture);
+  part("list").append(picture.button);
+  choose(picture);
+}
+function remove() {
+  const place = pictures.indexOf(chosen);
+  pictures.splice(place, 1);
+  chosen.button.remove();
+  chosen.bitmap.close();
+  chosen = null;
+  const next = pictures[Math.min(place, pictures.length - 1)];
+  if (next) choose(next);
+  else part("work").hidden = true;
+  showBoxes();
 }
 
 async function train() {
   part("train").disabled = true;
+  await teach().finally(showBoxes);
+}
+async function teach() {
   const withBoxes = pictures.filter((one) => one.boxes.list.length);
   const own = await lesson(withBoxes, names(), await fetched("facts.json", "json"));
   const parts = {
@@ -125,12 +139,15 @@ async function train() {
   worker = new Worker(new URL("worker.js", HERE));
   await open(worker, parts, part("live"), window, () => fetched("replay.html", "text"));
   part("live").scrollIntoView();
-  part("train").disabled = false;
 }
 
 function begin() {
   const drop = part("drop");
-  part("files").addEventListener("change", (event) => take(event.target.files).catch(broken));
+  part("files").addEventListener("change", ({ target }) => {
+    take(target.files).catch(broken);
+    target.value = ""; // so that the same file can be chosen once more
+  });
+  part("remove").addEventListener("click", remove);
   for (const kind of ["dragover", "drop"])
     document.addEventListener(kind, (event) => {
       event.preventDefault(); // else the browser leaves the page for the picture
@@ -165,7 +182,7 @@ function begin() {
   const typed = part("typed");
   typed.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
-    const sides = typed.value.split(/[\s,;]+/).filter(Boolean);
+    const sides = typed.value.split(/[\s,;%]+/).filter(Boolean);
     const wrong = chosen.boxes.add(sides.length === 4 ? sides.map((one) => Number(one) / 100) : [NaN], label);
     if (!wrong) typed.value = "";
     tell(wrong);

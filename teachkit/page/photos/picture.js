@@ -1,7 +1,18 @@
 // A picture as the detectors take it: scaled to fit a square, centred on grey, as teachkit/feed/letterbox.py does it.
 
+const LARGEST = 1024; // px of a side that is kept: more than any detector here looks at
 const GREY = "rgb(128, 128, 128)";
 
+// file → ImageBitmap, upright, and no larger than needed: twenty photos of a phone would fill a gigabyte.
+export async function opened(file) {
+  const whole = await createImageBitmap(file),
+    scale = LARGEST / Math.max(whole.width, whole.height);
+  if (scale >= 1) return whole;
+  const [resizeWidth, resizeHeight] = [whole.width, whole.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const small = await createImageBitmap(whole, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  whole.close();
+  return small;
+}
 // bitmap: ImageBitmap → canvas of side × side px.
 export function letterboxed(bitmap, side) {
   const scale = Math.min(side / bitmap.width, side / bitmap.height);
