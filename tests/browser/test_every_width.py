@@ -206,10 +206,19 @@ def test_every_text_stands_out_from_its_ground(show, entry, dark):
     assert (pixels(widget)[3:20, 12:40].mean() < 80) == dark  # the title's ground
 
 
+# as JupyterLab does: its page is hidden meanwhile, and shown again before the next frame
+CHANGE_THEME = """async () => {
+    document.body.hidden = true;
+    document.body.dataset.jpThemeLight = false;
+    await null;
+    document.body.hidden = false;
+}"""
+
+
 def test_a_chart_follows_the_theme_that_is_chosen_while_it_is_open(show):
     widget = show("widgets/confidence")
     bright = pixels(widget.locator("canvas.tk-canvas"))
-    widget.page.evaluate("() => { document.body.dataset.jpThemeLight = false; }")
+    widget.page.evaluate(CHANGE_THEME)
     widget.page.wait_for_timeout(100)
     dark = pixels(widget.locator("canvas.tk-canvas"))
     assert bright.mean() > 200

@@ -9,15 +9,14 @@ export class Canvas {
     this.node = element("canvas", { class: "tk-canvas", role: "img", "aria-label": label });
     this.draw = draw;
     this.width = this.height = this.size = 0;
-    this.resized = new ResizeObserver(() => {
+    const again = () => {
       this.measure();
       this.paint();
-    });
+    };
+    this.resized = new ResizeObserver(again);
     this.resized.observe(this.node);
-    this.themed = new MutationObserver(() => {
-      this.measure();
-      this.paint();
-    });
+    // JupyterLab hides its page while it changes the theme: only in the next frame has the place its size again.
+    this.themed = new MutationObserver(() => requestAnimationFrame(again));
     this.themed.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
   }
   // Asked for only when the place has changed: the browser would lay out the whole notebook for each answer.
