@@ -125,7 +125,7 @@ def _of_numbers(answer: Any, table: dict[str, Any]) -> Verdict:
     if numbers and max(wanted) <= 1 and near([one / 100 for one in numbers], wanted, within):
         shares = ", ".join(f"{one / 100:g}" for one in numbers)
         return right(f"{praise} (You wrote per cent; as a share from 0 to 1 that is {shares}.)")
-    if why := _decimal_comma(answer, wanted, within):
+    if why := decimal_comma(answer, wanted, within):
         return wrong(why)
     if numbers is None or len(numbers) != len(wanted):
         count = {1: "one number is", 2: "two numbers are"}.get(len(wanted), f"{len(wanted)} numbers are")
@@ -142,7 +142,7 @@ def _seen(numbers: Sequence[float], looks: Iterable[Look]) -> str | None:
     return None
 
 
-def _decimal_comma(answer: Any, wanted: Sequence[float], within: float) -> str | None:
+def decimal_comma(answer: Any, wanted: Sequence[float], within: float) -> str | None:
     """Why a right number with a comma in it, written without quotes, is a pair to Python."""
     if not isinstance(answer, tuple) or len(answer) != 2 or len(wanted) != 1:
         return None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from teachkit.exercises.answers import TRUTHS, by_letter, near, rounded, row, slip
+from teachkit.exercises.answers import TRUTHS, by_letter, decimal_comma, near, rounded, row, slip
 from teachkit.exercises.lesson import Verdict, missing, right, wrong
 
 Table = dict[str, Any]
@@ -45,7 +45,7 @@ def _of_number(answer: Any, part: Table) -> str | None:
     """What is wrong with it."""
     numbers, wanted = row(answer), [part["wanted"]]
     if numbers is None or len(numbers) != 1:
-        return f"write one number, not {answer!r}"
+        return decimal_comma(answer, wanted, part["within"]) or f"write one number, not {answer!r}"
     if near(numbers, wanted, part["within"]):
         return None
     if why := slip(numbers, part["slips"], part["within"]):

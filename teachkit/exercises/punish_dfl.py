@@ -125,7 +125,7 @@ def check_floor(answer: Any) -> Verdict:
         },
         open_="write the least that DFL can be when the edge is at 4.3",
         praise="−.7 log .7 − .3 log .3 = .611, and no detector gets below it; only what is above can be learned.",
-        hint="not the least: put the target itself in place of the prediction, −.7 log .7 − .3 log .3",
+        hint="put the target itself in place of the prediction, −.7 log .7 − .3 log .3",
         within=0.006,
     )
 

@@ -33,18 +33,11 @@ def beside(guess: Any, found: int, objects: int) -> Verdict:
     """Compares a guess of the share of objects found with the share. guess: .4, 40 or "40 %", None if open."""
     if guess is None:
         return missing("you wrote no guess; write one now, before you look further, and run the cell again")
-    numbers = row(_number(guess))
+    numbers = row(guess)
     if numbers is None or len(numbers) != 1 or not 0 <= numbers[0] <= 100:
         return wrong("a guess is one number from 0 to 1, such as 0.4")
     share = numbers[0] if numbers[0] <= 1 else numbers[0] / 100  # whoever writes 40 means per cent
     return Verdict(None, f"{found / objects:.0%} of all objects are found; you said {share:.0%}")
-
-
-def _number(text: Any) -> Any:
-    try:
-        return float(text.rstrip(" %")) / (100 if "%" in text else 1) if isinstance(text, str) else text
-    except ValueError:
-        return None
 
 
 @exercise("00", "story")
@@ -62,7 +55,8 @@ def check_story(answers: Any) -> Verdict:
 
 def _line(written: str) -> str:
     """The name that a line calls: `optimizer.step()` → step, `predictions = model(batch.images)` → model."""
-    return written.split("=")[-1].split("(")[0].split(".")[-1].strip().lower()
+    name = written.split("=")[-1].split("(")[0].split(".")[-1].strip().lower()
+    return name.replace(" ", "_").replace("-", "_")
 
 
 @exercise("00", "orders")

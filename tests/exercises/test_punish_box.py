@@ -81,6 +81,7 @@ def test_a_wrong_iou_is_told_why(answer, why):
         ({"corner": 0.9375}, "leaves out"), ({"corner": 0.84}, "added to the loss"), ({"corner": 1.25}, "both squared"),
         ({"corner": 1.133}, "one side"), ({"corner": -0.035}, "1 − CIoU"), ({"corner": 1}, "does not stop at 1"),
         ({"middle": 7}, "diagonal of the hull"), ({"corner": "big"}, "one number"),
+        ({"middle": (0, 9375)}, "with a point"),
     ],
 )  # fmt: skip
 def test_a_wrong_answer_to_the_tie_is_told_why(change, why):

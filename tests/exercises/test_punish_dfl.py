@@ -68,7 +68,7 @@ def test_the_floor_is_the_entropy_of_the_target():
 @pytest.mark.parametrize(
     ("answer", "says"),
     [(0, "on a bin"), (0.881, "bits"), (0.357, "alone"), (1.204, "alone"), (-0.611, "negative"), (0.693, "half-way"),
-     (0.7, "share"), (5, "not the least")],
+     (0.7, "share"), (5, "in place of the prediction")],
 )  # fmt: skip
 def test_a_wrong_floor_is_told_why(answer, says):
     verdict = punish_dfl.check_floor(answer)

@@ -59,6 +59,7 @@ def test_unsolved_says_what_is_missing(check, answers):
 def test_a_line_may_be_written_as_it_stands_in_the_loop():
     written = ["predictions = model(batch.images)", "criterion(…)", "optimizer.zero_grad()", "backward()", " Step "]
     assert check_story(dict(zip(STORY, written, strict=True))).right
+    assert check_story(STORY | {"c": "zero grad"}).right
 
 
 @pytest.mark.parametrize("nonsense", ["model", 7, None, [], float("nan"), torch.zeros(3)])
@@ -68,7 +69,7 @@ def test_nonsense_gets_a_friendly_verdict(nonsense):
         assert not check(dict.fromkeys(keys, nonsense)).right
 
 
-@pytest.mark.parametrize("guess", [0.4, 40, "40 %", "0.4", torch.tensor(0.4), [0.4]])
+@pytest.mark.parametrize("guess", [0.4, 40, "40 %", "0.4", "0,4", "2/5", torch.tensor(0.4), [0.4]])
 def test_a_guess_may_be_written_as_a_share_or_as_per_cent(guess):
     assert start_here.beside(guess, 60, 100).words == "60% of all objects are found; you said 40%"
 
