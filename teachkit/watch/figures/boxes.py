@@ -9,7 +9,7 @@ from torch import Tensor
 
 from teachkit.analysis.sliding_box import MEASURES, STOPS, slid
 from teachkit.boxes import ciou
-from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.colours import NO_CLASS, PALETTE
 from teachkit.watch.figures.names import write_names
 from teachkit.watch.figures.plots import NotebookFigure, draw_box, show_image
 
@@ -28,7 +28,7 @@ def boxes_with_loss(images: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tens
         show_image(axes, image)
         for box, true_box in zip(predicted.tolist(), target.tolist(), strict=True):
             draw_box(axes, true_box, "white", dashed=True)
-            draw_box(axes, box, PALETTE[5])
+            draw_box(axes, box, NO_CLASS)
         losses = (1 - ciou(predicted, target)).tolist()
         write_names(axes, [(one, f"{loss:.2f}", "white") for one, loss in zip(predicted.tolist(), losses, strict=True)])
     return figure
@@ -75,8 +75,8 @@ def paths(trails: dict[str, Tensor], truth: Tensor, every: int = 50) -> Notebook
         axes.set_title(f"{name} loss", fontsize=10)
         for x1, y1, x2, y2 in trail[every:-1:every].tolist():
             axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="#8a96a5", linewidth=0.8))
-        draw_box(axes, trail[0].tolist(), PALETTE[4])
-        draw_box(axes, trail[-1].tolist(), PALETTE[5])
+        draw_box(axes, trail[0].tolist(), PALETTE[1])
+        draw_box(axes, trail[-1].tolist(), PALETTE[0])
         draw_box(axes, truth.tolist(), "white", dashed=True)
         moved = bool((trail[-1] != trail[0]).any())
         for box, word in ((trail[0], "start" if moved else "start and end"), (trail[-1], "end" if moved else "")):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 # Okabe and Ito's colours, told apart with any colour vision; each curve also has a dash or a marker of its own.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+NO_CLASS = PALETTE[6]  # of a box over a picture whose class does not matter: no built-in class has this colour
 BUILT_IN = ("ball", "square", "triangle", "star")  # a ball's marker is round, and so on
 
 

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from teachkit.scoring import Reliability
 from teachkit.structures import Predictions
-from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.colours import NO_CLASS, PALETTE
 from teachkit.watch.figures.plots import LOSSES, NotebookFigure, show_image
 
-MARKERS = ("o", "s", "^", "D", "v")  # one for each stride
 SIDES = ("left", "top", "right", "bottom")  # the names that lessons give to the four distances
 HATCHES = {"box": "", "cls": "///", "dfl": "..."}
 BAR = 0.26  # width of a bar; the three losses stand side by side at each part of the detector
@@ -26,10 +25,10 @@ def anchor_map(image: Tensor, predictions: Predictions) -> NotebookFigure:
     figure = NotebookFigure(
         figsize=(3.6 * len(kinds), 3.9), alt="Anchor points over a picture, a panel for each stride", photo=True
     )
-    for axes, stride, marker in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, MARKERS, strict=False):
+    for axes, stride in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
         points = predictions.anchor_points[predictions.strides == stride]
         show_image(axes, image)
-        axes.plot(*points.T.tolist(), marker, color="white", markeredgecolor="black", markersize=4, linestyle="none")
+        axes.plot(*points.T.tolist(), "o", color="white", markeredgecolor="black", markersize=4, linestyle="none")
         axes.set_title(f"stride {stride:g} px: {len(points)} anchor points", fontsize=10)
         axes.set(xlabel="x, px", ylabel="y, px")
     return figure
@@ -54,7 +53,7 @@ def draw_decoded(axes: Axes, image: Tensor, predictions: Predictions, point: int
     if min(x1, y1, width - x2, height - y2) < 0:
         axes.set(xlim=(min(0, x1 - 5), max(width, x2 + 5)), ylim=(max(height, y2 + 5), min(0, y1 - 5)))
         axes.set_facecolor("#8a96a5")
-    for colour, line in (("black", 4), (PALETTE[4], 2)):
+    for colour, line in (("black", 4), (NO_CLASS, 2)):
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=line))
     ends = {"left": (x1, y), "top": (x, y1), "right": (x2, y), "bottom": (x, y2)}
     for (name, end), strides in zip(ends.items(), ((x - x1), (y - y1), (x2 - x), (y2 - y)), strict=True):
@@ -119,12 +118,12 @@ def bin_bars(
 def threshold_curve(
     thresholds: Sequence[float], found: Sequence[int], extra: Sequence[int], objects: int
 ) -> NotebookFigure:
-    """Objects found and boxes too many against the score threshold; objects: how many there are to be found."""
-    alt = "Objects found and boxes too many against the score threshold"
+    """Objects found and extra boxes against the score threshold; objects: how many there are to be found."""
+    alt = "Objects found and extra boxes against the score threshold"
     figure = NotebookFigure(figsize=(6.4, 3), alt=alt)
     axes = figure.subplots()
     axes.plot(thresholds, found, color=PALETTE[0], marker="o", label="objects found")
-    axes.plot(thresholds, extra, color=PALETTE[1], marker="s", linestyle="--", label="boxes too many")
+    axes.plot(thresholds, extra, color=PALETTE[1], marker="s", linestyle="--", label="extra boxes")
     axes.axhline(objects, color="#55606e", linestyle=":", label=f"objects there are: {objects}")
     axes.set(xlabel="score threshold", ylabel="count", xlim=(0, 1), ylim=(0, 1.25 * objects))
     axes.grid(alpha=0.3)

@@ -11,7 +11,7 @@ import { pointGrip } from "../frontend/point_grip.js";
 const SIDES = ["left", "top", "right", "bottom"];
 const DARK = 0.78; // of what the point does not see
 const CASING = { colour: "rgba(0,0,0,.7)", more: 2.5 };
-const BOX = { colour: COLOURS.amber, dash: [], thick: 3, casing: CASING };
+const BOX = { colour: COLOURS.yellow, dash: [], thick: 3, casing: CASING };
 const WINDOW = { colour: "#ffffff", dash: [7, 5], thick: 1.5, casing: CASING };
 
 // From dark blue to bright yellow, told apart with any colour vision; share: 0–1.

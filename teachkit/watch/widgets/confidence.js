@@ -101,7 +101,7 @@ function build({ setup, page, set, settingSlider, root }) {
     weight: settingSlider("Class weight", "weight", linearScale(0, 10, 1)),
     gamma: settingSlider("Focal gamma", "gamma", linearScale(0, 5, 1)),
     alpha: settingSlider("Focal alpha", "alpha", linearScale(0, 1, 2)),
-    background: settingSlider("Background points an object", "background", linearScale(0, 1000, 0)),
+    background: settingSlider("Background points for each object", "background", linearScale(0, 1000, 0)),
     background_score: settingSlider("Their confidence", "background_score", linearScale(LOWEST, HIGHEST, 3)),
   };
   const losses = lossTable();

@@ -3,11 +3,14 @@ import io
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from teachkit.feed.detector import Detector
 from teachkit.scoring import Reliability
 from teachkit.watch.figures import inside
+from teachkit.watch.figures.colours import BUILT_IN, NO_CLASS, class_styles
 
 IMAGE = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
@@ -82,3 +85,10 @@ def test_the_error_of_nudging_is_drawn_beside_what_theory_expects():
     assert rounding[0] / rounding[1] == pytest.approx(100)
     assert bent[2] == 0.001
     assert bent[3] / bent[2] == pytest.approx((1 / 0.03) ** 2)
+
+
+def test_a_box_whose_class_does_not_matter_has_the_colour_of_no_class(predictions):
+    shown = inside.decoded(IMAGE[0], predictions, 0, "untrained").axes[0].patches
+    colours = {to_hex(frame.get_edgecolor()).upper() for frame in shown if isinstance(frame, Rectangle)}
+    assert NO_CLASS in colours
+    assert not colours & {style.colour for style in class_styles(BUILT_IN)}
