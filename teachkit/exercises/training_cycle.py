@@ -32,7 +32,7 @@ KEPT = {
     "h": (False, "you will want them, and the log keeps them, but no later step depends on what was drawn"),
 }
 STEP_SLIPS: dict[float, str] = {
-    500: "500 is 8 × 62.5 rounded down: the pictures left over make a last, smaller batch, and with it a step",
+    500: "500 is 8 × 62.5, but there is no half step: the 8 pictures left over make a smaller batch, so one step more",
     496: "496 drops the last 8 pictures of each epoch: here they make a smaller batch, and with it a step",
     63: "63 steps are one epoch; the run has 8",
     62: "62 are the full batches of one epoch: a smaller one comes after them, and there are 8 epochs",

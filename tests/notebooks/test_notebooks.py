@@ -112,6 +112,20 @@ def test_a_lesson_ends_with_a_challenge_a_question_and_how_to_give_its_memory_ba
         assert end.count(words) == 1, words
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_what_a_lesson_says_of_where_things_live_is_there(path):
+    """A name without a folder lies beside the one before it."""
+    end = nbformat.read(path, as_version=4).cells[-1].source
+    rows = re.findall(r"^\|.*\| (`.*\.py`.*) \|$", end, re.MULTILINE)
+    assert rows
+    for row in rows:
+        folder = ROOT
+        for name in re.findall(r"`([\w/]+\.py)`", row):
+            file = ROOT / name if "/" in name else folder / name
+            assert file.is_file(), f"{file} of {row}"
+            folder = file.parent
+
+
 def test_lesson_00_runs_the_loop_to_the_letter():
     lesson = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
     loop = ast.dump(ast.parse(teachkit.__doc__.split("\n", 1)[1]).body[0])

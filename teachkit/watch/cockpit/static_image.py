@@ -28,8 +28,9 @@ def _draw_losses(axes: Axes, session: Session) -> None:
     for name, (colour, dash, _) in LOSSES.items():
         losses = [math.nan if loss is None else loss for loss in rows[name]]
         axes.plot(steps, losses, color=colour, linestyle=dash, linewidth=2, label=word(name))
-    if steps:
-        axes.set_yscale("log")
+    axes.set_yscale("log")
+    if not steps:
+        axes.set(xlim=(0, 100), ylim=(0.1, 10))  # of a run that has not begun
     axes.set(title="losses, unweighted", xlabel="step", ylabel="loss")
     axes.legend(loc="upper right")
     axes.grid(color="#d5dbe3")

@@ -9,7 +9,7 @@ import { Gallery, styleKey } from "../widgets/gallery.js";
 const PAUSE = 160; // ms a frame
 
 function build({ setup, buffers, page, set, settingSlider, settingMenu, root }) {
-  const { plans, truth, image_size: size } = setup;
+  const { plans, truth, classes, image_size: size } = setup;
   const { steps } = plans[0];
   const last = steps.length - 1;
   const gallery = new Gallery("One picture under each run", setup);
@@ -20,7 +20,7 @@ function build({ setup, buffers, page, set, settingSlider, settingMenu, root }) 
     size,
     caption: plan.name,
     outlines: [
-      ...plan.frames[frame][picture].map((box) => [...box, "predicted", "", true]),
+      ...plan.frames[frame][picture].map((box) => [...box.slice(0, 4), classes[box[4]] ?? "predicted", "", true]),
       ...truth[picture].map((box) => [...box, "truth", "", false]),
     ],
   });

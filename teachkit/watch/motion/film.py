@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
 from teachkit.experiments import recorded
 from teachkit.experiments.small import small_validation_batch
 from teachkit.feed.loader import load_data
+from teachkit.feed.scenes import CLASSES
 from teachkit.learn.log import Record
 from teachkit.structures import Batch
-from teachkit.watch.figures.colours import PALETTE
+from teachkit.watch.figures.colours import PALETTE, class_styles
 from teachkit.watch.figures.images import as_bytes, rgba
 from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
@@ -28,7 +29,7 @@ LOOKS: tuple[tuple[tuple[float, ...], str], ...] = (
     ((12, 4, 3, 4), "triangle"),
 )  # dash and marker of each plan
 
-Frame = list[list[list[float]]]  # of each picture its boxes, xyxy px
+Frame = list[list[list[float]]]  # of each picture its boxes: xyxy px and, if they have one, the number of the class
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Film:
+    """classes: of its boxes; none where they have no class."""
+
     title: str
     measure: str
     pictures: Batch
     plans: list[Plan]
+    classes: tuple[str, ...] = ()
 
 
 def _loss_weights() -> Film:
@@ -61,14 +65,14 @@ def _few_or_many() -> Film:
     exam = next(iter(load_data("shapes", "val", PICTURES, limit=PICTURES, device="cpu")))
     names = {"few_pictures_0": "32 pictures", "many_pictures_0": "1,000 pictures"}
     plans = [_of_log(name, recorded.records(run)) for run, name in names.items()]
-    return Film("32 pictures or 1,000, one film", "mAP50 in the exam", exam, plans)
+    return Film("32 pictures or 1,000, one film", "mAP50 in the exam", exam, plans, CLASSES)
 
 
 def _of_log(name: str, records: list[Record]) -> Plan:
     looks = [one for one in records if one["kind"] == "look"]
     last = {one["epoch"]: one["step"] for one in records if one["kind"] == "step"}
     curve = [(last[one["epoch"]], one["map50"]) for one in records if one["kind"] == "epoch"]
-    frames = [[[box[:4] for box in picture] for picture in one["found"]] for one in looks]
+    frames = [[[box[:5] for box in picture] for picture in one["found"]] for one in looks]
     return Plan(name, [one["step"] for one in looks], frames, curve)
 
 
@@ -86,11 +90,13 @@ class TrainingFilm(Playground):
     _esm = front_end("motion/film.js")
     _css = front_end("motion/film.css")
     words = "A training as a film: the boxes of several recorded runs on one picture, played together"
-    STYLES: ClassVar[dict[str, Style]] = {"predicted": Style("#E69F00"), "truth": Style("#FFFFFF", (6, 5))}
 
     def __init__(self, film: str, frame: int = 0, picture: int = 0) -> None:
         self.film = FILMS[one_of("film", list(FILMS))(film)]()
         self.title = self.film.title
+        looks = zip(self.film.classes, class_styles(self.film.classes), strict=True)
+        found = {name: Style(look.colour, look.dash) for name, look in looks}
+        self.styles = (found or {"predicted": Style("#E69F00")}) | {"truth": Style("#FFFFFF", (6, 5))}
         self.last = len(self.film.plans[0].frames) - 1
         self.levers = {
             "frame": rounded("frame", 0, self.last),
@@ -113,7 +119,8 @@ class TrainingFilm(Playground):
         best = max(value for plan in self.film.plans for _, value in plan.curve)
         looks = zip(self.film.plans, PALETTE, LOOKS, strict=False)
         content = {
-            "styles": {name: {"colour": one.colour, "dash": list(one.dash)} for name, one in self.STYLES.items()},
+            "styles": {name: {"colour": one.colour, "dash": list(one.dash)} for name, one in self.styles.items()},
+            "classes": self.film.classes,
             "columns": len(self.film.plans),
             "plans": [asdict(plan) for plan in self.film.plans],
             "image_size": list(images.shape[-2:]),
@@ -139,7 +146,7 @@ class TrainingFilm(Playground):
         stills = torch.linspace(0, self.last, STILLS).round().int().tolist()
         tiles = [self._tile(plan, frame) for plan in self.film.plans for frame in stills]
         told = f"{self.title}. {TrainingFilm._ended(self)}"
-        return gallery_figure(tiles, self.STYLES, STILLS, self.title, told, 8)
+        return gallery_figure(tiles, self.styles, STILLS, self.title, told, 8)
 
     def _ended(self) -> str:
         return ", ".join(f"{name} ends at {value:.2f}" for name, value in self.at(self.last).items())
@@ -147,7 +154,9 @@ class TrainingFilm(Playground):
     def _tile(self, plan: Plan, frame: int) -> Tile:
         picture = self.values["picture"]
         truth = self.film.pictures.ground_truth.image(picture)[0].tolist()
-        outlines = [Outline(box, "predicted") for box in plan.frames[frame][picture]]
+        named = self.film.classes
+        boxes = plan.frames[frame][picture]
+        outlines = [Outline(box[:4], named[int(box[4])] if named else "predicted") for box in boxes]
         outlines += [Outline(box, "truth", strong=False) for box in truth]
         image = as_bytes(self.film.pictures.images[picture])
         return Tile((plan.name, frame), image, f"{plan.name}, step {plan.steps[frame]}", outlines)

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from matplotlib.axes import Axes
 
 from teachkit.errors import UserError
+from teachkit.watch.figures.colours import MARKERS
 from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
 from teachkit.watch.widgets.playground import Playground
 
 ROOM = 100  # letters of a static image's title in one line
-MARKERS = {"circle": "o", "square": "s", "triangle": "^"}  # of the page → of matplotlib
 
 
 @dataclass(frozen=True)

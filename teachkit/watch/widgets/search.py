@@ -26,7 +26,7 @@ class SearchPlayground(ChartPlayground):
     caption = "mAP50 in the exam"
     STYLES: ClassVar[dict[str, LineStyle]] = {
         "complete": LineStyle("trial", PALETTE[0], (), "circle", 0),
-        "pruned": LineStyle("cut short (pruned)", "#6b7785", (), "triangle", 0),
+        "pruned": LineStyle("cut short (pruned)", "#6b7785", (), "cross", 0),
         "again": LineStyle("winner anew, other seeds", PALETTE[1], (), "triangle", 0),
         "winner": LineStyle("winner so far", PALETTE[2], (), "square", 0),
     }

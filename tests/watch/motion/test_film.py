@@ -4,6 +4,8 @@ import torch
 from teachkit.boxes import iou
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
+from teachkit.feed.scenes import CLASSES
+from teachkit.watch.figures.colours import class_styles
 from teachkit.watch.motion.film import FILMS, TrainingFilm
 
 
@@ -37,6 +39,17 @@ def test_without_box_loss_boxes_come_to_lie_on_the_objects_and_without_dfl_as_we
         pairs = zip(map(torch.tensor, plan.frames[-1]), truth, strict=True)
         overlaps[plan.name] = float(torch.cat([iou(*pair) for pair in pairs]).mean())
     assert min(overlaps["usual"], overlaps["box 0"]) > 0.6 > 2 * overlaps["both 0"] - 0.1
+    film.close()
+
+
+def test_a_found_box_has_the_look_of_its_class():
+    film = TrainingFilm("pictures")
+    styles = film.setup()[0]["styles"]
+    for name, look in zip(CLASSES, class_styles(CLASSES), strict=True):
+        assert styles[name] == {"colour": look.colour, "dash": list(look.dash)}
+    for plan in film.film.plans:
+        found = [one.style for one in film._tile(plan, film.last).outlines if one.style != "truth"]
+        assert found == [CLASSES[int(box[4])] for box in plan.frames[film.last][0]] != []
     film.close()
 
 
