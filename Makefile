@@ -94,6 +94,8 @@ compat: installed-test
 	$(BIN)/python benchmarks/compat/compat.py
 
 # A copy, so that the front page stands among the lessons. A link that finds nothing stops the build.
+# EXPORTED: a folder that `python -m teachkit.page` has written before.
+EXPORTED ?= build/live
 site: installed-site
 	rm -rf build/site build/site-source
 	mkdir -p build/site-source
@@ -101,7 +103,7 @@ site: installed-site
 	$(BIN)/sphinx-build -q -W --keep-going -E -b html -c site -d build/site-doctrees build/site-source build/site
 	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
 		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && \
-		$(BIN)/python -m teachkit.page build/live && node site/build_live.mjs build/live build/site; \
+		{ [ "$(EXPORTED)" != build/live ] || $(BIN)/python -m teachkit.page build/live; } && node site/build_live.mjs $(EXPORTED) build/site; \
 	else for page in live playgrounds photo; do cp site/no_live.html build/site/$$page.html; done; echo "no node 20 or later here: the site is built without its live pages"; fi
 
 site-test: installed-test

@@ -3,7 +3,6 @@
 import functools
 import gzip
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 from PIL import Image
 
 from teachkit.page.playgrounds import PLAYGROUNDS
-from tests.page.conftest import node_modules  # noqa: F401 — a fixture
+from tests.page.conftest import exported, node_modules  # noqa: F401 — fixtures
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.browser
@@ -24,10 +23,9 @@ RUNNING = '.tk-cockpit[data-state="running"]'
 
 
 @pytest.fixture(scope="module")
-def site(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def site(node_modules: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
     folder = tmp_path_factory.mktemp("site")
-    subprocess.run([sys.executable, "-m", "teachkit.page", folder / "exported"], check=True, cwd=ROOT)
-    subprocess.run(["node", ROOT / "site/build_live.mjs", folder / "exported", folder / "course/pages"], check=True)
+    subprocess.run(["node", ROOT / "site/build_live.mjs", exported, folder / "course/pages"], check=True)
     return folder
 
 
@@ -128,8 +126,10 @@ def test_a_typed_rate_is_in_force_at_once_and_stands_in_the_address(opened, addr
     page.goto(again)
     page.wait_for_selector(RUNNING)
     until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.0123'")
-    page.evaluate("location.hash = 'lr=0.05'")  # written into the address by hand
-    until(page, "document.querySelector('[data-control=\"lr-field\"]')?.value === '0.05'")
+    with page.expect_event("load"):
+        page.evaluate("location.hash = 'lr=0.05'")  # written into the address by hand
+    page.wait_for_selector(RUNNING)
+    until(page, "document.querySelector('[data-control=\"lr-field\"]').value === '0.05'")
 
 
 def test_the_frame_that_answers_a_moved_slider_shows_it_in_force(opened, address):

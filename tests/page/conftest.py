@@ -1,8 +1,10 @@
-"""What the tests of the live page share: what it is built with, and the engine, built once."""
+"""What the tests of the live page share: what it is built with, the engine, and the exported graphs, made once."""
 
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,18 +27,28 @@ def node_modules() -> Path:
     return ROOT / "node_modules"
 
 
-@pytest.fixture(scope="session")
-def built_engine(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built once for all of pytest's workers."""
-    shared = tmp_path_factory.getbasetemp()
+def made_once(factory: pytest.TempPathFactory, name: str, command: Sequence[str | Path]) -> Path:
+    """A folder that all of pytest's workers see: whichever asks first has the command write it."""
+    shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    folder, built = shared / "engine", shared / "engine_is_built"
-    with FileLock(shared / "engine.lock"):
-        if not built.exists():
-            subprocess.run(["node", ROOT / "site/build_engine.mjs", folder], check=True)
-            built.touch()
+    folder, made = shared / name, shared / f"{name}_is_made"
+    with FileLock(shared / f"{name}.lock"):
+        if not made.exists():
+            subprocess.run([*command, folder], check=True, cwd=ROOT)
+            made.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def built_engine(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "engine", ["node", "site/build_engine.mjs"])
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What today's code writes for the live pages. Nobody changes it."""
+    return made_once(tmp_path_factory, "exported", [sys.executable, "-m", "teachkit.page"])
 
 
 @pytest.fixture

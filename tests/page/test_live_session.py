@@ -1,12 +1,9 @@
 """The page's session in node: going back is exact, what goes wrong is named, and the training goes on."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-from teachkit.page.__main__ import facts
-from teachkit.page.training import training_program
 from tests.page.engine import asked
 
 BEGIN = """
@@ -40,10 +37,9 @@ BEGIN = """
 
 
 @pytest.fixture(scope="module")
-def page(built_engine, tmp_path_factory):
-    work: Path = tmp_path_factory.mktemp("session")
-    training_program().write(work / "training")
-    data = {"engine": built_engine.as_uri(), "work": work.as_uri(), "facts": json.loads(json.dumps(facts()))}
+def page(built_engine, exported):
+    facts = json.loads((exported / "facts.json").read_text(encoding="utf-8"))
+    data = {"engine": built_engine.as_uri(), "work": exported.as_uri(), "facts": facts}
     return lambda script: asked(BEGIN + script, data)
 
 

@@ -13,7 +13,7 @@ import torch
 from teachkit.errors import UserError
 from teachkit.learn.log import as_json
 from teachkit.page.playground_graphs import traced_views
-from teachkit.page.playgrounds import PLAYGROUNDS, described, write_playground
+from teachkit.page.playgrounds import PLAYGROUNDS, described
 from teachkit.page.trace import Program
 from teachkit.watch.widgets.augment import AugmentPlayground
 from teachkit.watch.widgets.dfl import SHAPES
@@ -40,16 +40,9 @@ SCRIPT = """
 
 
 @pytest.fixture(scope="module")
-def page(built_engine, tmp_path_factory):
-    work = tmp_path_factory.mktemp("playgrounds")
-    data = {"engine": built_engine.as_uri(), "work": work.as_uri()}
-
-    def answers(name, settings):
-        if not (work / f"{name}.json").exists():
-            write_playground(name, work)
-        return asked(SCRIPT, data | {"name": name, "settings": settings})
-
-    return answers
+def page(built_engine, exported):
+    data = {"engine": built_engine.as_uri(), "work": (exported / "playgrounds").as_uri()}
+    return lambda name, settings: asked(SCRIPT, data | {"name": name, "settings": settings})
 
 
 def widget_of(name: str):

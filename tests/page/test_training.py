@@ -10,6 +10,7 @@ from torch import Tensor
 from teachkit.errors import UserError
 from teachkit.experiments.small import BATCH_SIZE, SIDE, small_scenes, small_trainer, small_validation_batch
 from teachkit.feed.loader import Loader
+from teachkit.page.__main__ import differences
 from teachkit.page.trace import Program
 from teachkit.page.training import MOST_OBJECTS, NotingAssigner, named, recorded_program, training_program
 from teachkit.scoring import objects_found
@@ -210,6 +211,11 @@ def test_an_operator_that_a_page_does_not_have_fails_when_the_graph_is_loaded(en
     program.trace("erf", lambda: {"out": x.erf()}, {"x": x})
     with pytest.raises(EngineError, match=r"operators that this page does not have: aten\.erf\.default"):
         engine(program, [])
+
+
+def test_another_process_exports_the_same_to_the_last_bit(program, exported, tmp_path):
+    program.write(tmp_path / "training")
+    assert differences(tmp_path, exported) == []
 
 
 def test_the_written_graphs_are_plain_json(program, tmp_path):
