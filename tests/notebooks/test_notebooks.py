@@ -100,6 +100,12 @@ def test_no_result_is_on_the_screen_before_its_prediction(notebook):
             may_be_hidden, must_be = may_be_hidden and is_hidden(cell), False
 
 
+def test_no_line_of_code_is_too_wide_for_the_page(notebook):
+    """With more columns, a cell of a page 1,280 px wide or of a printed one is scrolled or cut."""
+    lines = [line for cell in code_cells(notebook) for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > 100] == []
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_ends_with_a_challenge_a_question_and_how_to_give_its_memory_back(path):
     end = nbformat.read(path, as_version=4).cells[-1].source

@@ -1,5 +1,6 @@
 // A picture to count: each click sets a mark, or takes it away; then the detector's boxes and both errors.
 
+import { COLOURS } from "../frontend/colours.js";
 import { button } from "../frontend/controls.js";
 import { block, element, note, numbersTable } from "../frontend/elements.js";
 import { linearScale } from "../frontend/numbers.js";
@@ -7,7 +8,7 @@ import { Pictures } from "../frontend/pictures.js";
 import { playground } from "../frontend/playground.js";
 
 const REACH = 9; // px on the screen within which a click takes a mark away
-const BOX = { colour: "#E69F00", dash: [], thick: 2.5, casing: { colour: "rgba(0,0,0,.65)", more: 2 } };
+const BOX = { colour: COLOURS.yellow, dash: [], thick: 2.5, casing: { colour: "rgba(0,0,0,.65)", more: 2 } };
 const ROWS = { yours: "you", found: "the detector", there: "the labels" };
 
 // One picture of several, with the student's marks on it.
@@ -43,7 +44,7 @@ class Ward extends Pictures {
     for (const [x, y] of this.marks) {
       pen.beginPath();
       pen.arc(x * scale, y * scale, size * 0.42, 0, 7);
-      pen.fillStyle = "#F0E442";
+      pen.fillStyle = COLOURS.paper;
       pen.strokeStyle = "#1b2430";
       pen.lineWidth = 2;
       pen.fill();

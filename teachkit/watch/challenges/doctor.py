@@ -10,6 +10,7 @@ from teachkit.feed.decode import eval_mode
 from teachkit.learn.validation import detect_and_measure
 from teachkit.scoring import counts
 from teachkit.structures import Batch, Detections
+from teachkit.watch.figures.colours import NO_CLASS
 from teachkit.watch.figures.images import png
 from teachkit.watch.figures.plots import NotebookFigure, draw_box, show_image
 from teachkit.watch.frontend.bundle import front_end
@@ -113,7 +114,7 @@ class DoctorPlayground(Playground):
         axes.set_title(words, fontsize=9, wrap=True)
         show_image(axes, self.batch.images[picture])
         for box in self.numbers()["boxes"]:
-            draw_box(axes, box, "#E69F00")
+            draw_box(axes, box, NO_CLASS)
         return figure
 
     def _boxes(self, picture: int) -> list[list[float]]:

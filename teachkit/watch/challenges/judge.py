@@ -35,7 +35,7 @@ class JudgePlayground(Gallery):
     columns = 2
     STYLES: ClassVar[dict[str, Style]] = {
         "suspect": Style("#F0E442"),
-        "true object": Style("#56B4E9", (8, 4)),
+        "true object": Style("#D55E00", (8, 4)),
         "other label": Style("#FFFFFF", (2, 3)),
     }
 

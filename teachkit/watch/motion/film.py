@@ -13,7 +13,7 @@ from teachkit.feed.loader import load_data
 from teachkit.feed.scenes import CLASSES
 from teachkit.learn.log import Record
 from teachkit.structures import Batch
-from teachkit.watch.figures.colours import PALETTE, class_styles
+from teachkit.watch.figures.colours import NO_CLASS, PALETTE, class_styles
 from teachkit.watch.figures.images import as_bytes, rgba
 from teachkit.watch.figures.plots import NotebookFigure
 from teachkit.watch.frontend.bundle import front_end
@@ -96,7 +96,7 @@ class TrainingFilm(Playground):
         self.title = self.film.title
         looks = zip(self.film.classes, class_styles(self.film.classes), strict=True)
         found = {name: Style(look.colour, look.dash) for name, look in looks}
-        self.styles = (found or {"predicted": Style("#E69F00")}) | {"truth": Style("#FFFFFF", (6, 5))}
+        self.styles = (found or {"predicted": Style(NO_CLASS)}) | {"truth": Style("#FFFFFF", (6, 5))}
         self.last = len(self.film.plans[0].frames) - 1
         self.levers = {
             "frame": rounded("frame", 0, self.last),

@@ -33,7 +33,7 @@ class PatiencePlayground(ChartPlayground):
     STYLES: ClassVar[dict[str, LineStyle]] = {
         "rest": LineStyle("never run", PALETTE[1], (3, 4), width=1.5),
         "run": LineStyle("run", PALETTE[0]),
-        "stop": LineStyle("stopped here", "#1b2430", (8, 5), "square", 1.5),
+        "stop": LineStyle("stopped here", PALETTE[3], (8, 5), "square", 1.5),
         "kept": LineStyle("weights kept", PALETTE[2], (), "triangle", 0),
     }
     across = Axis("epoch", (0, EPOCHS))
