@@ -17,6 +17,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import torch
 from tqdm import tqdm
 
@@ -31,7 +32,8 @@ from teachkit.learn.checkpoint import load_run
 from teachkit.learn.log import read_log
 from teachkit.watch.figures import plots  # noqa: F401 — loaded once, for all forks
 
-EPOCHS, PATIENCE = 3, 120
+EPOCHS = 3
+PATIENCE = 120  # s of work, or of doing nothing at all
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1", "--epochs", str(EPOCHS)]
 VOLATILE = {"seconds", "train_seconds", "rss_mb", "gpu_mb", "gpu_percent"}
 # A quarter dies in a save, a twentieth in the last one or while drawing; see `ways`.
@@ -60,12 +62,14 @@ def fork(words, prepare=lambda: None):
 
 
 def end_of(number):
-    """Exit code, or minus the signal. None: it hung, and was killed."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    """Exit code, or minus the signal. None: it hung, and was killed: a busy machine only makes it slow."""
+    worked, since = 0.0, time.monotonic()
+    while worked < PATIENCE and time.monotonic() < since + PATIENCE:
         ended, status = os.waitpid(number, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
+        if (used := sum(psutil.Process(number).cpu_times()[:2])) > worked:
+            worked, since = used, time.monotonic()
         time.sleep(0.005)
     os.kill(number, signal.SIGKILL)
     os.waitpid(number, 0)

@@ -19,11 +19,11 @@ COMMON_HANZI = range(0xB0, 0xD8)  # first bytes of the 3,755 that GB 2312 calls 
 
 
 class TextError(UserError):
-    """A file that cannot be read as text; .reason says why."""
+    """A .file that cannot be read as text; .reason says why."""
 
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(f"{file}:1: {reason}")
-        self.reason = reason
+        self.file, self.reason = file, reason
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:

@@ -28,6 +28,7 @@ class Settings:
     base: str = ""
     class_files: list[str] = field(default_factory=list)
     keypoints: int = 0
+    encoding: str = "utf-8"
 
     def line(self, key: str) -> int:
         """Where a key of the top level stands; 1 if it cannot be found."""

@@ -11,6 +11,7 @@ from yaml.constructor import ConstructorError
 from teachkit.feed.examples import Problem
 from teachkit.feed.formats.classes import checked_name
 from teachkit.feed.formats.entry import BrokenFileError, Contents
+from teachkit.feed.formats.progress import watched
 from teachkit.feed.formats.text import TextError, decoded, guess_told, read_bytes
 from teachkit.feed.formats.tree import Tree
 from teachkit.feed.formats.yolo_sources import Settings
@@ -18,31 +19,74 @@ from teachkit.feed.formats.yolo_sources import Settings
 LIKELY = ("data.yaml", "data.yml", "dataset.yaml")
 SPLIT_KEYS = ("train", "val", "valid", "validation", "test")
 DESCRIBES = re.compile(r"^(\{.*)?[\"']?(names|train|val|valid|nc)[\"']?\s*:", re.MULTILINE)
-MOST_BYTES = 2**20  # some seconds of reading; 10,000 names take a third of it
+MOST_BYTES = 2**19  # two seconds of reading; 10,000 names take two thirds of it
+MOST_DIGITS = 18  # of a whole number
 MOST_KEYPOINTS = 1000
 
 
 def read_yaml(tree: Tree, given: str, contents: Contents) -> Settings | None:
-    """given: the name of the one to take, "" for the likeliest. None where no YAML in the folder is about pictures.
+    """given: the name of the one to take; "" for the likeliest: by its name, else one with both names and pictures.
 
-    BrokenFileError where one is, but cannot be used.
+    None where no YAML in the folder is about pictures. BrokenFileError where one is, but cannot be used.
     """
     found = sorted(name for name in tree.names if "/" not in name and name.lower().endswith((".yaml", ".yml")))
-    names = [given] if given else [*(name for name in LIKELY if name in found), *found]
-    for name in dict.fromkeys(names):
-        file = tree.path(name)
+    likely = [given] if given else [name for name in LIKELY if name in found]
+    for name in likely:
         try:
-            text, encoding = decoded(read_bytes(file, MOST_BYTES))
+            settings = _settings(tree.path(name))
         except TextError as error:
-            contents.problems[""].append(Problem(str(file), 1, f"{error.reason}; left out"))
+            contents.problems[""].append(Problem(str(error.file), 1, f"{error.reason}; left out"))
             continue
-        if DESCRIBES.search(text) and (values := _values(file, text)) is not None:
-            settings = Settings(file, text, {}, base=values["path"] if isinstance(values.get("path"), str) else "")
-            settings.sources = {key: _sources(settings, key, values[key]) for key in SPLIT_KEYS if values.get(key)}
-            settings.classes, settings.keypoints = _classes(settings, values), _keypoints(values)
-            contents.notes += guess_told(file, encoding, settings.classes or ())
+        if settings is not None:
+            break
+    else:
+        settings = None if given else _of_another_name(tree, [name for name in found if name not in likely], contents)
+    if settings is not None:
+        contents.notes += guess_told(settings.file, settings.encoding, settings.classes or ())
+    return settings
+
+
+def _of_another_name(tree: Tree, names: list[str], contents: Contents) -> Settings | None:
+    """Many tools keep their settings in YAML, and such a file may only look like the one that describes the set."""
+    keys: dict[str, int] = {}
+    for name in names:
+        try:
+            keys[name] = len({found[1] for found in DESCRIBES.findall(_text(tree.path(name))[0])})
+        except TextError as error:
+            contents.notes.append(f"{error.file}: {error.reason}; not read")
+    partial: list[Settings] = []
+    broken: list[BrokenFileError] = []
+    likeliest = sorted((name for name in keys if keys[name]), key=lambda name: keys[name] < 2)
+    for name in watched(likeliest, "looking through YAML files", " files"):
+        try:
+            settings = _settings(tree.path(name))
+        except BrokenFileError as error:
+            broken.append(error)
+            continue
+        if settings is not None and settings.classes and settings.sources:
+            contents.notes += [f"{error.problem}; {name} is taken instead" for error in broken]
             return settings
-    return None
+        partial += [settings] if settings is not None else []
+    if broken:
+        raise broken[0]
+    return partial[0] if partial else None
+
+
+def _text(file: Path) -> tuple[str, str]:
+    """And its encoding. TextError if it is too large, or cannot be read."""
+    return decoded(read_bytes(file, MOST_BYTES))
+
+
+def _settings(file: Path) -> Settings | None:
+    """None where it is about something else. BrokenFileError where it cannot be used, TextError where not be read."""
+    text, encoding = _text(file)
+    if not DESCRIBES.search(text) or (values := _values(file, text)) is None:
+        return None
+    settings = Settings(file, text, {}, base=values["path"] if isinstance(values.get("path"), str) else "")
+    settings.encoding = encoding
+    settings.sources = {key: _sources(settings, key, values[key]) for key in SPLIT_KEYS if values.get(key)}
+    settings.classes, settings.keypoints = _classes(settings, values), _keypoints(values)
+    return settings
 
 
 class _Plain(yaml.SafeLoader):
@@ -61,6 +105,16 @@ class _Plain(yaml.SafeLoader):
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
 
 
+def _whole(loader: _Plain, node: yaml.ScalarNode) -> int:
+    """A few thousand digits are more than Python makes text of."""
+    if len(node.value) > MOST_DIGITS:
+        raise ConstructorError(None, None, f"a number of {len(node.value):,} digits", node.start_mark)
+    return loader.construct_yaml_int(node)
+
+
+_Plain.add_constructor("tag:yaml.org,2002:int", _whole)
+
+
 def _values(file: Path, text: str) -> dict[str, Any] | None:
     try:
         values = _Plain(text).get_single_data()
@@ -70,8 +124,16 @@ def _values(file: Path, text: str) -> dict[str, Any] | None:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or type(error).__name__
         raise BrokenFileError(file, mark.line + 1 if mark else 1, f"cannot be read as plain YAML: {reason}") from None
-    about_pictures = isinstance(values, dict) and ("names" in values or any(key in values for key in SPLIT_KEYS[:2]))
-    return values if about_pictures else None
+    return values if isinstance(values, dict) and _is_about_pictures(values, file.name in LIKELY) else None
+
+
+def _is_about_pictures(values: dict[str, Any], likely: bool) -> bool:
+    """Any program may have settings for `train`, and `val: true` is how one is told to validate."""
+    if likely:
+        return any(key in values for key in ("names", *SPLIT_KEYS[:2]))
+    sources = [values.get(key) for key in SPLIT_KEYS[:2]]
+    lists = [one if isinstance(one, list) else [one] for one in sources if one]
+    return isinstance(values.get("names"), list | dict) or any(isinstance(one, str) for each in lists for one in each)
 
 
 def _sources(settings: Settings, key: str, value: object) -> list[str]:
