@@ -2,8 +2,13 @@
 
 import math
 import operator
+import os
 from contextlib import suppress
+from pathlib import Path
 from typing import SupportsFloat
+
+LARGEST_WHOLE = 2**63 - 1  # of what is saved and read again; no seed is larger
+LARGEST_SHOWN = 10**12  # of limits that a message names before they are passed
 
 
 class UserError(ValueError):
@@ -20,14 +25,14 @@ def is_truth_value(value: object) -> bool:
     return isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")
 
 
-def whole(name: str, value: object, least: int, most: int | None = None) -> int:
-    """The value, if it is a whole number from `least` on, or to `most`, NumPy's too; else UserError."""
+def whole(name: str, value: object, least: int, most: int = LARGEST_WHOLE) -> int:
+    """The value, if it is a whole number from `least` to `most`, NumPy's too; else UserError."""
     try:
         number = least - 1 if is_truth_value(value) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = least - 1
-    if number < least or (most is not None and number > most):
-        which = f"≥ {least}" if most is None else f"from {least} to {most:,}"
+    if not least <= number <= most:
+        which = f"≥ {least}" if number < least and most > LARGEST_SHOWN else f"from {least} to {most:,}"
         raise UserError(f"{name} must be a whole number {which}, not {value!r:.60}")
     return number
 
@@ -41,3 +46,10 @@ def check_number(name: str, value: object, largest: float) -> float:
     if not 0 <= number <= largest:
         raise UserError(f"{name} must be a number from 0 to {largest:g}, not {value!r:.60}")
     return number
+
+
+def as_path(what: str, value: object) -> Path:
+    """UserError, saying what it is of, for what names no file and no folder."""
+    if not isinstance(value, str | os.PathLike) or isinstance(path := os.fspath(value), bytes):
+        raise UserError(f"{what} must be a path, not {value!r:.60}")
+    return Path(path)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from teachkit.errors import UserError
+from teachkit.errors import LARGEST_WHOLE, UserError
 from teachkit.feed.detector import MOST_CHANNELS
 
 LARGEST_FILE = 2 * 10**9  # bytes of a state
@@ -88,20 +88,20 @@ def misfit(like: Any, value: Any, where: str = "") -> str | None:
         pairs = [(f"{where}.{key}", like[key], value[key]) for key in like if key in value]
     elif isinstance(like, list | tuple) and isinstance(value, list | tuple):
         pairs = [(f"{where}[{place}]", *pair) for place, pair in enumerate(zip(like, value, strict=False))]
-    elif like is None or _is_like(like, value):
+    elif like is None or _is_like(like, value, LARGEST_WHOLE if name == "seed" else LARGEST_NUMBER):
         pairs = []
     else:
         return f"{where.lstrip('.')} is {value!r:.40}"
     return next((found for name, one, other in pairs if (found := misfit(one, other, name))), None)
 
 
-def _is_like(like: Any, value: Any) -> bool:
+def _is_like(like: Any, value: Any, largest: int) -> bool:
     if isinstance(like, bool) or isinstance(value, bool):
         return type(like) is type(value)
     if isinstance(like, Tensor):
         return isinstance(value, Tensor)
     if isinstance(like, int | float):
-        whole = isinstance(value, int) and abs(value) <= LARGEST_NUMBER
+        whole = isinstance(value, int) and abs(value) <= largest
         return whole or (isinstance(like, float) and isinstance(value, float))
     return isinstance(value, type(like))
 

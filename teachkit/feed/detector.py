@@ -116,8 +116,17 @@ class Head(nn.Module):
         return cls_logits, box_logits.unflatten(-1, (4, self.bins))
 
 
+def _kind(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    layout = "" if value.layout is torch.strided else f" {str(value.layout).removeprefix('torch.')}"
+    return f"{list(value.shape)} {value.dtype}{layout} on {value.device}"
+
+
 def strange_pixels(images: Tensor) -> str | None:
     """Why these are hardly images with floats in 0–1, in a sentence; None if they may be. Waits for the device."""
+    if not isinstance(images, Tensor) or images.is_complex() or images.layout is not torch.strided:
+        return f"images must be a tensor [B, 3, H, W] of floats in 0–1, not {_kind(images)}"
     if not images.numel():
         return None
     lowest, highest = map(float, images.aminmax())
@@ -154,8 +163,8 @@ class Detector(nn.Module):
         neck: int = 48,
     ) -> None:
         super().__init__()
-        if not strides or list(strides) != sorted(set(strides) & set(POSSIBLE_STRIDES)):
-            raise UserError(f"strides {tuple(strides)}: choose from {POSSIBLE_STRIDES}, each once and finest first")
+        if isinstance(strides, int) or not strides or list(strides) != sorted(set(strides) & set(POSSIBLE_STRIDES)):
+            raise UserError(f"strides {strides!r:.60}: choose from {POSSIBLE_STRIDES}, each once and finest first")
         depth = POSSIBLE_STRIDES.index(strides[-1]) + 1
         widths = (
             WIDTHS[:depth] if widths is None else tuple(whole("a width", width, 2, MOST_CHANNELS) for width in widths)
@@ -233,8 +242,11 @@ class Detector(nn.Module):
 
     def _check(self, images: Tensor) -> None:
         coarsest = self.strides[-1]
-        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-            raise UserError(f"images must be [B, 3, H, W] floats in 0–1, not {list(images.shape)} {images.dtype}")
+        first = next(self.parameters())
+        if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3 or images.dtype != first.dtype:
+            raise UserError(f"images must be [B, 3, H, W] {first.dtype} in 0–1, not {_kind(images)}")
+        if images.device != first.device or images.layout is not torch.strided:
+            raise UserError(f"the model is on {first.device} and takes no images {_kind(images)}: images.to(device)")
         if images.shape[2] % coarsest or images.shape[3] % coarsest or 0 in images.shape[2:]:
             height, width = images.shape[2:]
             raise UserError(f"pictures of {height} × {width} px: both sides must be multiples of {coarsest}")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from teachkit.errors import UserError, one_line, whole
+from teachkit.errors import UserError, as_path, one_line, whole
 from teachkit.feed.augment import AugmentSettings
 from teachkit.feed.augment import augment as augmented
 from teachkit.feed.device import pick_device
@@ -204,13 +204,17 @@ def load_data(
     divide: take a fifth of train, for train as for val, if there is no val; classes: whose order labels follow.
     One DataWarning if anything was left out. UserError if the data cannot be read or a setting is out of range.
     """
+    if not isinstance(split, str):
+        raise UserError(f"split must be a name, not {split!r:.60}")
+    if not isinstance(augment, AugmentSettings | bool | None):
+        raise UserError(f"augment must be True, False or AugmentSettings, not {augment!r:.60}")
     training = same_split(split) in TRAINING_SPLITS
     if limit is not None:
         whole("limit", limit, 1)
     if source == "shapes":
         examples, image_size = _made(split, longest if image_size is None else image_size, seed, limit, count, scenes)
     else:
-        if not Path(source).exists():
+        if not as_path("the source of the data", source).exists():
             raise UserError(f'{source}: there is no such folder; give one in VOC, COCO or YOLO form, or "shapes"')
         if count is not None or scenes is not None:
             raise UserError(f'count and scenes are for source "shapes" only, not for {source}')

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from teachkit.errors import UserError
+from teachkit.errors import UserError, as_path
 from teachkit.feed.detector import Detector
 from teachkit.files import clean_stale, flush_folder, write_whole
 from teachkit.learn.run_folder import (
@@ -196,7 +196,7 @@ def load_run(folder: str | Path) -> Run:
             signature(Detector).bind(**rebuilds["model"])  # TypeError for a setting that this version does not have
         return Run(state, content["settings"], rebuilds["model"], rebuilds["classes"], (height, width), file)
 
-    return first_whole(Path(folder), TO_RESUME, run)
+    return first_whole(as_path("the folder of a saved run", folder), TO_RESUME, run)
 
 
 def _state(content: Content, file: Path) -> Content:
@@ -234,6 +234,7 @@ def load_model(folder: str | Path, which: str = "best", device: str | torch.devi
 
     if which not in ("best", "last"):
         raise UserError(f"there are the best weights and the last, not {which!r}")
-    if Path(folder).is_file():
-        return first_whole(Path(folder).parent, (Path(folder).name,), rebuilt)
-    return first_whole(Path(folder), (BEST, *TO_RESUME) if which == "best" else TO_RESUME, rebuilt)
+    path = as_path("the folder of a saved run", folder)
+    if path.is_file():
+        return first_whole(path.parent, (path.name,), rebuilt)
+    return first_whole(path, (BEST, *TO_RESUME) if which == "best" else TO_RESUME, rebuilt)

@@ -51,6 +51,15 @@ def clip_and_check(
     return values
 
 
+def check_batch(source: str, batch: object) -> None:
+    """UserError, naming the source, unless it is a Batch of tensors."""
+    if not isinstance(batch, Batch):
+        raise UserError(f"{source} must give a Batch each time, not a {type(batch).__name__}")
+    for owner, name in ((batch, "images"), *((batch.ground_truth, name) for name in ("boxes", "labels", "mask"))):
+        if not isinstance(one := getattr(owner, name, None), Tensor):
+            raise UserError(f"{name} of a batch of {source} must be a tensor, not a {type(one).__name__}")
+
+
 def count_objects(batch: Batch) -> dict[str, Tensor]:
     """objects; of these inverted: a side is negative; tiny: within the first pixel; outside: the centre is.
 

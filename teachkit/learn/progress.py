@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from teachkit.errors import UserError, whole
+from teachkit.learn.log import LARGEST_PLACE
 
 METRICS = ("map50", "map", "map75")
 LOW_END = 0.1  # of the base rate
@@ -40,9 +41,9 @@ class Progress:
         if epochs is not None:
             if self.last_step is None or self.is_over:
                 self.first_step = self.step
-            self.last_step = (epoch + whole("epochs", epochs, 0)) * length
+            self.last_step = (epoch + whole("epochs", epochs, 0, LARGEST_PLACE // length - epoch)) * length
         elif total_epochs is not None:
-            self.last_step = whole("total_epochs", total_epochs, 0) * length
+            self.last_step = whole("total_epochs", total_epochs, 0, LARGEST_PLACE // length) * length
         if self.last_step is None:
             raise UserError("how long is the training to be? Say fit(epochs), or Trainer(…, epochs=…)")
 

@@ -15,6 +15,7 @@ from teachkit.learn.ema import AveragedWeights
 from teachkit.learn.guard import (
     NAMES_SHOWN,
     NotFiniteError,
+    check_batch,
     clip_and_check,
     count_objects,
     only_deterministic,
@@ -150,8 +151,7 @@ class TrainStep:
         A batch too large for the memory is split into microbatches, twice as many until it fits. UserError if a single
         image is too large. An error in the forward or backward pass leaves the model as it was.
         """
-        if not isinstance(batch, Batch):
-            raise UserError(f"the training data must give a Batch each time, not a {type(batch).__name__}")
+        check_batch("the training data", batch)
         self._image_size = tuple(batch.images.shape[-2:])
         if not self.model.training:
             self.model.train()

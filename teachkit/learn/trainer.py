@@ -12,14 +12,14 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from teachkit.errors import UserError, whole
+from teachkit.errors import LARGEST_WHOLE, UserError, as_path, whole
 from teachkit.learn.checkpoint import plain
 from teachkit.learn.control import Asked, Control
 from teachkit.learn.data_cursor import DataCursor, ValidationData, check_data
 from teachkit.learn.graphed import UNREAD, GraphedStep, Pending, refuse_graph
 from teachkit.learn.guard import LOSSES, NotFiniteError
 from teachkit.learn.interrupts import HeldInterrupt, OneAtATime
-from teachkit.learn.log import Event, Record
+from teachkit.learn.log import LARGEST_PLACE, Event, Record
 from teachkit.learn.optimizer import make_optimizer, name_of, rates
 from teachkit.learn.progress import METRICS, Goal, Progress
 from teachkit.learn.ranks import LostRankError, Ranks
@@ -90,11 +90,15 @@ class Trainer:
         epochs, warmup, threads = (
             None if value is None else whole(name, value, least, most)
             for name, value, least, most in (
-                ("epochs", epochs, 0, None),
-                ("warmup", warmup, 0, None),
+                ("epochs", epochs, 0, LARGEST_PLACE // len(training_data)),
+                ("warmup", warmup, 0, LARGEST_WHOLE),
                 ("threads", threads, 1, MOST_THREADS),
             )
         )
+        if not isinstance(settings, dict | None):
+            raise UserError(f"settings must be a dict, not {settings!r:.60}")
+        if on_record is not None and not callable(on_record):
+            raise UserError(f"on_record must be a function that takes a record, not {on_record!r:.60}")
         settings = plain(settings or {}, "settings")
         ranks.compare(
             {
@@ -125,7 +129,7 @@ class Trainer:
         self.progress = Progress(last_step=None if epochs is None else epochs * len(training_data))
         self.trend, self.goal, self.machine = Trend(), Goal(until, early_stop), Machine(model, threads, ranks.count)
         self.validation_data, self.warmup, self.settings = validation_data, warmup, settings
-        folder = None if save_dir is None or not ranks.first else Path(save_dir)
+        folder = None if save_dir is None or not ranks.first else as_path("save_dir", save_dir)
         self.checkpointer = None if folder is None else Checkpointer(folder, self.settings)
         self._told: set[str] = set()  # of the validation data
         self._walked = 0  # batches of the validation data, the last time

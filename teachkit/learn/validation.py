@@ -14,7 +14,7 @@ from torch import nn
 from teachkit.errors import UserError
 from teachkit.feed.decode import decode, eval_mode
 from teachkit.feed.detector import strange_pixels
-from teachkit.learn.guard import LOSSES, NotFiniteError, strange_boxes
+from teachkit.learn.guard import LOSSES, NotFiniteError, check_batch, strange_boxes
 from teachkit.learn.microbatch import TOO_SMALL, give_memory_back, is_out_of_memory, split
 from teachkit.learn.ranks import ALONE, Ranks
 from teachkit.structures import Batch, Detections, GroundTruth, Losses
@@ -89,6 +89,7 @@ def measure(
     part, count = Part(), 1
     with eval_mode(model):
         for part.batches, batch in own_batches(data, ranks):
+            check_batch("the validation data", batch)
             if stopped():
                 part.stopped = True
                 break

@@ -218,11 +218,19 @@ def test_a_picture_can_be_another_size_from_batch_to_batch():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), "floats in 0–1, not .* torch.uint8"),
-        (torch.zeros(3, 64, 64), r"\[B, 3, H, W\] floats in 0–1, not \[3, 64, 64\]"),
+        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), "float32 in 0–1, not .* torch.uint8"),
+        (torch.zeros(3, 64, 64), r"\[B, 3, H, W\] torch.float32 in 0–1, not \[3, 64, 64\]"),
         (torch.zeros(64, 3, 64), r"not \[64, 3, 64\]"),
         (torch.zeros(1, 1, 64, 64), r"not \[1, 1, 64, 64\]"),
         (torch.zeros(1, 64, 64, 3), r"not \[1, 64, 64, 3\]"),
+        *(
+            (torch.zeros(1, 3, 64, 64).to(one), f"not .* {one}")
+            for one in (torch.float64, torch.float16, torch.complex64)
+        ),
+        (torch.zeros(1, 3, 64, 64).to_sparse(), "sparse_coo"),
+        (torch.zeros(1, 3, 64, 64, device="meta"), "is on cpu and takes no images .* on meta"),
+        (torch.zeros(1, 3, 64, 64).numpy(), "not a ndarray"),
+        ([torch.zeros(3, 64, 64)], "not a list"),
         (torch.zeros(1, 3, 60, 64), "60 × 64 px: both sides must be multiples of 16"),
         (torch.zeros(1, 3, 64, 72), "64 × 72 px: both sides must be multiples of 16"),
         (torch.zeros(1, 3, 0, 0), "0 × 0 px: both sides must be multiples of 16"),
@@ -233,9 +241,12 @@ def test_pictures_that_cannot_be_fed_are_refused_in_one_line(images, message):
     with pytest.raises(UserError, match=message) as refused:
         small()(images)
     assert "\n" not in str(refused.value)
+    if not isinstance(images, torch.Tensor) or images.dtype.is_complex or images.is_sparse:
+        with pytest.raises(UserError, match="must be a tensor"):  # it looks at the pixels first
+            small().detect(images)
 
 
-@pytest.mark.parametrize("strides", [(), (16, 8), (8, 8), (2, 8), (1, 8), (3,)])
+@pytest.mark.parametrize("strides", [8, (), (16, 8), (8, 8), (2, 8), (1, 8), (3,)])
 def test_strides_that_do_not_fit_are_refused(strides):
     with pytest.raises(UserError, match=r"choose from \(4, 8, 16, 32, 64\), each once and finest first"):
         small(strides=strides)
@@ -248,7 +259,7 @@ def test_strides_that_do_not_fit_are_refused(strides):
         *({"bins": value} for value in (1, 2.5)),
         *({"neck": value} for value in (0, 2.5, None)),
         *({"widths": value} for value in ((8, 1, 16), (8, 8.5, 16), (8, 16, -16))),
-        *({"seed": value} for value in (-1, 2.5, None, "a")),
+        *({"seed": value} for value in (-1, 2.5, None, "a", 2**63, 10**30)),
     ],
     ids=str,
 )

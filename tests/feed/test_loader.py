@@ -559,3 +559,9 @@ def test_difficult_objects_are_carried_beside_the_others_and_never_among_them(tm
     assert boxes.shape == (1, 4)
     assert int(truth.ignored.mask.sum()) == 1
     assert len(truth.take(slice(0, 1)).ignored) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"split": 5}, {"augment": "yes"}, {"source": None}, {"source": b"x"}], ids=str)
+def test_a_source_a_split_and_an_augmentation_of_another_type_are_refused(wrong):
+    with pytest.raises(UserError, match=f"{next(iter(wrong))}.* must be"):
+        load_data(**({"source": "shapes", "count": 2} | wrong))

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from teachkit.errors import UserError
+from teachkit.feed.detector import Detector
+from teachkit.feed.loader import Loader
+from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn.checkpoint import load_run, pack, unpack
 from tests.forked import python
 from tests.learn.tiny import make_batches, same, tiny_detector, without_times
@@ -284,3 +287,15 @@ def test_any_walk_of_steps_controls_saves_and_kills_ends_where_its_replay_ends(m
     for state in (one, other):
         state["progress"].pop("train_seconds")
     assert [part for part in one if not same(one[part], other[part])] == []
+
+
+def test_the_state_of_a_training_with_the_largest_seed_is_read_again(tmp_path, make_trainer):
+    def trainer():
+        scenes = make_scenes(4, 0, SceneSettings(image_size=64), split="train")
+        data = Loader(scenes, "train", 2, 64, "cpu", seed=2**63 - 1)
+        return make_trainer(data, model=Detector(len(data.classes), device="cpu", seed=2**63 - 1), save_dir=tmp_path)
+
+    trainer().fit(1)
+    saved = load_run(tmp_path)
+    (again := trainer()).load_state_dict(saved.state)
+    assert again.fit(1)["reason"] == "epochs"

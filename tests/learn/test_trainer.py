@@ -515,3 +515,38 @@ def test_validation_data_that_is_hardly_meant_is_an_event_once(make_trainer, fau
 def test_training_data_of_other_things_than_batches_is_refused(make_trainer, data):
     with pytest.raises(UserError, match=r"must give a Batch each time, not a (int|str|tuple)"):
         make_trainer(data).step()
+    with pytest.raises(UserError, match=r"the validation data must give a Batch each time, not a (int|str|tuple)"):
+        make_trainer(make_batches(), validation_data=data).fit(1)
+
+
+def test_a_batch_of_other_things_than_tensors_is_refused(make_trainer):
+    (batch,) = make_batches(1)
+    batch.images = list(batch.images)
+    with pytest.raises(UserError, match="images of a batch of the training data must be a tensor, not a list"):
+        make_trainer([batch]).step()
+    (batch,) = make_batches(1)
+    batch.ground_truth.boxes = batch.ground_truth.boxes.numpy()
+    with pytest.raises(UserError, match="boxes of a batch of the validation data must be a tensor, not a ndarray"):
+        make_trainer(make_batches(), validation_data=[batch]).fit(1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"settings": [1]}, {"settings": "x"}, {"on_record": 5}, *({"save_dir": one} for one in (5, [], b"x"))],
+    ids=str,
+)
+def test_what_is_no_setting_no_folder_and_no_function_is_refused(make_trainer, wrong):
+    with pytest.raises(UserError, match=f"^{next(iter(wrong))} must be a"):
+        make_trainer(**wrong)
+
+
+@pytest.mark.parametrize("ask", [{"epochs": 10**30}, {"total_epochs": 10**30}, {"epochs": 2**53}])
+def test_more_epochs_than_a_log_can_count_are_refused(make_trainer, ask):
+    trainer = make_trainer(make_batches(2))
+    with pytest.raises(UserError, match="epochs must be a whole number from 0 to 4,503,599,627,370,496, not"):
+        trainer.fit(**ask)
+    trainer.control.stop()
+    assert trainer.fit(2**52)["reason"] == "interrupted"
+    make_trainer(make_batches(2)).load_state_dict(trainer.state_dict())
+    with pytest.raises(UserError, match="epochs must be"):
+        make_trainer(make_batches(2), epochs=10**30)
