@@ -23,6 +23,7 @@ from teachkit.watch.widgets.playground import Playground, one_of, rounded
 
 PICTURES = 4
 STILLS = 4  # frames of the static image
+MARKED = 40  # points of a curve; the markers of more would run into each other
 LOOKS: tuple[tuple[tuple[float, ...], str], ...] = (
     ((), "circle"),
     ((10, 5), "square"),
@@ -76,6 +77,10 @@ def _of_log(name: str, records: list[Record]) -> Plan:
     return Plan(name, [one["step"] for one in looks], frames, curve)
 
 
+def _look(plan: Plan, colour: str, dash: tuple[float, ...], marker: str) -> LineStyle:
+    return LineStyle(plan.name, colour, dash, marker if len(plan.curve) <= MARKED else "")
+
+
 FILMS: dict[str, Callable[[], Film]] = {"loss weights": cache(_loss_weights), "pictures": cache(_few_or_many)}
 
 
@@ -127,7 +132,7 @@ class TrainingFilm(Playground):
             "truth": truth,
             "pictures": PICTURES,
             "chart": {
-                "styles": {p.name: asdict(LineStyle(p.name, colour, dash, mark)) for p, colour, (dash, mark) in looks},
+                "styles": {plan.name: asdict(_look(plan, colour, *more)) for plan, colour, more in looks},
                 "across": asdict(Axis("step", (0, last))),
                 "up": asdict(Axis("", (0, round(best + 0.1, 1)))),
                 "title": self.film.measure,

@@ -1,8 +1,9 @@
 """The same detector three times, from one seed on the same batches, at three rates. No thread, no widget."""
 
 from teachkit.errors import UserError
-from teachkit.experiments.small import BATCH_SIZE, COUNTS, small_f1, small_trainer, small_validation_batch, usual_rate
+from teachkit.experiments.small import BATCH_SIZE, COUNTS, for_exam, small_trainer, small_validation_batch, usual_rate
 from teachkit.learn.log import Record
+from teachkit.scoring import f1_score
 from teachkit.structures import LOSS_NAMES
 from teachkit.watch.timeline.timeline import Rows, rows_of
 
@@ -22,7 +23,8 @@ def lane_rates(optimizer: str, factor: float) -> dict[str, float]:
 class Race:
     """One training a lane. `step` takes a step in each lane that has not diverged.
 
-    found: boxes on the first validation picture; f1: see `small_f1`; lr: in force at the last step.
+    found: the surest boxes on the first validation picture, see `for_exam`; f1: see `small_f1`; lr: in force at the
+    last step.
     """
 
     def __init__(self, optimizer: str, factor: float, schedule: str, seed: int = 0) -> None:
@@ -59,14 +61,16 @@ class Race:
             self.detect()
 
     def detect(self) -> None:
-        """Scores the three detectors, and keeps the boxes on the picture that is shown."""
-        first = small_validation_batch().images[:1]
+        """Scores the three detectors, and keeps the boxes of the same exam on the picture that is shown."""
+        batch = small_validation_batch()
         for lane, trainer in self.trainers.items():
-            self.f1[lane] = small_f1(trainer.model)
             try:
-                self.found[lane] = rows_of(trainer.model.detect(first, limit=MOST_BOXES)[0])  # type: ignore[operator]
+                answers = for_exam(trainer.model).detect(batch.images)  # type: ignore[operator]
             except UserError:  # weights that are no numbers any more find nothing
-                self.found[lane] = []
+                self.f1[lane], self.found[lane] = 0.0, []
+            else:
+                self.f1[lane] = f1_score(answers, batch.ground_truth)
+                self.found[lane] = rows_of(answers[0])[:MOST_BOXES]
 
 
 def _ignore(record: Record) -> None:

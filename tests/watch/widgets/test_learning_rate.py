@@ -8,7 +8,8 @@ from PIL import Image
 
 import teachkit as tk
 from teachkit.errors import UserError
-from teachkit.experiments.small import small_trainer
+from teachkit.experiments.small import for_exam, small_f1, small_trainer, small_validation_batch
+from teachkit.watch.timeline.timeline import rows_of
 from teachkit.watch.widgets.learning_rate import LearningRatePlayground
 from teachkit.watch.widgets.race import LANES, Race
 from tests.learn.tiny import same
@@ -54,6 +55,11 @@ def test_sgd_a_hundred_times_too_fast_diverges_and_the_others_go_on():
     assert len(race.losses["high"]["cls"]) < len(race.losses["usual"]["cls"]) == 20
     assert not race.ended("low")
     assert not race.ended("usual")
+    usual, exam = race.trainers["usual"].model, small_validation_batch()
+    race.detect()  # with the statistics of BatchNorm that F1 is measured with, and not with those that lag behind
+    shown, lagging = (rows_of(one.detect(exam.images)[0]) for one in (for_exam(usual), usual))
+    assert race.found["usual"] == shown != lagging
+    assert race.f1["usual"] == small_f1(usual)
 
 
 def test_weights_that_are_no_numbers_find_nothing_and_stop_nobody():
