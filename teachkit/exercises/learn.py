@@ -192,13 +192,21 @@ def check_adam(function: Callable[..., Any] | None) -> Verdict:
             return wrong("each of w, m and v has as many numbers as the weights handed over, all finite")
         wanted = adam_step(w, g, m, v, t, lr, beta1, beta2)
         agree = [near(mine or [], its.tolist(), 1e-6) for mine, its in zip(numbers, wanted, strict=True)]
-        if not agree[1]:
-            return wrong("m: beta1 × m + (1 − beta1) × g")
-        if not agree[2]:
-            return wrong("v: beta2 × v + (1 − beta2) × g × g")
+        if not all(agree[1:]):
+            return wrong(_why_averages(numbers, agree, wanted, (1 - beta1**t, 1 - beta2**t)))
         if not agree[0]:
             return wrong(_why_adam(numbers[0] or [], w, wanted[1], wanted[2], t, (lr, beta1, beta2)))
     return right("five lines, and they are what `torch.optim.Adam` does.")
+
+
+def _why_averages(
+    numbers: list[list[float] | None], agree: list[bool], wanted: tuple[Any, ...], parts: tuple[float, float]
+) -> str:
+    """parts: by which m and v are divided when they are corrected."""
+    for place, (name, part) in enumerate(zip("mv", parts, strict=True), start=1):
+        if not agree[place] and near(numbers[place] or [], (wanted[place] / part).tolist(), 1e-6):
+            return f"{name} comes back corrected: correct it for this step, and return it uncorrected for the next"
+    return "v: beta2 × v + (1 − beta2) × g × g" if agree[1] else "m: beta1 × m + (1 − beta1) × g"
 
 
 def _why_adam(

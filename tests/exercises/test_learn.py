@@ -16,6 +16,13 @@ def first_step(make):
     return w.item()
 
 
+def handed_on(given, m=False, v=False):
+    """Adam's step, with averages that come back corrected."""
+    *_, t, _, beta1, beta2 = given
+    w, first, second = adam(*given)
+    return w, first / (1 - beta1**t) if m else first, second / (1 - beta2**t) if v else second
+
+
 def adam(w, g, m, v, t, lr, beta1, beta2, wrong=""):
     m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
     first, second = m / (1 - beta1**t), v / (1 - beta2**t)
@@ -80,6 +87,8 @@ def test_the_right_answers_as_torch_has_them():
         ("adam", lambda *a: adam(*a, wrong="root"), "root"), ("adam", lambda *a: adam(*a, wrong="sign"), "sign"),
         ("adam", lambda *a: adam(*a, wrong="lr"), "learning rate"), ("adam", lambda *a: a[0], "three things"),
         ("adam", lambda *a: adam(*a, wrong="eps"), "add ε"),
+        ("adam", lambda *a: handed_on(a, m=True), "m comes back corrected"),
+        ("adam", lambda *a: handed_on(a, v=True), "v comes back corrected"),
         ("adam", lambda w, g, m, v, *_: (w, m, v), "m: beta1"), ("adam", lambda *a: ("x", 1, 2), "as many numbers"),
     ],
 )  # fmt: skip
