@@ -66,6 +66,9 @@ def place_what_is_alive(app, doctree):
 
 
 def place_of(one):
+    if one["kind"] == "live":
+        links = (f'<a href="live.html?{escape(query)}">{escape(words)}</a>' for words, query in one["runs"])
+        return f'<p class="tk-code">The same setting, live in this browser: {", ".join(links)}.</p>'
     if one["kind"] == "code":
         return f'<p class="tk-code">“{escape(one["name"])}” asks you to write code: the notebook checks it.</p>'
     return f'<div class="tk-here" data-here="{escape(json.dumps(one, ensure_ascii=False))}"></div>'

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from teachkit.exercises import progress
 from teachkit.exercises.lesson import Verdict, questions
 from teachkit.page.playgrounds import PLAYGROUNDS
+from teachkit.watch.widgets.race import lane_rates
 
 CLAIM = re.compile(r'^\s*"(\w+)": None,\s*# (.+)$', re.MULTILINE)  # a claim or a case, beside its letter
 TITLES = {name: name.replace("_", " ") for name in PLAYGROUNDS} | {
@@ -21,6 +23,7 @@ TITLES = {name: name.replace("_", " ") for name in PLAYGROUNDS} | {
 }  # fmt: skip
 ANY_PICTURE = {"augment"}  # playgrounds that say the same of a picture of their own
 Here = dict[str, Any]
+Run = tuple[str, dict[str, str]]  # of the live page: how it is called, and its settings
 
 
 def alive_in(notebook: Path) -> dict[int, Here]:
@@ -52,7 +55,39 @@ def _alive(source: str, lesson: str, made: dict[str, ast.expr]) -> Here | None:
         return {"kind": "prediction", "name": shown.args[0].value, **asked}
     if called.startswith("check_") and (one := checkers(lesson).get(called)):
         return {"kind": "exercise" if one["table"] else "code", **one, "words": dict(CLAIM.findall(source))}
-    return _playground(called, shown)
+    return _training(called, shown) or _playground(called, shown)
+
+
+def _training(called: str, shown: ast.Call) -> Here | None:
+    """A training of the small setting from plain values: the live page shows it. runs: words of a link, its query."""
+    try:
+        if called == "LearningRatePlayground":
+            runs = _race(**_plain(shown))
+        elif called == "Cockpit" and shown.args and ast.unparse(shown.args[0]).startswith("small_trainer("):
+            runs = _small(**_plain(cast(ast.Call, shown.args[0])))
+        else:
+            return None
+    except (TypeError, ValueError):  # settings of the notebook's own, or that the live page has not
+        return None
+    return {"kind": "live", "runs": [(words, urlencode(query)) for words, query in runs]}
+
+
+def _plain(call: ast.Call) -> dict[str, Any]:
+    """The settings of a call, by name. ValueError for one that is no plain value."""
+    if call.args:
+        raise ValueError(ast.unparse(call))
+    return {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+
+
+def _race(factor: float = 100, optimizer: str = "adamw") -> list[Run]:
+    words = {"low": f"the usual rate\xa0/\xa0{factor:g}", "usual": "the usual rate", "high": f"×\xa0{factor:g}"}
+    rates = lane_rates(optimizer, factor)
+    return [(words[lane], {"optimizer": optimizer, "lr": f"{rate:.4g}"}) for lane, rate in rates.items()]
+
+
+def _small(lr: float | None = None, optimizer: str = "adamw") -> list[Run]:
+    query = {"optimizer": optimizer} | ({} if lr is None else {"lr": f"{lr:g}"})
+    return [(", ".join(f"{name} {value}" for name, value in query.items()), query)]
 
 
 def _playground(called: str, shown: ast.Call) -> Here | None:

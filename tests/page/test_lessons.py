@@ -120,6 +120,23 @@ def test_a_table_gives_the_verdict_of_its_checker(lesson, check, table):
 def test_numbers_are_read_as_people_write_them():
     script = """const { numbersIn } = await import("LIVE/../lessons/checks.js"); answer = data.map(numbersIn);"""
     texts = ["(1, 2)", "0.5 .5", "−2;3", "1/4", "1e-3", "40 %", "0,25", "0,25; 0,5", "1,2,3", "-12,-4", "two", "1/0"]
+    texts += [
+        "0x10",
+        "+3",
+        "½",
+        "5.",
+        ".5 %",
+        "1e400",
+        "--3",
+        "1,5/2",
+        "3 px",
+        "1.000,5",
+        "50 % 20",
+        "78;",
+        "nan",
+        "",
+        "%",
+    ]
     given = asked(script.replace("numbersIn)", "(one) => numbersIn(one))"), [*texts, "1/2/3"])
     assert given == [row(one) for one in [*texts, "1/2/3"]]
     pairs = asked(script.replace("numbersIn)", "(one) => numbersIn(one, 2))"), ["78,20", "0,5", "0.5,1"])
@@ -221,6 +238,25 @@ CELLS = {
     "tk.RunsSideBySide('runs/mine', 'runs/yours')": None,
     "%matplotlib inline\nprint(1)": None,
 }
+
+
+LIVE = {
+    "race = tk.LearningRatePlayground(factor=10, optimizer='sgd')\nrace": [
+        f"optimizer=sgd&lr={rate}" for rate in ("0.005", "0.05", "0.5")
+    ],
+    "cockpit = tk.Cockpit(small_trainer(lr=0.07))\ncockpit.run(9)\ncockpit": ["optimizer=adamw&lr=0.07"],
+    "tk.Cockpit(small_trainer(lr=mine))": None,
+    "tk.Cockpit(small_trainer(clip=1.0))": None,
+    "tk.Cockpit(trainer)": None,
+}
+
+
+@pytest.mark.parametrize("source", LIVE)
+def test_a_training_from_plain_settings_has_its_link_to_the_live_page(source, tmp_path):
+    notebook = tmp_path / "08_x.ipynb"
+    notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
+    found = lessons.alive_in(notebook).get(0)
+    assert (found and [query for _, query in found["runs"]]) == LIVE[source]
 
 
 @pytest.mark.parametrize("source", CELLS)

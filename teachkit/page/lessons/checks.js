@@ -1,14 +1,16 @@
 // Answers checked by the tables of the checkers in teachkit/exercises: → {right: true, false, or null while open, words}.
 
+import { numberOf } from "../../watch/frontend/numbers.js";
+
 const open = (words) => ({ right: null, words: `still open: ${words}` });
 const wrong = (...reasons) => ({ right: false, words: reasons.map((one) => `not yet: ${one}`).join("\n") });
 const right = (words) => ({ right: true, words: `Right: ${words}` });
 const near = (numbers, wanted, within) =>
   numbers.length === wanted.length && numbers.every((one, place) => Math.abs(one - wanted[place]) <= within);
 
-function numberOf(text) {
+function shareOf(text) {
   const [, above, below, share] = /^([^/%]+)(?:\/([^/%]+))?(%?)$/.exec(text) ?? [];
-  return above === undefined ? NaN : Number(above) / (below === undefined ? 1 : Number(below)) / (share ? 100 : 1);
+  return above === undefined ? NaN : numberOf(above) / (below === undefined ? 1 : numberOf(below)) / (share ? 100 : 1);
 }
 
 // The numbers of a text as people write them: 0.5, .5, 1/3, −2, 40 %, and 0,5 where a comma is a decimal point; between
@@ -23,7 +25,7 @@ export function numbersIn(text, count = 1) {
       one
         .split(/[\s,;]+/)
         .filter(Boolean)
-        .map(numberOf),
+        .map(shareOf),
     ),
     whole = readings.filter((one) => one.length && one.every(Number.isFinite));
   return whole.find((one) => one.length === count) ?? whole[0] ?? null;

@@ -173,6 +173,7 @@ function begin() {
     const name = element("input", {
       class: "tk-field",
       value: `thing ${place + 1}`,
+      maxlength: 30,
       "aria-label": `Name of class ${place + 1}`,
     });
     name.addEventListener("change", showBoxes);
