@@ -300,6 +300,17 @@ def test_after_the_first_visit_the_site_opens_without_its_host(pages, alive, con
     page.wait_for_selector(".tk-weights[data-drawn]")
 
 
+@pytest.mark.browser
+def test_a_browser_whose_storage_is_full_still_gets_every_page(alive, context):
+    page = context().new_page()
+    quota = {"origin": alive.removesuffix("/some/course/"), "quotaSize": 100_000}  # less than the live page needs
+    page.context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", quota)
+    page.goto(f"{alive}index.html")
+    until(page, "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))")
+    page.goto(f"{alive}live.html")
+    page.wait_for_selector('.tk-cockpit[data-state="running"]')
+
+
 @pytest.mark.parametrize("name", [*ALIVE, "live", "playgrounds", "photo", "index", "glossary"])
 def test_every_page_has_a_strict_content_policy(pages, name):
     text = (SITE / f"{name}.html").read_text(encoding="utf-8")

@@ -196,6 +196,7 @@ REFUSED = {
     ],
     "assigner": [{"topk": 31}, {"object": 9}, {"model": "best"}],
     "batch_size": [{"size": 3}, {"size": "1,6"}, {"size": "0x10"}, {"size": "many"}, {"rate": "x"}],
+    "descent": [{"rate": 0.0071}, {"steps": 2.5}, {"curvature": 7}],
     "patience": [{"patience": 61}, {"patience": 1.5}],
     "film_of_weights": [{"frame": 1000}, {"picture": 4}, {"film": "pictures"}],
     "optimizer": [{"surface": "hill"}, {"lr": 3}, {"steps": 0}],

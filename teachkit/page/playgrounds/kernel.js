@@ -56,8 +56,9 @@ function one_of({ name, choices }, value) {
 function choice_of({ name, choices }, value) {
   const number = String(value).includes(",") ? NaN : numberOf(value);
   if (choices.includes(number)) return number;
+  const kind = choices.every(Number.isInteger) ? "a whole number" : "one of its stops";
   const allowed =
-    choices.length > 8 ? `a whole number from ${choices[0]} to ${choices.at(-1)}` : choices.map(String).join(", ");
+    choices.length > 8 ? `${kind} from ${choices[0]} to ${choices.at(-1)}` : choices.map(String).join(", ");
   throw new Refused(`${name} must be ${allowed}, not ${told(value)}`);
 }
 const CHECKS = { between, rounded, one_of, choice_of };

@@ -54,7 +54,8 @@ def choice_of(name: str, choices: Sequence[float]) -> Any:
         if isinstance(value, bool) or number not in choices:
             allowed = ", ".join(f"{choice:g}" for choice in choices)
             if len(choices) > 8:
-                allowed = f"a whole number from {choices[0]:g} to {choices[-1]:g}"
+                kind = "a whole number" if all(choice == int(choice) for choice in choices) else "one of its stops"
+                allowed = f"{kind} from {choices[0]:g} to {choices[-1]:g}"
             raise UserError(f"{name} must be {allowed}, not {value!r}")
         return number
 
