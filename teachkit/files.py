@@ -1,12 +1,14 @@
 """The files that this course writes: each whole or not at all, and none over a file that somebody else wrote."""
 
 import errno
+import hashlib
 import os
 import platform
 import re
 import secrets
 import shutil
 import stat
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +25,9 @@ TEMPORARY = re.compile(r"\.teachkit-(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,9}
 MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
 SLACK = 2.0  # s by which a file system's clock may be behind
 PNG, SOFTWARE = b"\x89PNG\r\n\x1a\n", "teachkit"  # the latter is written into each picture, and marks it as ours
+SEAL, END = b"teachkit-sha256\0", 12  # the latter: bytes of the chunk that ends a PNG
+SEALED = 12 + len(SEAL) + 64 + END  # bytes at the end of a sealed picture
+LARGEST_PICTURE = 2**28  # bytes
 
 _cleaned: set[Path] = set()  # folders of outputs; to look through them for each of 10,000 pictures would take a minute
 
@@ -165,7 +170,16 @@ def piece(path: Path, start: int, size: int) -> bytes:
         return b""
 
 
+def sealed(png: bytes) -> bytes:
+    """The same picture with the checksum of all of it before its end: whoever edits it breaks that."""
+    body, end = png[:-END], png[-END:]
+    seal = b"tEXt" + SEAL + hashlib.sha256(body).hexdigest().encode()
+    return body + struct.pack(">I", len(seal) - 4) + seal + struct.pack(">I", zlib.crc32(seal)) + end
+
+
 def is_picture(path: Path) -> bool:
-    """Whether it is a PNG with our name in it."""
-    head = piece(path, 0, 1024)
-    return head.startswith(PNG) and b"tEXtSoftware\0" + SOFTWARE.encode() in head
+    """Whether it is a PNG with our name in it, as we wrote it: one that somebody has drawn in is that person's."""
+    content = piece(path, 0, LARGEST_PICTURE)
+    if not content.startswith(PNG) or b"tEXtSoftware\0" + SOFTWARE.encode() not in content[:1024]:
+        return False
+    return SEAL not in content or sealed(content[:-SEALED] + content[-END:]) == content

@@ -633,6 +633,20 @@ def test_a_training_outlives_whoever_reads_it_and_its_exit_code_is_its_own(strea
     assert all(message.startswith("stderr cannot be written to") for message in told)
 
 
+@pytest.mark.skipif(os.name == "nt" or not Path(FULL).exists(), reason="streams as on Linux")
+@pytest.mark.parametrize("place", ["full", "gone"])
+def test_what_waits_in_a_stream_that_cannot_be_written_to_is_lost_and_fails_nothing_later(place):
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = open(FULL, "w") if place == "full" else open(writing, "w")  # noqa: SIM115 — closed below
+    wrapped = records.Unbreakable(stream, "stdout")
+    wrapped.write("words")
+    wrapped.flush()
+    assert wrapped.loss.startswith("stdout cannot be written to")
+    stream.flush()  # as Python does at the end of a process, which then has an exit code of its own
+    stream.close()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_an_ending_from_outside_is_saved_and_recorded_as_ctrl_c_is(name, tiny, tmp_path, monkeypatch, capsys):

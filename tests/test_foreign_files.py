@@ -1,6 +1,7 @@
 """Whatever others keep in a folder, after each command every byte of it is as it was."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from teachkit.__main__ import main
 from teachkit.errors import UserError
@@ -21,7 +23,7 @@ from teachkit.feed import download, scenes
 from teachkit.feed.formats import write_folder
 from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.files import MACHINE, clean_stale, is_picture, write_output
-from teachkit.learn.run_folder import LOCK, MARKER, OF_A_RUN
+from teachkit.learn.run_folder import LOCK, MARKER, OF_A_RUN, claim, files_of_others
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1", "--epochs", "1"]
@@ -171,6 +173,35 @@ def test_a_second_run_goes_over_what_the_first_one_wrote_and_over_nothing_else(g
     (tmp_path / "photo.png").write_bytes(b"painted by hand")
     assert main([word.format(**places) for word in COMMANDS["detect"]]) == 2
     assert (tmp_path / "photo.png").read_bytes() == b"painted by hand"
+
+
+def draw_in(picture):
+    """As a program does that keeps what is written into a picture → its bytes."""
+    with Image.open(picture) as opened:
+        texts = PngInfo()
+        for name, text in opened.text.items():
+            texts.add_text(name, text)
+        ImageDraw.Draw(opened).line([0, 0, 9, 9], fill="red")
+        opened.save(picture, pnginfo=texts)
+    return picture.read_bytes()
+
+
+def test_a_picture_of_ours_that_somebody_has_drawn_in_is_kept(given_to, tmp_path):
+    detect = [word.format(given=given_to, folder=tmp_path) for word in COMMANDS["detect"]]
+    assert [main(detect), main(detect)] == [0, 0]
+    with Image.open(tmp_path / "photo.png") as opened:
+        opened.verify()
+        assert opened.size == (64, 64)
+    edited = draw_in(tmp_path / "photo.png")
+    assert main(detect) == 2
+    assert (tmp_path / "photo.png").read_bytes() == edited
+
+    shutil.copytree(given_to / "run", run := tmp_path / "run")
+    assert files_of_others(run) == []
+    edited = draw_in(run / "curves.png")
+    with pytest.warns(UserWarning, match="kept as curves.set-aside-1.png"):
+        claim(run)
+    assert (run / "curves.set-aside-1.png").read_bytes() == edited
 
 
 def gone():

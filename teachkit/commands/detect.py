@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teachkit.errors import UserError, one_line
-from teachkit.files import SOFTWARE, is_picture, refuse_foreign, write_output
+from teachkit.files import SOFTWARE, is_picture, refuse_foreign, sealed, write_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             failed = True
             continue
         found = _find(model, image)
-        write_output(target, plots.annotated(image, found, model.classes).png(Software=SOFTWARE), is_picture, DRAWING)
+        drawn = plots.annotated(image, found, model.classes).png(Software=SOFTWARE)
+        write_output(target, sealed(drawn), is_picture, DRAWING)
         names = ", ".join(
             f"{model.classes[label]} {score:.2f}" for label, score in zip(found.labels, found.scores, strict=True)
         )

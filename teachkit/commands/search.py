@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from teachkit.commands.defaults import Settings
 from teachkit.commands.training import data_of, trainer_of
 from teachkit.errors import UserError, one_line
-from teachkit.files import SOFTWARE, is_picture, refuse_foreign, write_output
+from teachkit.files import SOFTWARE, is_picture, refuse_foreign, sealed, write_output
 
 if TYPE_CHECKING:
     from teachkit.experiments.study import Train
@@ -139,5 +139,5 @@ def _draw(study: Any, folder: Path) -> None:
             axes = np.ravel(getattr(plots, f"plot_{name}")(study))
             picture = io.BytesIO()
             axes[0].figure.savefig(picture, format="png", dpi=120, bbox_inches="tight", metadata={"Software": SOFTWARE})
-            write_output(folder / f"{name}.png", picture.getvalue(), is_picture, "a plot of a study")
+            write_output(folder / f"{name}.png", sealed(picture.getvalue()), is_picture, "a plot of a study")
     print(one_line(f"{folder}: {', '.join(f'{name}.png' for name in PLOTS)}"))

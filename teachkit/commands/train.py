@@ -13,7 +13,7 @@ import psutil
 from teachkit.commands.defaults import Settings
 from teachkit.commands.training import data_of, trainer_of
 from teachkit.errors import UserError, one_line
-from teachkit.files import SOFTWARE, piece, write_whole
+from teachkit.files import SOFTWARE, piece, sealed, write_whole
 
 if TYPE_CHECKING:
     from teachkit.commands.records import Looks, Records, TensorBoard, Unbreakable
@@ -252,10 +252,10 @@ def _pictures(trainer: "Trainer", history: "list[Record]") -> "Iterator[tuple[st
     from teachkit.watch.figures import plots  # brings matplotlib: not before there is something to draw
 
     metadata = {"Software": SOFTWARE, "Comment": _caption(trainer)}
-    yield CURVES, plots.curves(history).png(**metadata)
+    yield CURVES, sealed(plots.curves(history).png(**metadata))
     data = trainer.validation_data
     batch = data.batch(0, 0)
     images = batch.images[:PICTURES_DRAWN]
     found = cast("Detector", trainer.ema).detect(images)
     grid = plots.detection_grid(images, found, data.classes, batch.ground_truth, title="found: solid, true: dashed")
-    yield DETECTIONS, grid.png(**metadata)
+    yield DETECTIONS, sealed(grid.png(**metadata))
