@@ -32,6 +32,7 @@ BEAT, GRACE = 10, 60  # s between a worker's signs of life, and without one unti
 RETRIES = 3  # of a trial whose workers are killed
 LARGEST = 10**9  # bytes of a journal
 ENDINGS = (".log", ".journal", ".jsonl", ".json", "")
+NO_JOURNAL = "{}:{}: this is no journal of a study, or a damaged one: name another file"
 DRIFT = 5  # s by which one and the same process may seem to have begun at another time
 CONNECT = {"sqlite": "timeout", "postgresql": "connect_timeout", "mysql": "connect_timeout"}  # drivers' own words
 
@@ -83,9 +84,19 @@ class Journal(JournalStorage, BaseHeartbeat):
     """
 
     def __init__(self, file: Path) -> None:
+        self._file = file
         super().__init__(JournalFileBackend(str(file), lock_obj=JournalLock(file)))  # type: ignore[arg-type]
         self._beats = 0
         self._seen: dict[int, tuple[Any, float]] = {}  # of each trial: its last sign of life, and since when it is that
+
+    def _sync_with_backend(self) -> None:
+        """UserError, too, for a line that is an operation by its form alone; Optuna stumbles over it."""
+        try:
+            super()._sync_with_backend()
+        except UserError:
+            raise
+        except (LookupError, TypeError, ValueError, AssertionError, AttributeError, OverflowError):
+            raise UserError(NO_JOURNAL.format(self._file, self._replay_result.log_number_read)) from None
 
     def record_heartbeat(self, trial_id: int) -> None:
         self._beats += 1
@@ -148,7 +159,7 @@ def open_storage(where: str) -> JournalStorage | RDBStorage:
 def open_journal(file: Path) -> Journal:
     try:
         if file.exists() and (line := broken_line(file)):
-            raise UserError(f"{file}:{line}: this is no journal of a study: name another file")
+            raise UserError(NO_JOURNAL.format(file, line))
         journal = Journal(file)
     except OSError as error:
         raise UserError(f"{file}: no journal of a study can be kept here ({error.strerror or error})") from None
@@ -222,6 +233,8 @@ def within(seconds: float, open_it: Callable[[], RDBStorage], name: str) -> RDBS
 def reason_of(error: BaseException) -> str:
     """What the driver says, on one line; SQLAlchemy's own words go on about its documentation."""
     behind = error.__cause__ or error
+    if isinstance(behind, ModuleNotFoundError):
+        return f"its driver, the Python module {behind.name}, is not installed"
     said = str(getattr(behind, "orig", None) or behind).strip()
     return said.splitlines()[0][:160] if said else type(behind).__name__
 

@@ -241,6 +241,8 @@ def test_a_line_that_a_killed_worker_has_left_half_is_cut(tmp_path):
         ("\n\n", 1),
         ("", 1),
         ("[" * 10**5, 1),
+        ('{"op_code": 0, "worker_id": "x"}\n', 1),  # an operation by its form alone
+        ('{"op_code": 0, "worker_id": "x", "study_name": "a", "directions": [2]}\n{"op_code": 99}\n', 2),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -306,7 +308,7 @@ def test_a_place_where_no_file_can_be_is_one_line(tmp_path):
     ("url", "reason"),
     [
         ("sqlite:////nowhere/study.db", "unable to open database file"),
-        ("oracle://me:secret@127.0.0.1/x", "No module named"),
+        ("oracle://me:secret@127.0.0.1/x", "its driver, the Python module .*oracle.*, is not installed"),
         ("nonsense://x", "nonsense"),
         ("redis://127.0.0.1", "redis"),
     ],
