@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 from teachkit.errors import UserError, one_line
 
 METRICS = ("map", "map50", "map75")
+RANKS_APART = 20.0  # s, between the starts of two ranks at most
 NEED_TORCH = ("train", "evaluate", "detect", "search")
 
 
@@ -25,12 +27,18 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n" if is_first_rank() else "")
+        self.exit(2, "" if is_told_by_first_rank() else f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def is_first_rank() -> bool:
-    """What all ranks that torchrun has started would say alike is said once. Torch is not loaded yet to ask it."""
-    return (os.environ.get("WORLD_SIZE") or "1") == "1" or (os.environ.get("RANK") or "0") == "0"
+def is_told_by_first_rank() -> bool:
+    """Whether this is another rank, of those that torchrun has started, which would say the same.
+
+    It waits until rank 0 has told it and ended, for torchrun ends all with the first. Torch is not loaded yet to ask.
+    """
+    told = (os.environ.get("WORLD_SIZE") or "1") != "1" and (os.environ.get("RANK") or "0") != "0"
+    if told:
+        time.sleep(RANKS_APART)
+    return told
 
 
 def number(kind: type[int] | type[float], least: float, wording: str, most: float = math.inf) -> Callable[[str], float]:
@@ -191,7 +199,7 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
     if what := _lacks(arguments):
-        if not is_first_rank():
+        if is_told_by_first_rank():
             return 2
         return _mistake(arguments.command, f"{what}; see python -m teachkit {arguments.command} --help")
     warnings.showwarning = _warn

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ from torch.nn.parallel import DistributedDataParallel
 from teachkit.errors import UserError
 from teachkit.learn.batch_norm import use_whole_batch
 from teachkit.learn.control import Asked
+
+ALL_THERE = 25.0  # s, for all ranks to start; torchrun has waited for all machines before it starts any
 
 T = TypeVar("T")
 
@@ -51,7 +54,7 @@ class Ranks:
         if has_gpus:  # so that "cuda" is another GPU in each process
             torch.cuda.set_device(local % torch.cuda.device_count())
         try:
-            store, rank, count = next(dist.rendezvous("env://"))
+            store, rank, count = next(dist.rendezvous("env://", timeout=timedelta(seconds=ALL_THERE)))
             # torchrun may keep the store when it starts the ranks anew, and with it the addresses of those that ended
             store = dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
             backend = "cpu:gloo,cuda:nccl" if has_gpus else "gloo"
@@ -174,9 +177,12 @@ class Ranks:
     def _end(self, reason: str) -> None:
         if self.first:
             raise TogetherError(reason)
-        with suppress(RuntimeError):
-            dist.barrier()  # until rank 0 has told it, and is gone
+        self._await_all()  # until rank 0 has told it, and is gone
         raise SystemExit(2)
+
+    def _await_all(self) -> None:
+        with suppress(RuntimeError):  # one of them has ended
+            dist.barrier()
 
     def together(self, action: Callable[[], T]) -> T:
         """What the action returns here. TogetherError on rank 0 if it fails on any rank."""
@@ -223,7 +229,9 @@ class Ranks:
             yield
 
     def leave(self) -> None:
+        """Once all are done: torchrun ends the others with the first that does not end well."""
         if self.count > 1 and dist.is_initialized():
+            self._await_all()
             dist.destroy_process_group()
 
 

@@ -1,16 +1,20 @@
-"""What each rank does in tests of several ranks: `torchrun … several.py RESULTS SCENARIO… "COMMAND…"`.
+"""What each of three ranks does in tests of several ranks: `torchrun --nproc-per-node 3 several.py RESULTS DATA`.
 
-Rank 0 writes what came out of the scenarios. Then all run the command, and end as it does.
+Two of them, and then all three, go through the scenarios, and rank 0 writes what came out: one start of torchrun, for a
+start takes longer than all scenarios. At last all three train, and end as the training does.
 """
 
+import io
 import json
 import os
 import sys
 import threading
 import time
 import warnings
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import torch.distributed as dist
@@ -30,11 +34,13 @@ from tests.learn.tiny import Recorded, make_batches, tiny_detector
 
 STEPS = 20
 RANK = int(os.environ.get("RANK", 0))
+RESULTS, DATA = map(Path, (*sys.argv[1:], "", "")[:2])
 
 
 def doubled() -> list[Any]:
     """Batches in float64, in which rounding is too small to be seen after some steps; the second one is uneven."""
     batches = [*make_batches(3, size=6), *make_batches(1, size=5, seed=1)]
+    batches[2].ground_truth.mask[:3] = False  # a rank has no object
     for batch in batches:
         batch.images, batch.ground_truth.boxes = batch.images.double(), batch.ground_truth.boxes.double()
     return batches
@@ -66,8 +72,10 @@ def weight_sums(one: Recorded) -> list[float]:
 # each of them → what the test looks at
 
 
-def whole_batch() -> Any:
-    one = trainer(doubled(), tiny_detector().double(), lr=7e-3)
+def whole_batch(ranks: int | None = None) -> Any:
+    """Another optimizer where there are three."""
+    choice = {2: "adamw", 3: "sgd"}[ranks or dist.get_world_size()]
+    one = trainer(doubled(), tiny_detector().double(), optimizer=choice, lr=7e-3)
     return {"steps": steps_of(one, STEPS), "weights": weight_sums(one)}
 
 
@@ -186,7 +194,7 @@ def batch_norm() -> Any:
 
 def resumed() -> Any:
     """From the state of the launch before, if there is one; and what differs."""
-    file = Path(sys.argv[1]).parent / "state.pt"
+    file = RESULTS / "state.pt"
     one = trainer(scenes(), save_dir=file.parent / "run", lr=5e-4)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -211,18 +219,53 @@ def other_data() -> Any:
         return None
 
 
+def more_ranks_than_pictures() -> str:
+    """In a batch: what the command says on stderr."""
+    with redirect_stderr(io.StringIO()) as said:
+        try:
+            teachkit(["train", "--data", str(DATA), "--batch-size", "1"])
+            dist.barrier()
+        except SystemExit:
+            pass
+    return said.getvalue()
+
+
+SCENARIOS = [whole_batch, batch_norm, uneven, fewer_than_ranks, not_finite_on_one, control, stop_of_another, resumed]
+SCENARIOS += [other_data, more_ranks_than_pictures]
+
+
 def gathered(value: Any) -> list[Any]:
     return Ranks().gathered(value)
 
 
+def join(ranks: int, start: int) -> None:
+    """As if torchrun had started that many anew."""
+    os.environ |= {"WORLD_SIZE": str(ranks), "TORCHELASTIC_RESTART_COUNT": str(start)}
+    Ranks()
+
+
+def draw_slowly(*_: Any) -> None:
+    time.sleep(1.5)
+    (RESULTS / "drawn").touch()
+
+
 def main() -> None:
     torch.set_num_threads(1)
-    Ranks()  # joins the others
-    _, file, *scenarios, command = sys.argv
-    found = {name: globals()[name]() for name in scenarios}
-    if RANK == 0:
-        Path(file).write_text(json.dumps(found))
-    sys.exit(teachkit(command.split()))
+    for start, ranks in enumerate((2, 3)):
+        file = RESULTS / f"{ranks}.json"
+        if ranks > RANK:
+            join(ranks, start)
+            found = {scenario.__name__: scenario() for scenario in SCENARIOS}
+            if RANK == 0:
+                file.with_suffix(".new").write_text(json.dumps(found))
+                file.with_suffix(".new").rename(file)
+            dist.destroy_process_group()
+        while not file.exists():
+            time.sleep(0.02)
+    join(3, 2)
+    words = ["--data", str(DATA), "--epochs", "1", "--until", "map50=1", "--save", str(RESULTS / "end")]
+    with patch("teachkit.commands.train._draw", draw_slowly):
+        sys.exit(teachkit(["train", *words]))
 
 
 if __name__ == "__main__":
