@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -245,8 +245,8 @@ def join(ranks: int, start: int) -> None:
 
 
 def draw_slowly(*_: Any) -> None:
-    time.sleep(1.5)
-    (RESULTS / "drawn").touch()
+    time.sleep(1)
+    (RESULTS / "left before").write_text(str(len(list(RESULTS.glob("left by *")))))
 
 
 def main() -> None:
@@ -263,9 +263,15 @@ def main() -> None:
         while not file.exists():
             time.sleep(0.02)
     join(3, 2)
-    words = ["--data", str(DATA), "--epochs", "1", "--until", "map50=1", "--save", str(RESULTS / "end")]
-    with patch("teachkit.commands.train._draw", draw_slowly):
-        sys.exit(teachkit(["train", *words]))
+    words = ["--data", str(DATA), "--epochs", "1", "--until", "map50=1"]
+    words += ["--save", str(RESULTS / "end"), "--log", str(RESULTS / "end.jsonl")]
+    refuse = patch(
+        "teachkit.commands.records.LogWriter", side_effect=PermissionError(13, "rank 0 alone may write here")
+    )
+    with patch("teachkit.commands.train._draw", draw_slowly), nullcontext() if RANK == 0 else refuse:
+        code = teachkit(["train", *words])
+    (RESULTS / f"left by {RANK}").touch()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

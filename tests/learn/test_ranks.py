@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from teachkit.feed.scenes import SceneSettings, make_scenes
 from teachkit.learn import ranks as ranks_module
 from teachkit.learn.batch_norm import SharedBatchNorm, use_whole_batch
 from teachkit.learn.control import Asked, Rate
-from teachkit.learn.ranks import ALONE, Failure, Ranks
+from teachkit.learn.ranks import ALONE, Failure, LostRankError, Ranks
 from teachkit.learn.validation import own_batches
 from teachkit.structures import share_of
 from tests.learn import several
@@ -254,9 +255,10 @@ def test_more_ranks_than_pictures_in_a_batch_is_one_line(found, ranks):
     assert found[ranks]["more_ranks_than_pictures"] == f"python -m teachkit train: {wording}\n"
 
 
-def test_a_goal_that_is_missed_ends_no_rank_before_rank_0_has_drawn(results):
-    """torchrun ends all of them with the first whose exit code is not 0."""
-    assert (results / "drawn").exists()
+def test_rank_0_alone_opens_logs_and_no_rank_ends_before_it_has_drawn(results):
+    """torchrun ends all of them with the first whose exit code is not 0, as that of a goal that is missed."""
+    assert lines_of(results / "end.jsonl")[-1]["reason"] == "epochs"
+    assert (results / "left before").read_text() == "0"
 
 
 # one process
@@ -274,6 +276,27 @@ def test_alone_nothing_is_sent():
     assert ALONE.ready(model) is model
     with pytest.raises(UserError, match="no such thing"):
         ALONE.gathered(Failure("no such thing"))
+
+
+def test_a_step_in_which_a_rank_is_lost_is_still_to_come(make_trainer, monkeypatch):
+    whole, broken = make_trainer(), make_trainer()
+    lost: list[int] = []
+
+    @contextmanager
+    def losing(_: Any) -> Iterator[None]:
+        if broken.step_number == 2 and not lost:
+            lost.append(2)
+            raise LostRankError("another of the 2 ranks is gone")
+        yield
+
+    monkeypatch.setattr(broken.ranks, "sharing", losing)
+    assert broken.fit(1)["reason"] == "interrupted"
+    assert broken.step_number == 2
+    (event,) = broken.events()
+    assert event["message"] == "another of the 2 ranks is gone: nothing of step 2 was learned"
+    assert broken.fit()["reason"] == "epochs"
+    whole.fit(1)
+    assert [one["total"] for one in broken.of("step")] == [one["total"] for one in whole.of("step")]
 
 
 class SaysItIsOnAGpu(nn.Parameter):
