@@ -188,7 +188,10 @@ def broken_line(file: Path) -> int | None:
 
 def open_database(url: str) -> RDBStorage:
     scheme, _, name = url.partition("://")
-    if scheme.partition("+")[0] == "sqlite" and (file := Path(name.removeprefix("/").partition("?")[0])).name:
+    if scheme.partition("+")[0] == "sqlite":
+        file = Path(name.removeprefix("/").partition("?")[0])
+        if file.name in ("", ":memory:"):
+            raise UserError(f"{url} would be gone with this process: name a file, as in sqlite:///studies.db")
         refuse_foreign(file, _holds_studies, "a database of studies")
     option = CONNECT.get(url.partition(":")[0].partition("+")[0])
 

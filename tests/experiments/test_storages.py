@@ -304,6 +304,12 @@ def test_a_place_where_no_file_can_be_is_one_line(tmp_path):
         join("a", str(tmp_path))
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_that_keeps_nothing_is_refused(url):
+    with pytest.raises(UserError, match="would be gone with this process: name a file"):
+        join("a", url)
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
