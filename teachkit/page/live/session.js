@@ -1,7 +1,7 @@
 // A training under the hand, as teachkit/watch/cockpit/session.py: steps, requests between steps, time travel and rescue.
 // What is asked for comes through `answers`, by the same messages that the cockpit sends to Python; frames go out.
 
-import { numberOf } from "../../watch/frontend/numbers.js";
+import { numberOf } from "../numbers.js";
 import { SCHEDULES, usualWarmup } from "./schedules.js";
 import { Timeline, inWords } from "./timeline.js";
 import { LOSSES } from "./training.js";

@@ -1,6 +1,6 @@
 // What stands where the kernel would: it checks settings, computes, and answers the front end, as teachkit's Playground does.
 
-import { numberOf } from "../../watch/frontend/numbers.js";
+import { numberOf } from "../numbers.js";
 
 export class Refused extends Error {}
 

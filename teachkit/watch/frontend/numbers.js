@@ -9,13 +9,6 @@ export function formatted(number) {
   return String(Number(number.toPrecision(3)));
 }
 
-// A number that is typed, with a comma or a point, or one that is given as such; NaN for anything else, 0x10 included.
-export function numberOf(value) {
-  if (typeof value === "number") return value;
-  const text = typeof value === "string" ? value.trim().replace(",", ".") : "";
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
-}
-
 export const tenths = (value) => Math.round(value * 10) / 10;
 
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
