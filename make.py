@@ -281,6 +281,8 @@ def pip_settings():
 def attempt(command):
     """Run uv or pip → why it failed, in one line; empty if it has not. On a terminal a first try shows its bars."""
     env = dict(pip_settings(), **os.environ)
+    if env.get("PYTHONDONTWRITEBYTECODE"):  # as in many containers: each start would compile torch anew, for seconds
+        env.setdefault("UV_COMPILE_BYTECODE", "1")
     if sys.stderr.isatty() and subprocess.call(command, cwd=str(ROOT), env=env) == 0:
         return ""
     process = subprocess.Popen(command, cwd=str(ROOT), env=env, stderr=subprocess.PIPE)

@@ -155,6 +155,11 @@ def test_without_a_gpu_torch_is_the_build_for_the_cpu_and_the_tools_of_other_gro
     assert machine.installed() == CPU | {"jupyterlab-4.6.6", "teachkit-0.1.0"}
 
 
+def test_where_python_keeps_no_bytecode_the_packages_have_theirs_from_the_beginning(machine):
+    machine.opens(PYTHONDONTWRITEBYTECODE="1")
+    assert list((machine.folder / ".venv").glob("lib/*/site-packages/torch/__pycache__/*.pyc"))
+
+
 def test_a_second_call_asks_nobody(machine):
     machine.opens()
     for index in (machine.packages, machine.cpu):
