@@ -98,8 +98,8 @@ class Machine:
             raise ValueError(f"{state['threads']} threads")
         if self._chosen:
             self.threads = state["threads"]
-        words = {"threads": "{} threads, now {}", "device": "the device {}, now {}", "torch": "torch {}, now {}"}
-        words["ranks"], state = "{} ranks, now {}", {"ranks": 1} | state  # states from before they were kept have one
+        words = {"threads": "{} thread(s), now {}", "device": "the device {}, now {}", "torch": "torch {}, now {}"}
+        words["ranks"], state = "{} rank(s), now {}", {"ranks": 1} | state  # states from before they were kept have one
         for what, now in self._description().items():
             if state[what] != now:
                 difference = words[what].format(state[what], now)

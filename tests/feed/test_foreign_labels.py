@@ -330,6 +330,17 @@ def test_settings_of_other_programs_do_not_describe_the_set(tmp_path: Path, text
         assert len(line) < 400
 
 
+def test_a_second_yaml_that_may_describe_the_set_is_named(tmp_path: Path) -> None:
+    (yolo(tmp_path) / "data.yaml").rename(tmp_path / "pets.yaml")
+    write(tmp_path / "args.yaml", "task: detect\nval: true\n")
+    assert examine(tmp_path).notes == []
+    for number in range(5):
+        write(tmp_path / f"pets{number}.yaml", "train: images/val\nnames: [dog, cat]\n")
+    (told,) = examine(tmp_path).notes
+    assert told.startswith("pets.yaml is taken; pets0.yaml, pets1.yaml, pets2.yaml and 2 more may describe a set too")
+    assert read_folder(tmp_path / "pets0.yaml").classes == ["dog", "cat"]
+
+
 def test_of_many_mutated_label_files_none_is_a_traceback_and_no_box_leaves_its_picture(
     tmp_path: Path,
 ) -> None:

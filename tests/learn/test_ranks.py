@@ -146,7 +146,7 @@ def test_another_number_of_ranks_goes_on_from_a_state_and_says_what_differs(foun
     first, second = found[2]["resumed"], found[3]["resumed"]
     assert (first["step"], second["step"]) == (0, 3)
     assert first["warnings"] == []
-    assert second["warnings"] == ["the state was made with 2 ranks, now 3: results may differ in the last digits"]
+    assert second["warnings"] == ["the state was made with 2 rank(s), now 3: results may differ in the last digits"]
     assert second["saves"] == [True, False, False]
     alone = several.trainer(several.scenes(), lr=5e-4)
     totals = [alone.step()["total"] for _ in range(6)]
@@ -239,7 +239,7 @@ def test_killed_ranks_end_all_and_the_next_start_loses_nothing(folder, tmp_path,
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         assert main(["train", "--resume", str(save), "--log", str(log)]) == 0
-    assert "made with 2 ranks, now 1" in capsys.readouterr().err
+    assert "made with 2 rank(s), now 1" in capsys.readouterr().err
     records = lines_of(log)
     assert [one["step"] for one in records if one["kind"] == "step"] == list(range(20))
     assert [one["epoch"] for one in records if one["kind"] == "epoch"] == list(range(10))

@@ -147,7 +147,7 @@ print(json.dumps(records))
 @pytest.mark.parametrize(
     ("part", "value", "said"),
     [
-        ("threads", 3, "3 threads, now 1"),
+        ("threads", 3, r"3 thread\(s\), now 1"),
         ("device", "cuda (H200)", r"the device cuda \(H200\), now cpu"),
         ("torch", "2.11.0", "torch 2.11.0, now"),
         ("device", "cpu (none)", r"the device cpu \(none\), now cpu"),
@@ -167,7 +167,7 @@ def test_the_stored_number_of_threads_is_taken_over_unless_another_was_asked_for
     adopting = make_trainer(threads=None)
     adopting.load_state_dict(state)
     assert adopting.machine.threads == 2
-    with pytest.warns(UserWarning, match="2 threads, now 1"):
+    with pytest.warns(UserWarning, match=r"2 thread\(s\), now 1"):
         make_trainer(threads=1).load_state_dict(state)
 
 

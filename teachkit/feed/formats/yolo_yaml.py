@@ -22,6 +22,7 @@ DESCRIBES = re.compile(r"^(\{.*)?[\"']?(names|train|val|valid|nc)[\"']?\s*:", re
 MOST_BYTES = 2**19  # two seconds of reading; 10,000 names take two thirds of it
 MOST_DIGITS = 18  # of a whole number
 MOST_KEYPOINTS = 1000
+MOST_RIVALS = 3  # named
 
 
 def read_yaml(tree: Tree, given: str, contents: Contents) -> Settings | None:
@@ -65,11 +66,20 @@ def _of_another_name(tree: Tree, names: list[str], contents: Contents) -> Settin
             continue
         if settings is not None and settings.classes and settings.sources:
             contents.notes += [f"{error.problem}; {name} is taken instead" for error in broken]
+            told = {name, *(Path(error.problem.file).name for error in broken)}
+            contents.notes += _rivals(name, [other for other in likeliest if keys[other] > 1 and other not in told])
             return settings
         partial += [settings] if settings is not None else []
     if broken:
         raise broken[0]
     return partial[0] if partial else None
+
+
+def _rivals(taken: str, others: list[str]) -> list[str]:
+    if not others:
+        return []
+    told = ", ".join(others[:MOST_RIVALS]) + (f" and {len(others) - MOST_RIVALS} more" if others[MOST_RIVALS:] else "")
+    return [f"{taken} is taken; {told} may describe a set too: give the path of the one that you mean"]
 
 
 def _text(file: Path) -> tuple[str, str]:

@@ -1,7 +1,13 @@
 """The same detector three times, from one seed on the same batches, at three rates. No thread, no widget."""
 
-from teachkit.errors import UserError
-from teachkit.experiments.small import BATCH_SIZE, COUNTS, for_exam, small_trainer, small_validation_batch, usual_rate
+from teachkit.experiments.small import (
+    BATCH_SIZE,
+    COUNTS,
+    small_detections,
+    small_trainer,
+    small_validation_batch,
+    usual_rate,
+)
 from teachkit.learn.log import Record
 from teachkit.scoring import f1_score
 from teachkit.structures import LOSS_NAMES
@@ -23,8 +29,8 @@ def lane_rates(optimizer: str, factor: float) -> dict[str, float]:
 class Race:
     """One training a lane. `step` takes a step in each lane that has not diverged.
 
-    found: the surest boxes on the first validation picture, see `for_exam`; f1: see `small_f1`; lr: in force at the
-    last step.
+    found: the surest boxes on the first validation picture, see `small_detections`; f1: see `small_f1`; lr: in force
+    at the last step.
     """
 
     def __init__(self, optimizer: str, factor: float, schedule: str, seed: int = 0) -> None:
@@ -62,15 +68,10 @@ class Race:
 
     def detect(self) -> None:
         """Scores the three detectors, and keeps the boxes of the same exam on the picture that is shown."""
-        batch = small_validation_batch()
         for lane, trainer in self.trainers.items():
-            try:
-                answers = for_exam(trainer.model).detect(batch.images)  # type: ignore[operator]
-            except UserError:  # weights that are no numbers any more find nothing
-                self.f1[lane], self.found[lane] = 0.0, []
-            else:
-                self.f1[lane] = f1_score(answers, batch.ground_truth)
-                self.found[lane] = rows_of(answers[0])[:MOST_BOXES]
+            detections = small_detections(trainer.model)
+            self.f1[lane] = f1_score(detections, small_validation_batch().ground_truth)
+            self.found[lane] = rows_of(detections[0])[:MOST_BOXES]
 
 
 def _ignore(record: Record) -> None:
