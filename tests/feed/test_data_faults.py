@@ -718,6 +718,8 @@ MERGES = "a: &a {x: 1, y: 1, z: 1}\n" + "".join(
         ("train: images/train\nnames: [cat, cat]\n", 2, "a name stands twice"),
         ("train: images/train\nnc: 3\nnames: [cat, dog]\n", 2, "is 3, but 2 names stand here"),
         ("train: images/train\nnames: {1: cat, 2: dog}\n", 2, "need the numbers 0 to 1, each once"),
+        ("train: images/train\nnames: {0: cat, 00: dog, 1: bird}\n", 2, "need the numbers 0 to 2, each once"),
+        ("train: images/train\nnames: [cat, dog]\nnc: 2_0\n", 3, "is 2_0, but 2 names stand here"),
         ("train: images/train\nnames: cat\n", 2, "need a list"),
         ("names: [cat]\ntrain: {a: b}\n", 2, "needs a folder, a text file, or a list of them"),
         ("train: images/train\nnames: [cat\n", 3, "cannot be read as plain YAML"),

@@ -206,12 +206,33 @@ def test_a_key_that_stands_twice_is_told(tmp_path: Path) -> None:
     text = file.read_text()
     write(file, text.replace('"bbox"', '"bbox": [1, 1, 2, 2], "bbox"', 1))
     assert "annotation id 100: has 'bbox' twice; left out" in str(check(tmp_path)[0])
-    write(file, text.replace('"categories": [', '"annotations": [],\n"categories": ['))
-    assert "'annotations' stands here twice" in str(check(tmp_path)[0])
+    for empty in ("[]", "{}"):
+        write(file, text.replace('"annotations": [', f'"annotations": {empty},\n"annotations": ['))
+        assert "'annotations' stands here twice" in str(check(tmp_path)[0])
+    for part, key in (("attributes", "rotation"), ("segmentation", "counts")):
+        write(file, text.replace('"bbox"', f'"{part}": {{"{key}": 1, "{key}": 2}}, "bbox"', 1))
+        assert f"annotation id 100: has '{key}' twice; left out" in str(check(tmp_path)[0])
     write(file, text.replace('"file_name"', '"file_name": "b.png", "file_name"', 1))
     assert "image id 10: has 'file_name' twice; left out" in " ".join(map(str, check(tmp_path)))
     write(file, text.replace('"name"', '"name": "bird", "name"', 1))
     assert "category 7 has 'name' twice" in str(check(tmp_path)[0])
+
+
+def test_no_part_of_a_json_is_passed_over_without_a_word(tmp_path: Path) -> None:
+    file = coco(tmp_path) / "annotations" / "instances_train.json"
+    text = file.read_text()
+    last = text.count("\n")
+    for change, told in {
+        f"{text}{text}": f"{last + 1}: is not valid JSON: something comes after its end",
+        text.replace("[1,", f"[{'9' * 5000},"): "8: is not valid JSON: a number of some thousand digits",
+        text.replace('"bbox"', '"iscrowd": "1", "bbox"', 1): "iscrowd is '1', neither 0 nor 1; left out",
+        text.replace('"bbox"', '"ignore": 2, "bbox"', 1): "ignore is 2, neither 0 nor 1; left out",
+        text.replace('"bbox"', '"attributes": {"rotation": "4_5"}, "bbox"', 1): "rotation is '4_5', not a number; left",
+    }.items():
+        write(file, change)
+        assert told in str(check(tmp_path)[0])
+    write(file, text.replace('"images": [', '"images": {}, "frames": ['))
+    assert f"{file}: 'images' is no list in it; not read" in examine(tmp_path).notes
 
 
 @pytest.mark.parametrize(
@@ -219,6 +240,8 @@ def test_a_key_that_stands_twice_is_told(tmp_path: Path) -> None:
     [
         ("<xmin>3</xmin><xmin>1</xmin>", "object has <xmin> twice; object left out"),
         ("<xmin>0.3_5</xmin>", "xmin is '0.3_5', not a number; object left out"),
+        ("<xmin>１</xmin>", "xmin is '１', not a number; object left out"),
+        ("<xmin>1<a>2</a>3</xmin>", "xmin is '1<a>23', not a number; object left out"),
     ],
 )
 def test_a_voc_box_that_says_two_things_is_told(tmp_path: Path, wrong: str, what: str) -> None:
@@ -227,8 +250,21 @@ def test_a_voc_box_that_says_two_things_is_told(tmp_path: Path, wrong: str, what
     assert check(tmp_path)[0].what == what
     write(file, xml(OBJECTS["b"]).replace("</bndbox>", "</bndbox><bndbox></bndbox>"))
     assert check(tmp_path)[0].what == "object has <bndbox> twice; object left out"
+    turn = "<attributes><attribute><name>rotation</name><value>{}</value></attribute></attributes>"
+    write(file, xml(OBJECTS["b"]).replace("<bndbox>", f"{turn.format(10)}{turn.format(20)}<bndbox>"))
+    assert check(tmp_path)[0].what == "object has <rotation> twice; object left out"
+    write(file, xml(OBJECTS["b"]).replace("<bndbox>", f"{turn.format('4_5')}<bndbox>"))
+    assert check(tmp_path)[0].what == "rotation is '4_5', not a number; object left out"
+    whole = "<size><width>40</width><height>30</height></size>"
+    for twice, wrong in (("width", whole.replace("<size>", "<size><width>9</width>")), ("size", whole * 2)):
+        write(file, xml(OBJECTS["b"]).replace(whole, wrong))
+        assert check(tmp_path)[0].what == f"<{twice}> stands here twice; boxes are taken as they stand"
+    write(file, xml(OBJECTS["b"]).replace("annotation>", "notes>"))
+    assert "it begins with <notes>, not <annotation>; picture left out" in check(tmp_path)[0].what
     write(yolo(tmp_path / "yolo") / "labels" / "train" / "b.txt", "0 0.3_5 0.5 0.1 0.1\n")
     assert "is not five numbers" in check(tmp_path / "yolo")[0].what
+    write(tmp_path / "yolo" / "labels" / "train" / "b.txt", "１ 0.3 0.5 0.1 0.1\n")
+    assert "class '１' is none of 0 to 1" in check(tmp_path / "yolo")[0].what
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -309,6 +345,7 @@ def test_a_large_yaml_about_something_else_costs_nothing(tmp_path: Path) -> None
         "train:\n  lr: 0.1\nval:\n  every: 1\n",
         "train: true\nnames: yes\n",
         "train: images/train\nlr: 0.1\n",
+        "train: 0.8\nval: 0.2\n",
         "hosts: all\nnames: [alice, bob]\n",
         "names: &a [*a]\n",
         "names: [a]\n---\nnames: [b]\n",

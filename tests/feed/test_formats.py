@@ -263,6 +263,11 @@ PLACES = {
 }
 
 
+def test_yaml_names_that_look_like_numbers_stay_as_they_stand(tmp_path: Path) -> None:
+    write(yolo(tmp_path) / "data.yaml", "train: images/train\nval: images/val\nnames: [007, 1.50]\nnc: 2.0\n")
+    assert read_folder(tmp_path).classes == ["007", "1.50"]
+
+
 @pytest.mark.parametrize("places", PLACES.values(), ids=PLACES)
 def test_yaml_may_say_where_the_pictures_are_in_many_ways(tmp_path: Path, places: str) -> None:
     home = yolo(tmp_path / "pets")

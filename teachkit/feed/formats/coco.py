@@ -80,7 +80,8 @@ def _items(tree: Tree, name: str, contents: Contents) -> Items | None:
         line = error.lineno if isinstance(error, JSONDecodeError) else 1
         reason = error.msg if isinstance(error, JSONDecodeError) else error
         raise BrokenFileError(path, line, f"is not valid JSON: {reason}; mend or export it again") from None
-    if not all(key in items for key in LISTS):
+    if lacking := [key for key in LISTS if key not in items]:
+        contents.notes.append(f"{path}: {lacking[0]!r} is no list in it; not read")
         return None
     names = (str(category.get("name")) for _, category in items["categories"] if isinstance(category, dict))
     contents.notes += guess_told(path, encoding, names)

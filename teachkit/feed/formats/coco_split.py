@@ -70,12 +70,16 @@ class SplitReader:
             return self.refuse(line, f"annotation is {str(annotation)[:80]}, not an object with image_id and bbox")
         note = f"annotation id {annotation.get('id')!r:.40}: "
         image, key = annotation.get("image_id"), annotation.get("category_id")
-        if isinstance(annotation, Twice):
-            return self.refuse(line, f"{note}has {annotation.key!r:.40} twice")
+        for part in (annotation, annotation.get("attributes"), annotation.get("segmentation")):
+            if isinstance(part, Twice):
+                return self.refuse(line, f"{note}has {part.key!r:.40} twice")
         if not _is_id(image) or image not in self.entries:
             return self.refuse(line, f"{note}image_id {image!r:.40} is none of the images")
         if annotation.get("iscrowd") == 1:
             return self.refuse(line, f"{note}marks a crowd, not one object")
+        for flag in ("iscrowd", "ignore"):
+            if annotation.get(flag) not in (None, 0, 1):
+                return self.refuse(line, f"{note}{flag} is {annotation[flag]!r:.40}, neither 0 nor 1")
         entry = self.entries[image]
         if entry is None:
             return None
@@ -90,7 +94,10 @@ class SplitReader:
                 return self.refuse(line, f"{note}bbox is {box!r:.80}, not four finite numbers")
             x, y, width, height = (float(value or 0) for value in numbers)
             attributes = annotation.get("attributes")
-            angle = number(attributes.get("rotation")) if isinstance(attributes, dict) else None
+            said = attributes.get("rotation") if isinstance(attributes, dict) else None
+            angle = number(said)
+            if said is not None and angle is None:
+                return self.refuse(line, f"{note}rotation is {said!r:.80}, not a number")
             corners, made_from = turned_on((x, y, x + width, y + height), angle)
         difficult = annotation.get("ignore") in (1, True)
         entry.rows.append(Row(line, _key(key), corners, note, made_from, difficult))

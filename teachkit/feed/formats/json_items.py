@@ -23,7 +23,10 @@ def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_items(text: str) -> dict[str, list[tuple[int, Any]]]:
-    """The lists in a JSON object: key → (line from 1, item) pairs. JSONDecodeError if it is none, or has one twice."""
+    """The lists in a JSON object: key → (line from 1, item) pairs.
+
+    JSONDecodeError if it is none, has a key twice, or something comes after it.
+    """
     return _Reader(text).lists()
 
 
@@ -37,12 +40,14 @@ class _Reader:
 
     def lists(self) -> dict[str, list[tuple[int, Any]]]:
         found: dict[str, list[tuple[int, Any]]] = {}
+        seen = set()
         self.expect("{")
         while not self.follows("}"):
             start = self.place
             key = self.value()
-            if str(key) in found:
+            if str(key) in seen:
                 raise JSONDecodeError(f"{key!r:.40} stands here twice", self.text, start)
+            seen.add(str(key))
             self.expect(":")
             if self.follows("["):
                 found[str(key)] = self.items()
@@ -51,6 +56,8 @@ class _Reader:
             if not self.follows(","):
                 self.expect("}")
                 break
+        if self.place < len(self.text):
+            raise JSONDecodeError("something comes after its end", self.text, self.place)
         return found
 
     def items(self) -> list[tuple[int, Any]]:
@@ -65,7 +72,12 @@ class _Reader:
         return items
 
     def value(self) -> Any:
-        value, self.place = self.decode(self.text, self.place)
+        try:
+            value, self.place = self.decode(self.text, self.place)
+        except JSONDecodeError:
+            raise
+        except ValueError:  # more digits than Python makes a number of
+            raise JSONDecodeError("a number of some thousand digits", self.text, self.place) from None
         self.skip_blanks()
         return value
 

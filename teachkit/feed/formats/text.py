@@ -96,9 +96,9 @@ def _looks_western(content: bytes) -> bool:
 
 
 def number(text: object) -> float | None:
-    """A finite number, or None: NaN, infinity, words, 1_000, true and null are none."""
+    """A finite number, or None: NaN, infinity, words, 1_000, １２, true and null are none."""
     if isinstance(text, str):
-        if "_" in text:
+        if "_" in text or not text.isascii():
             return None
     elif isinstance(text, bool) or not isinstance(text, (int, float)):
         return None

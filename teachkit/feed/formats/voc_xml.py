@@ -99,11 +99,13 @@ class _Objects(ContentHandler):
         self.path.append(path)
         if len(self.path) > DEEPEST:
             raise ValueError(f"elements lie more than {DEEPEST} deep in each other")
-        self.text = []
+        if len(self.path) == 1 and name != "annotation":
+            raise ValueError(f"it begins with <{name:.40}>, not <annotation>")
+        self.text = [*self.text, f"<{name}>"] if path.rpartition("/")[0] in LEAVES else []
         self.start = self.line_number() or 1
         if path in LEAVES:
             return
-        if path == OBJECT:
+        if path in (OBJECT, SIZE):
             self.found.clear()
             self.polygon.clear()
             self.twice = self.attribute = self.rotation = ""
@@ -133,6 +135,9 @@ class _Objects(ContentHandler):
 
     def end_size(self) -> None:
         height, width = (number(self.found.get(side, (1, ""))[1]) for side in ("height", "width"))
+        if twice := self.twice or ("size" if self.entry.size else ""):
+            what = f"<{twice}> stands here twice; boxes are taken as they stand"
+            self.entry.problems.append(Problem(str(self.entry.label_file), self.object_line, what))
         if height and width:  # some tools write 0 where they did not know
             self.entry.size = (int(height), int(width))
             self.entry.size_line = self.found["width"][0]
@@ -146,6 +151,8 @@ class _Objects(ContentHandler):
             return self.refuse(self.object_line, what)
         if self.twice:
             return self.refuse(self.box_line, f"object has <{self.twice}> twice")
+        if self.rotation and number(self.rotation) is None:
+            return self.refuse(self.box_line, f"rotation is {self.rotation!r:.80}, not a number")
         box, made_from = box_of([self.polygon]) if "bndbox" not in self.found else None, "polygons"
         if box is None and "robndbox" in self.found:  # roLabelImg's
             turned = self.numbers(TURNED_SIDES)
@@ -174,6 +181,7 @@ class _Objects(ContentHandler):
         if leaf == "name":
             self.attribute = text
         elif leaf == "value" and self.attribute == "rotation":
+            self.twice = self.twice or ("rotation" if self.rotation else "")
             self.rotation = text
 
     def refuse(self, line: int, what: str) -> None:

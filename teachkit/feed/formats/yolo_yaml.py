@@ -12,7 +12,7 @@ from teachkit.feed.examples import Problem
 from teachkit.feed.formats.classes import checked_name
 from teachkit.feed.formats.entry import BrokenFileError, Contents
 from teachkit.feed.formats.progress import watched
-from teachkit.feed.formats.text import TextError, decoded, guess_told, read_bytes
+from teachkit.feed.formats.text import TextError, decoded, guess_told, number, read_bytes
 from teachkit.feed.formats.tree import Tree
 from teachkit.feed.formats.yolo_sources import Settings
 
@@ -20,8 +20,8 @@ LIKELY = ("data.yaml", "data.yml", "dataset.yaml")
 SPLIT_KEYS = ("train", "val", "valid", "validation", "test")
 DESCRIBES = re.compile(r"^(\{.*)?[\"']?(names|train|val|valid|nc)[\"']?\s*:", re.MULTILINE)
 MOST_BYTES = 2**19  # two seconds of reading; 10,000 names take two thirds of it
-MOST_DIGITS = 18  # of a whole number
 MOST_KEYPOINTS = 1000
+MOST_UNNAMED = 10_000  # classes
 MOST_RIVALS = 3  # named
 
 
@@ -102,6 +102,7 @@ def _settings(file: Path) -> Settings | None:
 class _Plain(yaml.SafeLoader):
     """Plain values only: a tag that would run code is an error, and so is a key that stands twice.
 
+    Numbers stay the text that they are: 007 may be the name of a class.
     Mappings are not merged (`<<`): a few lines of that can stand for one as large as the memory.
     """
 
@@ -115,14 +116,12 @@ class _Plain(yaml.SafeLoader):
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
 
 
-def _whole(loader: _Plain, node: yaml.ScalarNode) -> int:
-    """A few thousand digits are more than Python makes text of."""
-    if len(node.value) > MOST_DIGITS:
-        raise ConstructorError(None, None, f"a number of {len(node.value):,} digits", node.start_mark)
-    return loader.construct_yaml_int(node)
+def _as_it_stands(loader: _Plain, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
 
 
-_Plain.add_constructor("tag:yaml.org,2002:int", _whole)
+for kind in ("int", "float"):
+    _Plain.add_constructor(f"tag:yaml.org,2002:{kind}", _as_it_stands)
 
 
 def _values(file: Path, text: str) -> dict[str, Any] | None:
@@ -143,7 +142,8 @@ def _is_about_pictures(values: dict[str, Any], likely: bool) -> bool:
         return any(key in values for key in ("names", *SPLIT_KEYS[:2]))
     sources = [values.get(key) for key in SPLIT_KEYS[:2]]
     lists = [one if isinstance(one, list) else [one] for one in sources if one]
-    return isinstance(values.get("names"), list | dict) or any(isinstance(one, str) for each in lists for one in each)
+    texts = [one for each in lists for one in each if isinstance(one, str) and number(one) is None]
+    return isinstance(values.get("names"), list | dict) or bool(texts)
 
 
 def _sources(settings: Settings, key: str, value: object) -> list[str]:
@@ -157,9 +157,10 @@ def _sources(settings: Settings, key: str, value: object) -> list[str]:
 
 def _keypoints(values: dict[str, Any]) -> int:
     shape = values.get("kpt_shape")
-    if not isinstance(shape, list) or len(shape) != 2 or not all(type(side) is int and side > 0 for side in shape):
+    sides = [number(side) or 0.0 for side in shape] if isinstance(shape, list) else []
+    if len(sides) != 2 or not all(side.is_integer() and side > 0 for side in sides):
         return 0
-    return min(math.prod(shape), MOST_KEYPOINTS)
+    return int(min(math.prod(sides), MOST_KEYPOINTS))
 
 
 def _classes(settings: Settings, values: dict[str, Any]) -> list[str] | None:
@@ -170,20 +171,20 @@ def _classes(settings: Settings, values: dict[str, Any]) -> list[str] | None:
             raise BrokenFileError(file, line, f"names: need the numbers 0 to {len(names) - 1}, each once")
         names = [names[key] for key in sorted(names, key=int)]
     if names is None:
-        count = values.get("nc")
-        return [str(number) for number in range(count)] if isinstance(count, int) and 0 < count < 10_000 else None
+        count = number(values.get("nc")) or 0.0
+        return [str(place) for place in range(int(count))] if count.is_integer() and 0 < count < MOST_UNNAMED else None
     if not isinstance(names, list) or not names:
         raise BrokenFileError(file, line, "names: need a list, or a mapping of numbers to names")
     for place, name in enumerate(names):
-        if isinstance(name, bool) or not isinstance(name, str | int | float):
+        if not isinstance(name, str):
             # Not shown: a few lines of aliases can stand for a list as large as the memory.
             what = f"names: number {place} is {type(name).__name__} to YAML, not text; put quotes about it"
             raise BrokenFileError(file, line, what)
-    classes = [checked_name(str(name), file, line) for name in names]
+    classes = [checked_name(name, file, line) for name in names]
     if len(set(classes)) < len(classes):
         raise BrokenFileError(file, line, "names: a name stands twice; give each class its own")
-    if "nc" in values and values["nc"] != len(classes):
-        count = values["nc"] if isinstance(values["nc"], int | float) else f"a {type(values['nc']).__name__}"
-        what = f"nc: is {count}, but {len(classes)} names stand here"
+    if "nc" in values and number(values["nc"]) != len(classes):
+        said = f"{values['nc']:.40}" if isinstance(values["nc"], str) else f"a {type(values['nc']).__name__}"
+        what = f"nc: is {said}, but {len(classes)} names stand here"
         raise BrokenFileError(file, settings.line("nc"), what)
     return classes
