@@ -135,8 +135,10 @@ class Predictions:
 def check_shapes(predictions: Predictions, ground_truth: GroundTruth) -> None:
     """ValueError where the two do not fit together: torch would spread one number over many. No value is looked at."""
     check_predictions(predictions)
+    if not isinstance(ground_truth, GroundTruth):
+        raise ValueError(f"the ground truth must be a GroundTruth, not a {type(ground_truth).__name__}")
     images = len(predictions.cls_logits)
-    objects = ground_truth.boxes.shape[1] if ground_truth.boxes.ndim == 3 else "M"
+    objects = ground_truth.boxes.shape[1] if getattr(ground_truth.boxes, "ndim", 0) == 3 else "M"
     _check_shape("true boxes", ground_truth.boxes, images, objects, 4)
     _check_shape("labels", ground_truth.labels, images, objects)
     _check_shape("mask", ground_truth.mask, images, objects)
@@ -147,7 +149,10 @@ def check_shapes(predictions: Predictions, ground_truth: GroundTruth) -> None:
 
 def check_predictions(predictions: Predictions) -> None:
     """ValueError where the parts do not fit together. No value is looked at."""
-    images, points = predictions.cls_logits.shape[:2] if predictions.cls_logits.ndim == 3 else ("B", "A")
+    if not isinstance(predictions, Predictions):
+        raise ValueError(f"the predictions must be Predictions, not a {type(predictions).__name__}")
+    flat = getattr(predictions.cls_logits, "ndim", 0) != 3
+    images, points = ("B", "A") if flat else predictions.cls_logits.shape[:2]
     _check_shape("cls_logits", predictions.cls_logits, images, points, "C")
     _check_shape("box_logits", predictions.box_logits, images, points, 4, "R")
     _check_shape("anchor_points", predictions.anchor_points, points, 2)
@@ -159,6 +164,8 @@ def check_predictions(predictions: Predictions) -> None:
 
 def _check_shape(name: str, tensor: Tensor, *sides: int | str) -> None:
     """sides: their lengths, or letters for those of any length."""
+    if not isinstance(tensor, Tensor):
+        raise ValueError(f"{name} must be a tensor [{', '.join(map(str, sides))}], not a {type(tensor).__name__}")
     there = list(tensor.shape)
     if len(there) != len(sides) or any(
         one != side for one, side in zip(there, sides, strict=True) if side != str(side)

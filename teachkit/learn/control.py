@@ -84,7 +84,7 @@ class Control:
     """
 
     # a name that is none of a control's is an AttributeError, and not lost: `control.box` for `control.weights.box`
-    __slots__ = ("_changed", "_loss_weights", "_paused", "_rate", "_stopped", "_wanted", "weights")
+    __slots__ = ("_changed", "_live_weights", "_loss_weights", "_paused", "_rate", "_stopped", "_wanted")
 
     def __init__(
         self, lr: float, schedule: str = "cosine", loss_weights: Callable[[], LossWeights | None] = lambda: None
@@ -94,7 +94,7 @@ class Control:
         self._loss_weights = loss_weights
         self._wanted: dict[str, float] = {}
         self._paused = self._stopped = False
-        self.weights = LiveWeights(self)
+        self._live_weights = LiveWeights(self)
 
     def set(self, **changes: Any) -> None:
         """Any of lr, schedule, box, cls, dfl; in force from the next step on, all of them or none."""
@@ -138,6 +138,16 @@ class Control:
     @schedule.setter
     def schedule(self, name: str) -> None:
         self.set(schedule=name)
+
+    @property
+    def weights(self) -> LiveWeights:
+        return self._live_weights
+
+    @weights.setter
+    def weights(self, weights: LossWeights) -> None:
+        if not isinstance(weights, LossWeights):
+            raise UserError(f"the weights must be LossWeights(box, cls, dfl), not {weights!r:.60}")
+        self.set(**weights.as_dict())
 
     def wanted_weights(self) -> dict[str, float]:
         """Those asked for, else those of the criterion; empty if it has none."""

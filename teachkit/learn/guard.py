@@ -52,22 +52,24 @@ def clip_and_check(
 
 
 def check_batch(source: str, batch: object) -> None:
-    """UserError, naming the source, unless it is a Batch of tensors."""
+    """UserError, naming the source, unless it is a Batch of tensors and names."""
     if not isinstance(batch, Batch):
         raise UserError(f"{source} must give a Batch each time, not a {type(batch).__name__}")
     for owner, name in ((batch, "images"), *((batch.ground_truth, name) for name in ("boxes", "labels", "mask"))):
         if not isinstance(one := getattr(owner, name, None), Tensor):
             raise UserError(f"{name} of a batch of {source} must be a tensor, not a {type(one).__name__}")
+    if not isinstance(batch.names, list | tuple) or not all(isinstance(one, str) for one in batch.names):
+        raise UserError(f"names of a batch of {source} must be a list of texts, not {batch.names!r:.60}")
 
 
 def count_objects(batch: Batch) -> dict[str, Tensor]:
-    """objects; of these inverted: a side is negative; tiny: within the first pixel; outside: the centre is.
+    """objects; of these inverted: a side is negative; tiny: within the first pixel, or flat; outside: the centre is.
 
     Each 0-d, on the device.
     """
     boxes, mask, (height, width) = batch.ground_truth.boxes, batch.ground_truth.mask, batch.images.shape[-2:]
     inverted = (boxes[..., 2:] < boxes[..., :2]).any(-1)  # [B, M]
-    tiny = (boxes.abs() <= 1).all(-1)
+    tiny = (boxes.abs() <= 1).all(-1) | (boxes[..., 2:] == boxes[..., :2]).any(-1)
     x, y = (boxes[..., :2] + boxes[..., 2:]).unbind(-1)  # twice the centre
     outside = (x < 0) | (y < 0) | (x > 2 * width) | (y > 2 * height)
     found = {"objects": mask, "inverted": inverted & mask, "tiny": tiny & mask, "outside": outside & mask}
@@ -86,7 +88,9 @@ def strange_boxes(batch: Batch, counts: Mapping[str, float] | None = None) -> st
     if inverted:
         return f"{inverted} of {objects} boxes have x2 < x1 or y2 < y1: boxes are left, top, right, bottom"
     if tiny == objects > 0:
-        return f"all {objects} boxes lie within one pixel: boxes are in pixels, not in fractions of the image"
+        return (
+            f"all {objects} boxes are flat or lie within one pixel: boxes are in pixels, not in fractions of the image"
+        )
     if outside == objects > 0:
         height, width = batch.images.shape[-2:]
         return f"all {objects} boxes lie outside the images of {width} × {height} px: boxes are in their pixels"

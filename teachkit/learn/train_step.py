@@ -51,6 +51,12 @@ class StepResult:
     events: list[Event] = field(default_factory=list)
 
 
+def check_criterion(criterion: Callable[..., Losses]) -> Callable[..., Losses]:
+    if not callable(criterion) or isinstance(criterion, type):
+        raise UserError(f"the criterion must be one such as Criterion(), not {criterion!r:.60}")
+    return criterion
+
+
 class TrainStep:
     """Learns from one batch at a time. ema: decay of the averaged weights; clip: largest norm of the gradient.
 
@@ -76,7 +82,7 @@ class TrainStep:
         sync_batch_norm: bool = True,
     ) -> None:
         self.module, self.ranks = model, ranks
-        self.model, self.criterion = ranks.ready(model, sync_batch_norm), criterion
+        self.model, self.criterion = ranks.ready(model, sync_batch_norm), check_criterion(criterion)
         self.use_optimizer(optimizer)
         self.averaged = AveragedWeights(model, check_number("ema", ema, 1.0))
         self.clip = check_number("clip", math.inf if clip is None else clip, math.inf)

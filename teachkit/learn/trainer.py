@@ -27,7 +27,7 @@ from teachkit.learn.resources import process_seconds, usage, use_threads
 from teachkit.learn.saving import Checkpointer
 from teachkit.learn.schedule import SCHEDULES, usual_warmup
 from teachkit.learn.state import MOST_THREADS, Machine, Part, capture, restore
-from teachkit.learn.train_step import StepResult, TrainStep
+from teachkit.learn.train_step import StepResult, TrainStep, check_criterion
 from teachkit.learn.trend import Trend
 from teachkit.learn.validation import evaluate
 from teachkit.structures import Losses
@@ -78,6 +78,8 @@ class Trainer:
         sync_batch_norm: bool = True,
         graphed: bool = False,
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise UserError(f"the model must be a torch.nn.Module such as a Detector, not {model!r:.60}")
         ranks = self.ranks = Ranks()
         if not isinstance(optimizer, Optimizer):
             optimizer = make_optimizer(optimizer or "adamw", model, lr, weight_decay)
@@ -133,7 +135,9 @@ class Trainer:
         self.checkpointer = None if folder is None else Checkpointer(folder, self.settings)
         self._told: set[str] = set()  # of the validation data
         self._walked = 0  # batches of the validation data, the last time
-        self.on_record, self.alone = on_record, OneAtATime.of(model)
+        # of what the weights lie in: a second trainer may have them within another module
+        holders = (part for part in model.modules() if next(part.parameters(recurse=False), None) is not None)
+        self.on_record, self.alone = on_record, OneAtATime.of(next(holders, model))
         self._unread: list[tuple[Pending, dict[str, Any], bool]] = []  # steps whose numbers are still on the device
         use_threads(self.machine.threads)
 
@@ -154,7 +158,7 @@ class Trainer:
 
     @criterion.setter
     def criterion(self, criterion: Callable[..., Losses]) -> None:
-        self.train_step.criterion = criterion
+        self.train_step.criterion = check_criterion(criterion)
 
     @property
     def optimizer(self) -> Optimizer:

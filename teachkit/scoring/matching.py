@@ -4,7 +4,7 @@ Best score first, each detection claims one true object of its class that is sti
 overlap, if that reaches the threshold. N detections, G true objects, T overlap thresholds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -76,11 +76,13 @@ def gather_all(detections: PerImage, ground_truth: Truths) -> tuple[Objects, Obj
     if isinstance(ground_truth, GroundTruth):
         detections, ground_truth = [cast(Sequence[Detections], detections)], [ground_truth]
     batches = cast(Sequence[Sequence[Detections]], detections)
-    alone = Detections | Iterator
-    if isinstance(batches, alone) or any(isinstance(batch, alone) for batch in batches):
+    kinds = list | tuple
+    if not isinstance(batches, kinds) or not all(
+        isinstance(batch, kinds) and all(isinstance(one, Detections) for one in batch) for batch in batches
+    ):
         raise ValueError("detections must be a list of Detections, one for each image, or a list of such lists")
-    if isinstance(ground_truth, Iterator):
-        raise ValueError("ground truth must be one GroundTruth, or a list of them: it is walked more than once")
+    if not isinstance(ground_truth, kinds) or not all(isinstance(one, GroundTruth) for one in ground_truth):
+        raise ValueError("ground truth must be one GroundTruth, or a list of them")
     counts, true_counts = [len(batch) for batch in batches], [len(batch) for batch in ground_truth]
     if counts != true_counts:
         raise ValueError(f"detections of {counts} images, batch by batch, but ground truth of {true_counts}")
@@ -101,7 +103,7 @@ def images_in(ground_truth: Truths) -> int:
 def _join(detections: list[Detections]) -> Objects:
     counts = [len(one) for one in detections]
     for image, (one, count) in enumerate(zip(detections, counts, strict=True)):
-        shapes = [list(part.shape) for part in (one.boxes, one.scores, one.labels)]
+        shapes = [_shape(part) for part in (one.boxes, one.scores, one.labels)]
         if shapes != [[count, 4], [count], [count]] and (count or one.scores.numel() or one.labels.numel()):
             raise ValueError(
                 f"detections of image {image}: boxes, scores, labels must be [n, 4], [n], [n], not {shapes}"
@@ -128,7 +130,7 @@ def _join_truths(batches: Sequence[GroundTruth]) -> Objects:
 def _truths(batches: Sequence[GroundTruth], ignored: bool) -> tuple[Ints, Floats, Ints, Floats, NDArray[np.bool_]]:
     """image, boxes, labels, scores, ignored of `Objects`."""
     for one in batches:
-        shapes = [list(part.shape) for part in (one.boxes, one.labels, one.mask)]
+        shapes = [_shape(part) for part in (one.boxes, one.labels, one.mask)]
         if shapes != [[*shapes[2], 4], shapes[2], shapes[2]] or len(shapes[2]) != 2:
             raise ValueError(f"ground truth: boxes, labels, mask must be [B, M, 4], [B, M], [B, M], not {shapes}")
         if one.mask.dtype != torch.bool:
@@ -141,6 +143,12 @@ def _truths(batches: Sequence[GroundTruth], ignored: bool) -> tuple[Ints, Floats
     count = len(boxes)
     image_of = _numpy(image, (0,)).astype(np.int64)
     return image_of, boxes, labels, np.ones(count), np.full(count, ignored)
+
+
+def _shape(part: Tensor) -> list[int]:
+    if not isinstance(part, Tensor):
+        raise ValueError(f"boxes, scores, labels and masks must be tensors, not a {type(part).__name__}")
+    return list(part.shape)
 
 
 def _labels(parts: list[Tensor]) -> Ints:

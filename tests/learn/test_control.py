@@ -87,6 +87,15 @@ def test_a_misspelt_weight_is_an_error():
         control.set(boxes=3)
 
 
+def test_weights_that_are_set_as_a_whole_are_asked_for_like_one():
+    control = make_control()
+    control.weights = LossWeights(1, 2, 3)
+    control.weights.box = 9
+    assert control.asked().weights == {"box": 9, "cls": 2, "dfl": 3}
+    with pytest.raises(UserError, match=r"must be LossWeights\(box, cls, dfl\), not \(1, 2, 3\)"):
+        control.weights = (1, 2, 3)
+
+
 def test_weights_asked_for_are_read_back_at_once_and_in_force_when_taken():
     weights = LossWeights()
     control = Control(0.01, "cosine", lambda: weights)

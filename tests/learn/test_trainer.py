@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -406,9 +407,10 @@ def test_a_criterion_that_learns_may_be_in_the_optimizer(make_trainer):
     assert criterion.scale != 1
 
 
-def test_two_trainers_of_one_model_do_not_train_it_at_once(make_trainer):
+@pytest.mark.parametrize("wrap", [lambda model: model, torch.nn.Sequential])
+def test_two_trainers_of_one_model_do_not_train_it_at_once(make_trainer, wrap):
     model = tiny_detector()
-    one, other = make_trainer(model=model), make_trainer(model=model)
+    one, other = make_trainer(model=model), make_trainer(model=wrap(model))
     within, refused = threading.Event(), threading.Event()
 
     def hold(record):
@@ -446,9 +448,11 @@ def test_boxes_that_are_inside_out_are_an_event_once(make_trainer, change):
 
 
 @pytest.mark.parametrize("listens", [True, False])
-def test_boxes_in_fractions_of_the_image_are_an_event(make_trainer, listens):
+@pytest.mark.parametrize("flat", [False, True])
+def test_boxes_in_fractions_of_the_image_or_flat_ones_are_an_event(make_trainer, listens, flat):
     batches = make_batches(1)
-    batches[0].ground_truth.boxes /= 32
+    boxes = batches[0].ground_truth.boxes
+    batches[0].ground_truth.boxes = boxes[..., [0, 1, 0, 3]] if flat else boxes / 32
     trainer = make_trainer(batches, **({} if listens else {"on_record": None}))
     if listens:
         trainer.step()
@@ -517,6 +521,23 @@ def test_training_data_of_other_things_than_batches_is_refused(make_trainer, dat
         make_trainer(data).step()
     with pytest.raises(UserError, match=r"the validation data must give a Batch each time, not a (int|str|tuple)"):
         make_trainer(make_batches(), validation_data=data).fit(1)
+
+
+@pytest.mark.parametrize("names", [None, "ab", [1, 2]])
+def test_a_batch_whose_names_are_no_list_of_texts_is_refused(make_trainer, names):
+    with pytest.raises(UserError, match="names of a batch of the training data must be a list of texts, not"):
+        make_trainer([replace(make_batches(1)[0], names=names)]).step()
+
+
+def test_what_is_no_model_or_no_criterion_is_refused(make_trainer):
+    for model in (None, 5, Detector):
+        with pytest.raises(UserError, match=r"the model must be a torch\.nn\.Module such as a Detector, not"):
+            Trainer(model, Criterion(), make_batches())
+    for criterion in (None, 5, Criterion):
+        with pytest.raises(UserError, match=r"the criterion must be one such as Criterion\(\), not"):
+            Trainer(tiny_detector(), criterion, make_batches())
+        with pytest.raises(UserError, match=r"the criterion must be one such as Criterion\(\), not"):
+            make_trainer().criterion = criterion
 
 
 def test_a_batch_of_other_things_than_tensors_is_refused(make_trainer):

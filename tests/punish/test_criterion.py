@@ -518,6 +518,22 @@ def test_a_misshapen_prediction_is_refused_by_its_shape(truth, part, cut):
         decode(broken, (64, 64), 0)
 
 
+@pytest.mark.parametrize("computes", [Criterion(), TaskAlignedAssigner()], ids=["criterion", "assigner"])
+def test_things_of_another_kind_are_refused_by_their_kind(truth, computes):
+    predictions = make_predictions(truth)
+    with pytest.raises(ValueError, match="the predictions must be Predictions, not a GroundTruth"):
+        computes(truth, predictions)
+    with pytest.raises(ValueError, match="the ground truth must be a GroundTruth, not a list"):
+        computes(predictions, [truth])
+    with pytest.raises(ValueError, match=r"true boxes must be a tensor \[\d, M, 4\], not a list"):
+        computes(predictions, replace(truth, boxes=truth.boxes.tolist()))
+    for part in ("cls_logits", "strides"):
+        broken = make_predictions(truth)
+        setattr(broken, part, None)
+        with pytest.raises(ValueError, match=f"{part} must be a tensor .*, not a NoneType"):
+            computes(broken, truth)
+
+
 def test_a_model_without_anchor_points_classes_or_bins_is_refused(truth):
     given = make_predictions(truth)
     for broken in (

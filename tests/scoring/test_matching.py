@@ -296,8 +296,16 @@ def test_what_is_walked_only_once_or_is_no_list_is_refused():
     for detections in (nothing(), (one for one in [nothing()])):
         with pytest.raises(ValueError, match="detections must be a list of Detections"):
             score(detections, TRUTH)
+    for detections in (None, 5, [None], [[nothing()], [5]]):
+        with pytest.raises(ValueError, match="detections must be a list of Detections"):
+            score(detections, [TRUTH, TRUTH])
     with pytest.raises(ValueError, match="detections must be a list of Detections"):
         score([nothing(), nothing()], [TRUTH, TRUTH])
+    for truth in (None, [None], iter([TRUTH]), [(1, 2)]):
+        with pytest.raises(ValueError, match="ground truth must be one GroundTruth, or a list of them"):
+            score([[nothing()]], truth)
+    with pytest.raises(ValueError, match="must be tensors, not a list"):
+        score([replace(nothing(), scores=[])], TRUTH)
     with pytest.raises(ValueError, match="ground truth must be one GroundTruth, or a list"):
         score([[nothing()]], (one for one in [TRUTH]))
 
