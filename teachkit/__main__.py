@@ -112,6 +112,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=WEIGHT, metavar="X", help="learning rate at its height")
     for name in ("box", "cls", "dfl"):
         parser.add_argument(f"--{name}", type=WEIGHT, metavar="X", help=f"weight of the {name} loss")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the network while it learns; auto takes bfloat16 where the machine computes in it natively",
+    )
     parser.add_argument("--log", metavar="FILE", help="one JSON object a line: every step, epoch and event")
     parser.add_argument("--save", metavar="DIR", help="weights, log, curves.png and detections.png")
     parser.add_argument("--tensorboard", metavar="DIR", help="losses, rates and scores for TensorBoard")

@@ -104,6 +104,7 @@ def pixels(file):
         ("train --data shapes --until map50=nan", "map50=nan"),
         ("train --data shapes --batch-size -1", "--batch-size"),
         ("train --data shapes --optimizer lion", "lion"),
+        ("train --data shapes --precision float16", "float16"),
         ("train --data shapes --lr nan", "--lr"),
         ("train --data shapes --lr -0.1", "--lr"),
         ("train --data shapes --box inf", "--box"),
@@ -424,7 +425,35 @@ def test_a_run_that_was_interrupted_goes_on_bit_for_bit(step, tiny, tmp_path, mo
         assert [record["step"] for record in history if record.get("what") == "resumed"] == [step + 1]
 
 
-@pytest.mark.parametrize("option", ["--lr 0.1", "--save x", "--seed 3", "--batch-size 2", "--box 1"])
+def losses_of(folder):
+    return [
+        (record["box"], record["cls"], record["dfl"]) for record in read_log(folder / "log.jsonl") if "box" in record
+    ]
+
+
+def test_a_training_is_in_bfloat16_where_the_machine_computes_in_it_and_goes_on_as_it_began(
+    tiny, tmp_path, monkeypatch, capsys
+):
+    train = ["train", "--data", tiny, "--epochs", 2, *SMALL]
+    for precision in ("float32", "bfloat16"):
+        native = "teachkit.feed.device.native_bfloat16"
+        monkeypatch.setattr(native, lambda device, has=precision == "bfloat16": has)
+        assert typed(capsys, *train, "--precision", precision, "--save", tmp_path / precision)[0] == 0
+        with monkeypatch.context() as patch:
+            interrupted_at(2, patch)
+            assert typed(capsys, *train, "--save", tmp_path / f"auto {precision}")[0] == 130
+        monkeypatch.setattr(native, lambda device, has=precision != "bfloat16": has)
+        assert typed(capsys, "train", "--resume", tmp_path / f"auto {precision}")[0] == 0
+        assert losses_of(tmp_path / f"auto {precision}") == losses_of(tmp_path / precision)
+        best = max(record["map50"] for record in read_log(tmp_path / precision / "log.jsonl") if "map50" in record)
+        found = typed(capsys, "evaluate", "--data", tiny, "--split", "val", "--weights", tmp_path / precision, "--json")
+        assert json.loads(found[1])["map50"] == pytest.approx(best, abs=1e-9)  # scored in float32 both times
+    full, half = (losses_of(tmp_path / precision)[0] for precision in ("float32", "bfloat16"))
+    assert half != full
+    assert half == pytest.approx(full, rel=0.05)
+
+
+@pytest.mark.parametrize("option", ["--lr 0.1", "--save x", "--seed 3", "--batch-size 2", "--precision float32"])
 def test_a_run_that_goes_on_takes_no_other_options(option, saved, capsys):
     assert_a_mistake(typed(capsys, "train", "--resume", saved, *option.split()), option.split()[0])
 
@@ -528,6 +557,7 @@ def with_state(saved, folder, change):
         ("settings", "data", None, "setting data cannot be None"),
         ("settings", "cls", float("nan"), "setting cls cannot be nan"),
         ("settings", "box", torch.ones(2), "setting box cannot be tensor"),
+        ("settings", "precision", "int8", "setting precision cannot be 'int8'"),
         ("settings", "until", ("map50", "high"), "setting until cannot be ('map50', 'high')"),
         ("settings", "until", ("map60", 0.5), "until must be one of"),
         ("settings", "optimizer", "lion", "lion"),

@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from teachkit.errors import UserError
 
@@ -22,7 +22,10 @@ WIDER = {"widths": (24, 64, 128), "neck": 64}
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of a training, named as on the command line and saved with the run. None or 0: to suit the data."""
+    """The options of a training, named as on the command line and saved with the run. None or 0: to suit the data.
+
+    precision: "float32" or "bfloat16", of the network while it learns; "" leaves the detector as it is made.
+    """
 
     data: str
     train_split: str = "train"
@@ -36,6 +39,7 @@ class Settings:
     dfl: float = 1.5
     seed: int = 0
     threads: int | None = None
+    precision: Literal["", "float32", "bfloat16"] = ""
     epochs: int = 0
     until: tuple[str, float] | None = None
     tensorboard: str | None = None
@@ -64,6 +68,8 @@ class Settings:
 
 def _is_of(value: Any, kind: Any) -> bool:
     """Whether it is of an annotated type; a whole number is a float too, no bool is a number, and none is below 0."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
     if get_origin(kind) is tuple:
         parts = get_args(kind)
         return isinstance(value, tuple) and len(value) == len(parts) and all(map(_is_of, value, parts))

@@ -117,6 +117,7 @@ def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") 
     folder = given.get("save") if ranks.first else None
     training, validation = data_of(settings, device)
     settings = replace(settings.for_pictures(len(training.names)), image_size=max(training.image_size))
+    settings = replace(settings, precision=ranks.of_first(lambda: _precision(given.get("precision", "auto"), device)))
     training.batch_size = settings.batch_size
     curves = _tensorboard(settings, ranks)  # before anything is put aside
     if log is not None:
@@ -130,6 +131,14 @@ def _begin(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") 
     if few := too_few_to_choose_by(validation):
         print(one_line(f"warning: {few}"), file=sys.stderr)
     return trainer, records
+
+
+def _precision(asked: Any, device: str) -> Any:
+    from teachkit.feed.device import native_bfloat16, pick_device
+
+    if asked != "auto":
+        return asked
+    return "bfloat16" if native_bfloat16(pick_device(device)) else "float32"
 
 
 def _resume(given: dict[str, Any], log: str | None, device: str, ranks: "Ranks") -> "tuple[Trainer, Records]":

@@ -88,8 +88,9 @@ def trainer_of(
     training.augment = replace(training.augment, **augmentation_for(len(training.names), settings.epochs))
     if model is None:
         model = {"num_classes": len(training.classes), "seed": settings.seed, **detector_for(training.image_size)}
-    return Trainer(
-        Detector(**model, device=device),
+    detector = Detector(**model, device=device)
+    trainer = Trainer(
+        detector,
         Criterion(weights=LossWeights(settings.box, settings.cls, settings.dfl)),
         training,
         validation,
@@ -101,3 +102,6 @@ def trainer_of(
         settings=settings.as_dict(),
         threads=settings.threads,
     )
+    if settings.precision:  # the averaged weights, which are validated and saved, keep theirs
+        detector.half_precision = settings.precision == "bfloat16"
+    return trainer

@@ -185,7 +185,7 @@ class Detector(nn.Module):
             self.predictor = Head(neck, num_classes, bins)
         self._points: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         chosen = pick_device(device)
-        self.half_precision = native_bfloat16(chosen)
+        self.half_precision = chosen.type == "cuda" and native_bfloat16(chosen)
         self.to(chosen).to(memory_format=torch.channels_last)
 
     @property

@@ -1,5 +1,7 @@
 """The device that torch computes on: a CUDA GPU, else Apple's GPU, else the CPU."""
 
+from typing import Any
+
 import torch
 
 from teachkit.errors import UserError
@@ -21,5 +23,9 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """Whether a CUDA GPU computes in bfloat16 natively, without emulation."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    """Whether a CUDA GPU, or a processor with AMX or AVX-512, computes in bfloat16 natively, without emulation."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Of a version of torch that cannot say, nothing is expected.
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
