@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional as F  # noqa: N812 — the name everybody knows
 
+from teachkit.boxes import at_least_float32
+
 BUT_CHANNELS = (0, 2, 3)  # the dimensions that are averaged over
 
 
@@ -32,22 +34,27 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 class Normalise(Function):
-    """x: [B, C, H, W] of this rank → y, and mean [C], variance [C] and count of the whole batch."""
+    """x: [B, C, H, W] of this rank → y, and mean [C], variance [C] and count of the whole batch.
+
+    Statistics are taken in float32 at least: bfloat16 could not even count the pixels.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
+        kind, x = x.dtype, at_least_float32(x)
         mean, variance, count = statistics(x)
         inverse = (variance + eps).rsqrt()
         ctx.save_for_backward(x, weight, mean, inverse, count)
         y = F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps)
         ctx.mark_non_differentiable(mean, variance, count)
-        return y, mean, variance, count
+        return y.to(kind), mean, variance, count
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         """As Ioffe and Szegedy 2015, arXiv 1502.03167, section 3, with the sums over all ranks."""
         x, weight, mean, inverse, count = ctx.saved_tensors
+        kind, slope = slope.dtype, at_least_float32(slope)
         sum_slope = slope.sum(BUT_CHANNELS)
         sum_along = ((slope * x).sum(BUT_CHANNELS) - sum_slope * mean) * inverse  # of slope · normalised x
         sums = torch.stack([sum_slope, sum_along])
@@ -56,7 +63,7 @@ class Normalise(Function):
         along = -scale * inverse * sums[1] / count  # of x
         constant = -scale * sums[0] / count - along * mean
         grad = torch.addcmul(_wide(constant), x, _wide(along)).addcmul_(slope, _wide(scale))
-        return grad, sum_along, sum_slope, None
+        return grad.to(kind), sum_along, sum_slope, None
 
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -92,7 +92,8 @@ def test_they_learn_in_twenty_steps_what_one_process_learns_from_whole_batches(f
 
 def test_a_shared_batch_norm_is_torchs_on_the_whole_batch(found, ranks):
     differences = found[ranks]["batch_norm"]
-    assert max(max(of_rank) for of_rank in differences) < 1e-10
+    assert max(max(exact) for exact, _ in differences) < 1e-10
+    assert max(max(in_half) for _, in_half in differences) < 0.03  # two of bfloat16's steps at 2 to 4
     assert len(differences) == ranks
 
 
