@@ -27,7 +27,8 @@ SLACK = 2.0  # s by which a file system's clock may be behind
 PNG, SOFTWARE = b"\x89PNG\r\n\x1a\n", "teachkit"  # the latter is written into each picture, and marks it as ours
 SEAL, END = b"teachkit-sha256\0", 12  # the latter: bytes of the chunk that ends a PNG
 SEALED = 12 + len(SEAL) + 64 + END  # bytes at the end of a sealed picture
-LARGEST_PICTURE = 2**28  # bytes
+LARGEST_SEALED = 2**28  # bytes
+TEXT_SEAL = re.compile(rb'"teachkit-sha256"(?:: | content=)"([0-9a-f]{64})"')  # of JSON and of HTML
 
 _cleaned: set[Path] = set()  # folders of outputs; to look through them for each of 10,000 pictures would take a minute
 
@@ -179,7 +180,22 @@ def sealed(png: bytes) -> bytes:
 
 def is_picture(path: Path) -> bool:
     """Whether it is a PNG with our name in it, as we wrote it: one that somebody has drawn in is that person's."""
-    content = piece(path, 0, LARGEST_PICTURE)
+    content = piece(path, 0, LARGEST_SEALED)
     if not content.startswith(PNG) or b"tEXtSoftware\0" + SOFTWARE.encode() not in content[:1024]:
         return False
     return SEAL not in content or sealed(content[:-SEALED] + content[-END:]) == content
+
+
+def sealed_text(before: bytes, after: bytes) -> bytes:
+    """The two, and between them, where `TEXT_SEAL` looks for it, the checksum of both."""
+    return before + hashlib.sha256(before + after).hexdigest().encode() + after
+
+
+def is_edited(path: Path) -> bool:
+    """Whether somebody has changed what `sealed_text` gave. Files of earlier versions have no seal: no."""
+    content = piece(path, 0, LARGEST_SEALED)
+    seal = TEXT_SEAL.search(content)
+    if seal is None:
+        return False
+    before, after = content[: seal.start(1)], content[seal.end(1) :]
+    return sealed_text(before, after) != content

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -224,6 +225,22 @@ def test_a_picture_of_ours_that_somebody_has_drawn_in_is_kept(given_to, tmp_path
     with pytest.warns(UserWarning, match="kept as curves.set-aside-1.png"):
         claim(run)
     assert (run / "curves.set-aside-1.png").read_bytes() == edited
+
+
+@pytest.mark.filterwarnings("ignore:.*no pictures, for")
+@pytest.mark.parametrize(("name", "file"), [("replay", "run.html"), ("progress export", "hand-in.json")])
+def test_a_page_or_a_hand_in_of_ours_that_somebody_has_edited_is_kept(given_to, tmp_path, capsys, name, file):
+    command, path = [word.format(given=given_to, folder=tmp_path) for word in COMMANDS[name]], tmp_path / file
+    assert [main(command), main(command)] == [0, 0]
+    ours = path.read_text(encoding="utf-8")
+    for edited in (f"{ours}\n", ours.replace("teachkit", "TeachKit", 1), ours.replace("}", "} ", 1)):
+        path.write_text(edited, encoding="utf-8")
+        assert main(command) == 2
+        assert path.read_text(encoding="utf-8") == edited
+    assert "is not an untouched" in capsys.readouterr().err
+    path.write_text(re.sub('(?:<meta name=|,\n )"teachkit-sha256".*[0-9a-f]{64}"(?:>\n)?', "", ours), encoding="utf-8")
+    assert "sha256" not in path.read_text(encoding="utf-8")  # as earlier versions wrote it
+    assert main(command) == 0
 
 
 def gone():

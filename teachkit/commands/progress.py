@@ -13,7 +13,7 @@ from typing import Any
 
 from teachkit.errors import UserError, one_line
 from teachkit.exercises import progress
-from teachkit.files import piece, write_output
+from teachkit.files import is_edited, piece, sealed_text, write_output
 from teachkit.untrusted import read_bounded
 
 KIND = "teachkit progress"
@@ -47,7 +47,12 @@ def _export(file: Path, name: str) -> int:
     whose = {"kind": KIND, "name": name}
     text, head = (_as_text(content) for content in (whose | {"solved": solved, "done": progress.read()}, whose))
     head = head.removesuffix(b"\n}")
-    write_output(file, text, lambda path: piece(path, 0, len(head)) == head, f"a progress of {name}")
+    sealed = sealed_text(text.removesuffix(b"\n}") + b',\n "teachkit-sha256": "', b'"\n}')
+
+    def is_ours(path: Path) -> bool:
+        return piece(path, 0, len(head)) == head and not is_edited(path)
+
+    write_output(file, sealed, is_ours, f"an untouched progress of {name}")
     print(one_line(f"{file}: hand this file in"))
     return 0
 

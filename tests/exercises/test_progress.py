@@ -292,7 +292,7 @@ def test_what_another_has_handed_in_is_never_written_over(tmp_path, capsys):
     before = file.read_bytes()
     for name in ("Anna", "Zoë B", "Zo"):
         assert main(["progress", "export", str(file), "--name", name]) == 2
-        assert f"a.json: is there already and is not a progress of {name} of teachkit's" in capsys.readouterr().err
+        assert f"a.json: is there already and is not an untouched progress of {name}" in capsys.readouterr().err
     assert file.read_bytes() == before
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from teachkit.errors import UserError
-from teachkit.files import piece, refuse_foreign, write_output
+from teachkit.files import is_edited, piece, refuse_foreign, sealed_text, write_output
 from teachkit.learn.log import as_json
 from teachkit.watch.figures.images import png
 from teachkit.watch.replay.page import GENERATOR, page
@@ -14,6 +14,7 @@ from teachkit.watch.replay.recording import Recording, find_pictures, open_run
 LARGEST = 5 * 10**6  # bytes of the file
 DIGITS = 6  # of the numbers, where all of theirs would make the file too large
 DETECTIONS_SHOWN = 200  # steps with detections
+WHAT = "an untouched replay"
 
 
 @runtime_checkable
@@ -31,16 +32,18 @@ def export(run: Any, path: str | Path, data: str | Path | None = None) -> Path:
     UserError if there is no such run, if its replay would be larger than 5 MB, or if another's file is there.
     """
     path = Path(path)
-    refuse_foreign(path, _is_replay, "a replay")  # before the work
+    refuse_foreign(path, _is_replay, WHAT)  # before the work
     recording = run.recording() if isinstance(run, Recorded) else open_run(run)
     if recording.pictures is None:
         find_pictures(recording, data)
-    write_output(path, page_of(recording), _is_replay, "a replay")
+    head, generator, rest = page_of(recording).partition(GENERATOR.encode())
+    sealed = sealed_text(head + generator + b'\n<meta name="teachkit-sha256" content="', b'">' + rest)
+    write_output(path, sealed, _is_replay, WHAT)
     return path
 
 
 def _is_replay(path: Path) -> bool:
-    return GENERATOR.encode() in piece(path, 0, 1024)
+    return GENERATOR.encode() in piece(path, 0, 1024) and not is_edited(path)
 
 
 def page_of(run: Recording) -> bytes:

@@ -270,6 +270,6 @@ def test_a_log_that_is_a_pipe_keeps_nobody_waiting(tmp_path, capsys):
 
 def test_a_file_of_others_is_met_before_the_work(tmp_path):
     (tmp_path / "page.html").write_text("a page of mine")
-    with pytest.raises(UserError, match=r"page\.html: is there already and is not a replay of teachkit's"):
+    with pytest.raises(UserError, match=r"page\.html: is there already and is not an untouched replay of teachkit's"):
         replay.export("a run that is nowhere", tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text() == "a page of mine"
