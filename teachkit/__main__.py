@@ -229,7 +229,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _lacks(arguments: argparse.Namespace) -> str:
-    """Which options there must be, where it hangs on others; empty if they are there."""
+    """Which options there must be, where it hangs on others; empty if they are there.
+
+    An empty text would stand for the folder one is in: a shell makes one of a variable that is not set.
+    """
+    for name, value in vars(arguments).items():
+        if "" in (value if isinstance(value, list) else [value]):
+            return f"{name} is an empty text"
     if arguments.command == "train" and arguments.data is None and arguments.resume is None:
         return "one of the arguments --data --resume is required"
     if arguments.command == "search":

@@ -50,6 +50,7 @@ def check_number(name: str, value: object, largest: float) -> float:
 
 def as_path(what: str, value: object) -> Path:
     """UserError, saying what it is of, for what names no file and no folder."""
-    if not isinstance(value, str | os.PathLike) or isinstance(path := os.fspath(value), bytes) or "\0" in path:
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
+    if not path or isinstance(path, bytes) or "\0" in path:
         raise UserError(f"{what} must be a path, not {value!r:.60}")
     return Path(path)

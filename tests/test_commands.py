@@ -1112,3 +1112,10 @@ def test_labels_that_were_edited_since_the_run_was_saved_are_told(split, saved, 
 
 def test_neither_data_nor_resume_is_a_mistake(capsys):
     assert_a_mistake(typed(capsys, "train", "--epochs", 1), "one of the arguments --data --resume is required")
+
+
+def test_an_empty_text_does_not_stand_for_the_folder_one_is_in(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_a_mistake(typed(capsys, "train", "--data", "shapes", "--save", "", "--epochs", 1), "save is an empty text")
+    assert_a_mistake(typed(capsys, "detect", "", "--weights", "run", "--out", "."), "images is an empty text")
+    assert list(tmp_path.iterdir()) == []

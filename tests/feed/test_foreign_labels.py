@@ -345,7 +345,6 @@ def test_a_large_yaml_about_something_else_costs_nothing(tmp_path: Path) -> None
         "train:\n  lr: 0.1\nval:\n  every: 1\n",
         "train: true\nnames: yes\n",
         "train: images/train\nlr: 0.1\n",
-        "train: 0.8\nval: 0.2\n",
         "hosts: all\nnames: [alice, bob]\n",
         "names: &a [*a]\n",
         "names: [a]\n---\nnames: [b]\n",
@@ -365,6 +364,14 @@ def test_settings_of_other_programs_do_not_describe_the_set(tmp_path: Path, text
     for line in map(str, check(tmp_path)):  # alone it may be meant, and what is wrong with it is told
         assert len(line.splitlines()) == 1
         assert len(line) < 400
+
+
+def test_shares_of_a_division_are_no_folders(tmp_path: Path) -> None:
+    (yolo(tmp_path) / "data.yaml").unlink()
+    write(tmp_path / "classes.txt", "cat\ndog\n")
+    write(tmp_path / "division.yaml", "train: 0.8\nval: 0.2\n")
+    assert examine(tmp_path).problems == []
+    assert read_folder(tmp_path).classes == ["cat", "dog"]
 
 
 def test_a_second_yaml_that_may_describe_the_set_is_named(tmp_path: Path) -> None:

@@ -553,7 +553,7 @@ def test_a_batch_of_other_things_than_tensors_is_refused(make_trainer):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"settings": [1]}, {"settings": "x"}, {"on_record": 5}, *({"save_dir": one} for one in (5, [], b"x", "a\0b"))],
+    [{"settings": [1]}, {"settings": "x"}, {"on_record": 5}, *({"save_dir": one} for one in (5, [], "", b"x", "a\0b"))],
     ids=str,
 )
 def test_what_is_no_setting_no_folder_and_no_function_is_refused(make_trainer, wrong):
