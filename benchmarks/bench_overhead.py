@@ -135,7 +135,11 @@ def _losses(run) -> list[tuple[float, ...]]:
 
 def peak_memory(folder: Path) -> float:
     """MB, of a process that trains by defaults for two epochs; none that ran before takes as much."""
-    run([*TEACHKIT, "train", "--epochs", "2", "--log", folder / "memory.jsonl"], folder / "memory.txt", 300)
+    run(
+        [*TEACHKIT, "train", "--data", "shapes", "--epochs", "2", "--log", folder / "memory.jsonl"],
+        folder / "memory.txt",
+        300,
+    )
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
 
 
