@@ -331,7 +331,8 @@ class Trainer:
                 self.record_event("paused", "paused")
                 asked = self._wait_while_paused()
                 self.record_event("continued", "continued")
-            if asked.stopped:
+            done = self.progress.is_over and self.progress.closed_epochs == self.epoch
+            if asked.stopped and not done:
                 return "interrupted"
             if self.progress.is_over:
                 return "epochs"

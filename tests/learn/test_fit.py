@@ -220,6 +220,23 @@ def test_stop_wakes_a_paused_run(make_trainer):
     assert ends[0]["reason"] == "interrupted"
 
 
+def test_a_stop_after_the_last_epoch_is_closed_ends_a_run_that_is_done(make_trainer):
+    trainer = make_trainer(make_batches(2))
+    noted = trainer.on_record
+
+    def stops_at_the_second_epoch(record):
+        noted(record)
+        if record["kind"] == "epoch" and record["epoch"] == 1:
+            trainer.control.stop()
+
+    trainer.on_record = stops_at_the_second_epoch
+    assert trainer.fit(3)["reason"] == "interrupted"
+    assert trainer.fit(total_epochs=2)["reason"] == "epochs"
+    other = make_trainer(make_batches(2))
+    other.on_record = lambda record: other.control.stop() if record["kind"] == "epoch" else None
+    assert other.fit(1)["reason"] == "epochs"
+
+
 def test_a_stop_during_validation_leaves_the_epoch_open_until_the_run_goes_on(make_trainer):
     class StopsOnce(list):
         def __iter__(self):
