@@ -63,7 +63,7 @@ def test_two_hundred_starts_and_stops_of_a_real_training_leave_no_thread(cockpit
     until = time.monotonic() + 20
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of an earlier test may have ended meanwhile
 
 
 def test_closed_cockpits_are_forgotten_with_all_they_held(make_trainer):

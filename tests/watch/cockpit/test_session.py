@@ -26,7 +26,7 @@ def test_run_starts_no_thread_and_gives_the_same_each_time(make_session):
     first, second = make_session(), make_session()
     first.run(12)
     second.run(12)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert torch.equal(weights_of(first), weights_of(second))
     assert losses_of(first) == losses_of(second)
     assert [row[0] for row in first.timeline.curves["steps"].rows] == list(range(12))

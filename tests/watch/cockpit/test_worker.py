@@ -27,7 +27,7 @@ def wait_until(condition, seconds: float = 10.0) -> None:
 def test_no_thread_exists_before_start():
     before = threading.active_count()
     worker, done = counting()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert not worker.alive
     assert done == []
 
@@ -63,7 +63,7 @@ def test_starting_twice_makes_no_second_thread():
     worker.start()
     before = threading.active_count()
     worker.start()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     worker.stop()
 
 
