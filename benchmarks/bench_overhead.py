@@ -73,11 +73,15 @@ def measure(rounds: int, pictures: int) -> bool:
     return all([verdict(f"{what}, at most {most:g}", value <= most) for what, value, most in rows])
 
 
+def seconds(act: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    begin = clock()
+    act()
+    return clock() - begin
+
+
 def start_ratio(folder: Path, rounds: int) -> float:
     def timed(code: str) -> float:
-        begin = time.perf_counter()
-        run([sys.executable, "-c", code], folder / "start.txt", 120, PYTHONPATH=str(ROOT))
-        return time.perf_counter() - begin
+        return seconds(lambda: run([sys.executable, "-c", code], folder / "start.txt", 120, PYTHONPATH=str(ROOT)))
 
     timed("import torch, torchvision")  # the files come from the disk once
     timed(FIRST_STEP)
@@ -85,7 +89,7 @@ def start_ratio(folder: Path, rounds: int) -> float:
 
 
 def step_ratio(rounds: int, steps: int = 40) -> float:
-    """Processor time of one thread; a few steps of one and of the other in turn, each with a model of its own."""
+    """Processor time of one thread; a step of one and of the other in turn, each with a model of its own."""
     batches = list(load_data("shapes", device="cpu", count=16 * steps))
     model, criterion = Detector(num_classes=4, device="cpu").train(), Criterion()
     trainer = Trainer(Detector(num_classes=4, device="cpu"), Criterion(), load_data("shapes", device="cpu"), threads=1)
@@ -97,29 +101,18 @@ def step_ratio(rounds: int, steps: int = 40) -> float:
         losses.total.backward()
         optimizer.step()
 
-    def seconds(act: Callable[[], object]) -> float:
-        begin = time.process_time()
-        act()
-        return time.process_time() - begin
-
     ratios = []
     for _ in range(rounds):
         ours, plain = 0.0, 0.0
         for batch in batches:
-            plain += seconds(lambda batch=batch: bare(batch))
-            ours += seconds(trainer.step)
+            plain += seconds(lambda batch=batch: bare(batch), time.process_time)
+            ours += seconds(trainer.step, time.process_time)
         ratios.append(ours / plain)
     return statistics.median(ratios)
 
 
 def sweep_ratio(rounds: int) -> float:
     """Eight rates at once against one of them alone; the eight must be the same as each alone, to the last bit."""
-
-    def seconds(act: Callable[[], object]) -> float:
-        begin = time.perf_counter()
-        act()
-        return time.perf_counter() - begin
-
     alone = [run_once(rate, 0, "adamw", STEPS, "constant") for rate in RATES]
     together = sweep(RATES, steps=STEPS, device="cpu", progress=False)
     same = all(_losses(one) == _losses(other) for one, other in zip(alone, together, strict=True))
@@ -158,12 +151,10 @@ def large_folder(folder: Path, count: int) -> tuple[float, float]:
                 memory[step] = seen.memory_info().rss / 1e6
             time.sleep(0.1)
     data = load_data(folder / "pictures", image_size=128, device="cpu")
-    begin = time.perf_counter()
-    count = sum(1 for _ in data)
-    batch = (time.perf_counter() - begin) / count
-    seconds = [record["seconds"] for record in read_log(log, "step")]
-    later = [size for number, size in memory.items() if number >= len(seconds) // 10]
-    return max(later) - later[0], batch * (len(seconds) - 1) / (seconds[-1] - seconds[0])
+    batch = seconds(lambda: sum(1 for _ in data)) / len(data)
+    steps = [record["seconds"] for record in read_log(log, "step")]
+    later = [size for number, size in memory.items() if number >= len(steps) // 10]
+    return max(later) - later[0], batch * (len(steps) - 1) / (steps[-1] - steps[0])
 
 
 def write_pictures(folder: Path, count: int) -> None:

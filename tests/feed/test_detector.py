@@ -11,6 +11,7 @@ from teachkit.boxes import anchor_points
 from teachkit.errors import UserError
 from teachkit.feed.decode import decode
 from teachkit.feed.detector import Detector
+from teachkit.feed.device import native_bfloat16
 
 SMALL = {"widths": (4, 6, 8), "neck": 8, "bins": 4, "device": "cpu"}
 
@@ -283,3 +284,12 @@ def test_pixels_of_0_to_255_are_refused_before_they_give_a_wrong_answer():
 def test_pixels_that_are_normalised_already_are_refused():
     with pytest.raises(UserError, match=r"not down to .*: the model normalises them itself"):
         small().detect((pictures() - 0.45) / 0.225)
+
+
+@pytest.mark.parametrize(("found", "native"), [({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({}, False)])
+def test_a_processor_says_whether_it_computes_in_bfloat16_and_a_new_detector_stays_in_float32(
+    found, native, monkeypatch
+):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: found, raising=False)
+    assert native_bfloat16(torch.device("cpu")) == native
+    assert not Detector(2, device="cpu").half_precision
