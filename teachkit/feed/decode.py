@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from teachkit.errors import UserError, check_number, whole
+from teachkit.feed.nms import nms_within_classes
 from teachkit.structures import Detections, Predictions, check_predictions
 
 # Best pairs of anchor point and class that NMS looks at in an image, as in torchvision's detectors: of a detector that
@@ -54,16 +55,15 @@ def decode(
 def _one_image(
     boxes: Tensor, scores: Tensor, image_size: tuple[int, int], score_threshold: float, iou_threshold: float, limit: int
 ) -> Detections:
-    from torchvision import ops  # takes half a second to load, and training does not need it
-
-    boxes = ops.clip_boxes_to_image(boxes, image_size)
+    height, width = image_size
+    boxes = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
     flat = scores.flatten()  # [A · C]
     place = (flat > score_threshold).nonzero()[:, 0]  # [n]
     if len(place) > CANDIDATES:
         place = place[flat[place].topk(CANDIDATES, sorted=False).indices]
     anchor, label = place // scores.shape[1], place % scores.shape[1]
     boxes, score = boxes[anchor], flat[place]
-    kept = ops.batched_nms(boxes, score, label, iou_threshold)  # best first
+    kept = nms_within_classes(boxes, score, label, iou_threshold)  # best first
     kept = kept[_rank_in_class(label[kept]) < limit]
     return Detections(boxes[kept], score[kept], label[kept])
 

@@ -1,15 +1,30 @@
 """Optimizers by name, AdamW and SGD, and the learning rates of their parameter groups."""
 
+from inspect import unwrap
 from typing import Any
 
+import torch
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import Optimizer
 
 from teachkit.errors import UserError, check_number
 from teachkit.learn.control import LARGEST_FIRST_RATE
 
 # Learning rate and weight decay where none are given, for losses divided by the sum of target scores.
 DEFAULTS = {"adamw": (7e-3, 0.01), "sgd": (5e-2, 5e-4)}
+
+
+def _uncompiled(kind: type[Optimizer]) -> dict[str, Any]:
+    """Its methods as torch wrote them, less what tells torch.compile to leave them alone.
+
+    To import what it would be told with takes as long as to import torch, and nothing here is compiled.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    return {name: unwrap(getattr(kind, name)) for name in names} | {"step": torch.no_grad()(unwrap(kind.step))}
+
+
+AdamW = type("AdamW", (torch.optim.AdamW,), _uncompiled(torch.optim.AdamW))
+SGD = type("SGD", (torch.optim.SGD,), _uncompiled(torch.optim.SGD))
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

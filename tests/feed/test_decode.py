@@ -1,13 +1,17 @@
 """Threshold, NMS, limit: against torchvision's plain NMS, class by class."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
-from torchvision.ops import clip_boxes_to_image, nms
+from torchvision.ops import batched_nms, clip_boxes_to_image, nms
 
 from teachkit.boxes import anchor_points
 from teachkit.errors import UserError
 from teachkit.feed import decode as decoding
 from teachkit.feed.decode import decode
+from teachkit.feed.nms import MANY, nms_within_classes
 from teachkit.structures import Predictions
 
 SIZE = (96, 64)  # height, width
@@ -51,6 +55,25 @@ def test_what_is_kept_equals_nms_of_each_class(score_threshold, iou_threshold, l
             assert (
                 list(zip(found.scores.tolist(), found.labels.tolist(), found.boxes.tolist(), strict=True)) == expected
             )
+
+
+@pytest.mark.parametrize("count", [0, 1, MANY, MANY + 1, 5 * MANY])
+@pytest.mark.parametrize("classes", [1, 80])
+def test_few_and_many_boxes_are_kept_as_by_torchvision(count, classes):
+    chance = torch.Generator().manual_seed(count)
+    corner, side = torch.rand(2, count, 2, generator=chance).unbind(0)
+    boxes = 100 * torch.cat([corner, corner + side], -1)
+    scores, labels = torch.rand(count, generator=chance), torch.randint(0, classes, (count,), generator=chance)
+    assert torch.equal(nms_within_classes(boxes, scores, labels, 0.5), batched_nms(boxes, scores, labels, 0.5))
+
+
+def test_without_the_kernel_alone_all_of_torchvision_is_loaded():
+    program = (
+        "import sys, torch; from teachkit.feed import nms; nms.find_spec = lambda name: None\n"
+        "print(nms.kernel()(torch.zeros(1, 4), torch.zeros(1), 0.5).tolist(), 'torchvision' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["[0]", "True"]
 
 
 def test_defaults_are_a_score_of_a_quarter_and_an_overlap_of_seven_tenths():

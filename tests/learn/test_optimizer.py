@@ -1,8 +1,10 @@
+import pickle
+
 import pytest
 import torch
 from torch import nn
 
-from teachkit.learn.optimizer import make_optimizer, parameter_groups, rates, set_rate
+from teachkit.learn.optimizer import make_optimizer, name_of, parameter_groups, rates, set_rate
 from tests.learn.tiny import tiny_detector
 
 
@@ -32,7 +34,8 @@ def test_weights_that_are_frozen_are_left_alone():
 @pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
 def test_rate_and_decay_may_be_given(name, kind):
     optimizer = make_optimizer(name, tiny_detector(), lr=0.3, weight_decay=0.2)
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
+    assert name_of(optimizer) == name
     assert rates(optimizer) == [0.3, 0.3]
     assert optimizer.param_groups[0]["weight_decay"] == 0.2
 
@@ -47,3 +50,50 @@ def test_a_rate_that_is_set_and_set_back_leaves_the_groups_as_they_were(base):
     assert rates(optimizer)[0] == base[0]
     if base[0]:
         assert rates(optimizer) == pytest.approx(base)
+
+
+TWINS = {"adamw": (torch.optim.AdamW, {}), "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True})}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_step_is_that_of_torch_to_the_last_bit(name):
+    ours, theirs = tiny_detector(), tiny_detector()
+    kind, more = TWINS[name]
+    one, other = make_optimizer(name, ours), kind(parameter_groups(theirs, 0.01), lr=0.1, fused=True, **more)
+    if name == "sgd":
+        other.param_groups[0]["weight_decay"] = one.param_groups[0]["weight_decay"]
+    set_rate(one, 0.1, [1.0, 1.0])
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        for mine, its in zip(ours.parameters(), theirs.parameters(), strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            its.grad = mine.grad.clone()
+        one.step()
+        other.step()
+        one.load_state_dict(pickle.loads(pickle.dumps(one.state_dict())))
+    assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
+    assert one.state_dict()["param_groups"] == other.state_dict()["param_groups"]
+    one.zero_grad()
+    assert all(weight.grad is None for weight in ours.parameters())
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_step_keeps_what_torch_promises_of_it(name):
+    """Hooks are called, the closure may ask for gradients, and no graph is built; and it may be pickled."""
+    model, called = tiny_detector(), []
+    optimizer = make_optimizer(name, model)
+    optimizer.register_step_pre_hook(lambda *_: called.append("before"))
+    optimizer.register_step_post_hook(lambda *_: called.append("after"))
+
+    def closure():
+        with torch.enable_grad():
+            loss = sum((weight**2).sum() for weight in model.parameters())
+        loss.backward()
+        return loss
+
+    loss = optimizer.step(closure)
+    assert loss.requires_grad
+    assert called == ["before", "after"]
+    assert all(weight.is_leaf and weight.requires_grad for weight in model.parameters())
+    optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))]})
+    assert rates(pickle.loads(pickle.dumps(optimizer))) == rates(optimizer)
