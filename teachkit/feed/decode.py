@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from teachkit.boxes import cut
 from teachkit.errors import UserError, check_number, whole
 from teachkit.feed.nms import nms_within_classes
 from teachkit.structures import Detections, Predictions, check_predictions
@@ -55,8 +56,7 @@ def decode(
 def _one_image(
     boxes: Tensor, scores: Tensor, image_size: tuple[int, int], score_threshold: float, iou_threshold: float, limit: int
 ) -> Detections:
-    height, width = image_size
-    boxes = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
+    boxes = cut(boxes, image_size)
     flat = scores.flatten()  # [A · C]
     place = (flat > score_threshold).nonzero()[:, 0]  # [n]
     if len(place) > CANDIDATES:

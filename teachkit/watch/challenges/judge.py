@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import torch
-from torchvision.ops import box_iou
 
+from teachkit.boxes import iou
 from teachkit.errors import UserError
 from teachkit.scoring import LabelIssue, find_label_issues
 from teachkit.structures import Batch
@@ -57,7 +57,7 @@ class JudgePlayground(Gallery):
     def is_wrong(self, issue: LabelIssue) -> bool:
         """Whether the label is really wrong or missing."""
         boxes, labels = self.right.boxes[issue.image], self.right.labels[issue.image]
-        there = box_iou(torch.tensor([issue.box]), boxes)[0] >= SAME
+        there = iou(torch.tensor(issue.box), boxes) >= SAME
         if issue.kind == "not labelled":
             return bool(there.any())
         return not bool((there & (labels == self._label(issue))).any())
@@ -111,7 +111,7 @@ class JudgePlayground(Gallery):
 
     def _label(self, issue: LabelIssue) -> int:
         """The label that is given to a suspect's box."""
-        overlaps = box_iou(torch.tensor([issue.box]), self.seen.boxes[issue.image])[0]
+        overlaps = iou(torch.tensor(issue.box), self.seen.boxes[issue.image])
         return int(self.seen.labels[issue.image][overlaps.argmax()])
 
     def _asked(self, issue: LabelIssue) -> str:
