@@ -1,13 +1,15 @@
 """A sweep: the same small training with several learning rates and seeds, all at once.
 
-On a GPU they are one training of stacked models, on a processor parallel processes of one thread each. These are
-spawned: a script that calls `sweep` needs `if __name__ == "__main__":`; a notebook does not.
+On a GPU they are one training of stacked models, on a processor parallel processes of one thread each: this one, and
+others that are spawned. A script that calls `sweep` needs `if __name__ == "__main__":`; a notebook does not.
 """
 
 import multiprocessing
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +25,7 @@ from teachkit.learn.log import Record
 from teachkit.learn.resources import use_threads
 from teachkit.learn.schedule import check_schedule
 
+TOLD = 0.2  # seconds between two looks at how far the others are
 _stop: Any = None  # in a worker process: the event that cancels all of them
 
 
@@ -71,7 +74,7 @@ def sweep(
 ) -> list[SweptRun]:
     """Trains with each rate and each seed → the runs in that order, whichever ends first.
 
-    workers: processes, where device is no GPU.
+    workers: processes, this one with them, where device is no GPU.
     Ctrl-C, or the notebook's stop button, cancels: running trainings end after their current step, the others do not
     start, and KeyboardInterrupt is raised. A run that fails has an `error`. UserError if a setting is refused.
     """
@@ -82,18 +85,7 @@ def sweep(
     wanted = [(check_number("lr", lr, LARGEST_RATE), seed) for lr in rates for seed in seeds]
     if (chosen := pick_device(device)).type == "cuda":
         return in_one_pass(wanted, optimizer, steps, schedule, chosen, progress)
-    context = multiprocessing.get_context("spawn")  # a forked process would inherit broken threads of torch
-    stop = context.Event()
-    with ProcessPoolExecutor(min(workers, len(wanted)), context, _begin, (stop,)) as pool:
-        futures = {pool.submit(run_once, *one, optimizer, steps, schedule): one for one in wanted}
-        try:
-            for _ in tqdm(as_completed(futures), total=len(futures), unit="run", disable=not progress):
-                pass
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-        return [_result(future, *one) for future, one in futures.items()]
+    return in_processes(wanted, optimizer, steps, schedule, workers, progress)
 
 
 def in_one_pass(
@@ -116,6 +108,53 @@ def in_one_pass(
     return [SweptRun(lr, seed, records, score, why) for (lr, seed), records, score, why in found]
 
 
+def in_processes(
+    wanted: Sequence[tuple[float, int]], optimizer: str, steps: int, schedule: str, workers: int, progress: bool
+) -> list[SweptRun]:
+    """The same runs, each by whichever process is free. This one begins at once; the others import torch first."""
+    left, runs = deque(enumerate(wanted)), dict[int, SweptRun]()
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit broken threads of torch
+    stop, threads, others = context.Event(), torch.get_num_threads(), min(workers, len(wanted)) - 1
+    bar = tqdm(total=len(wanted), unit="run", disable=not progress)
+    with bar, ThreadPoolExecutor(max(1, others)) as pool:
+
+        def hand_out() -> None:
+            """To a process of its own: one that is killed takes only its run with it."""
+            with ProcessPoolExecutor(1, context, _begin, (stop,)) as process:
+                for place, (lr, seed) in _taken(left):
+                    try:
+                        runs[place] = process.submit(run_once, lr, seed, optimizer, steps, schedule).result()
+                    except BrokenProcessPool as error:
+                        runs[place] = SweptRun(lr, seed, error=_named(lr, seed, error))
+                        return
+
+        handed_out = [pool.submit(hand_out) for _ in range(others)]
+        try:
+            for place, (lr, seed) in _taken(left):
+                runs[place] = run_once(lr, seed, optimizer, steps, schedule)
+                bar.update(len(runs) - bar.n)
+            for future in handed_out:
+                while not future.done():
+                    bar.update(len(runs) - bar.n)
+                    wait([future], TOLD)
+                future.result()
+            bar.update(len(runs) - bar.n)
+        except BaseException:
+            left.clear()
+            stop.set()
+            raise
+        finally:
+            use_threads(threads)
+    return [runs[place] for place in range(len(wanted))]
+
+
+def _taken(left: deque[Any]) -> Iterator[Any]:
+    """What no other thread has taken yet."""
+    with suppress(IndexError):
+        while True:
+            yield left.popleft()
+
+
 def _begin(stop: Any) -> None:
     global _stop
     _stop = stop
@@ -123,14 +162,6 @@ def _begin(stop: Any) -> None:
 
 def _cancelled() -> bool:
     return _stop is not None and _stop.is_set()
-
-
-def _result(future: "Future[SweptRun]", lr: float, seed: int) -> SweptRun:
-    """The run of a finished process. A process that was killed gives a run with an `error`."""
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        return SweptRun(lr, seed, error=_named(lr, seed, error))
 
 
 def _named(lr: float, seed: int, error: Exception) -> str:

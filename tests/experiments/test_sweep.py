@@ -1,6 +1,9 @@
 import threading
+import time
 
+import psutil
 import pytest
+import torch
 
 from teachkit.errors import UserError
 from teachkit.experiments import sweep as module
@@ -46,11 +49,37 @@ def test_a_run_ends_after_the_step_at_hand_once_it_is_cancelled(monkeypatch):
     assert run.losses("box") == []
 
 
+def test_a_process_that_is_killed_takes_one_run_with_it():
+    """The others are done by those that are left."""
+    ours = psutil.Process()
+
+    def kill_the_other():
+        while not (others := [one for one in ours.children() if "spawn_main" in " ".join(one.cmdline())]):
+            time.sleep(0.01)
+        others[0].kill()
+
+    killer = threading.Thread(target=kill_the_other)
+    killer.start()
+    runs = sweep([1e-3] * 6, steps=6, progress=False)
+    killer.join()
+    assert len(runs) == 6
+    assert sum("BrokenProcessPool" in run.error for run in runs) == 1
+    assert sum(len(run.losses("box")) == 6 for run in runs) == 5
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_with_any_number_of_processes_the_runs_are_the_same(runs, workers):
+    threads = torch.get_num_threads()
+    again = sweep([7e-5, 7e-3], seeds=[0, 1], steps=6, progress=False, workers=workers)
+    assert [run.losses("box") for run in again] == [run.losses("box") for run in runs]
+    assert torch.get_num_threads() == threads
+
+
 def test_an_interrupt_cancels_what_has_not_begun_and_goes_on(monkeypatch):
     def interrupted(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "tqdm", interrupted)
+    monkeypatch.setattr(module, "run_once", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sweep([1e-3] * 50, steps=100_000, progress=False)
 
