@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 from types import SimpleNamespace
@@ -22,8 +23,9 @@ from PIL import Image
 
 from teachkit.__main__ import main
 from teachkit.commands import records
-from teachkit.commands.defaults import Settings, augmentation_for, detector_for, weight_decay_for
+from teachkit.commands.defaults import RECIPE, Settings, augmentation_for, detector_for, weight_decay_for
 from teachkit.commands.train import _left_to_do as left_to_do
+from teachkit.commands.training import trainer_of
 from teachkit.feed import scenes
 from teachkit.feed.formats import progress, write_folder
 from teachkit.feed.loader import load_data
@@ -33,7 +35,7 @@ from teachkit.learn import checkpoint, run_folder, saving
 from teachkit.learn.checkpoint import load_run, pack, unpack
 from teachkit.learn.log import LogWriter, read_log
 from teachkit.learn.run_folder import BEST, FolderLock
-from teachkit.structures import Detections
+from teachkit.structures import Detections, LossWeights
 from tests import forked
 from tests.feed.folders import FORMS, json_lines, write, xml
 
@@ -372,11 +374,35 @@ def test_a_saved_run_holds_weights_log_curves_and_pictures(saved):
 
 def test_the_defaults_of_a_folder_follow_the_number_of_its_pictures():
     few, many = (Settings("folder").for_pictures(count).epochs for count in (300, 30_000))
-    assert few == 21
+    assert few == 15
     assert many == 8
     assert Settings("folder", epochs=3).for_pictures(300).epochs == 3
-    assert [Settings("folder").for_pictures(count).batch_size for count in (300, 30_000)] == [4, 8]
+    assert [Settings("folder").for_pictures(count).batch_size for count in (300, 30_000)] == [4, 6]
     assert Settings("folder", batch_size=16).for_pictures(300).batch_size == 16
+
+
+def test_adamw_gets_a_recipe_and_what_is_given_overrules_it():
+    chosen = Settings("folder", cls=0.5, lr=0.0).for_pictures(1000)
+    assert {name: getattr(chosen, name) for name in RECIPE} == {**RECIPE, "cls": 0.5, "lr": 0.0}
+    by_sgd = Settings("folder", optimizer="sgd").for_pictures(1000)
+    assert {getattr(by_sgd, name) for name in RECIPE} == {None}
+
+
+@pytest.mark.parametrize("by_recipe", [True, False])
+def test_a_training_follows_its_recipe_and_one_saved_before_there_was_any_goes_on_without(by_recipe):
+    settings = replace(Settings("shapes", threads=1, epochs=1).for_pictures(1000), image_size=64)
+    if not by_recipe:
+        old = {name: value for name, value in settings.as_dict().items() if name not in RECIPE}
+        settings = Settings.of_run(old | {"lr": None, "box": 7.5, "cls": 0.5, "dfl": 1.5}, "run")
+    data = load_data("shapes", image_size=64, count=8, device="cpu")
+    trainer = trainer_of(settings, data, data, "cpu", None)
+    momenta = {part.momentum for part in trainer.model.modules() if isinstance(part, torch.nn.BatchNorm2d)}
+    assigner, weights, lr = trainer.criterion.assigner, trainer.criterion.weights, trainer.train_step.base_rates[0]
+    found = (assigner.topk, assigner.beta, momenta, weights.as_dict(), trainer.warmup, lr)
+    if by_recipe:
+        assert found == (6, 3.0, {0.1}, {"box": 5.0, "cls": 2.0, "dfl": 2.0}, 60, 5e-3)
+    else:
+        assert found == (10, 6.0, {0.03}, LossWeights().as_dict(), None, 7e-3)
 
 
 def test_large_pictures_get_a_wider_detector_and_few_pictures_more_weight_decay():

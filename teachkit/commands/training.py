@@ -19,7 +19,9 @@ PROBLEMS_SHOWN = 10
 def data_of(settings: Settings, device: str) -> "tuple[Loader, Loader]":
     """Training and validation batches; what was wrong with the pictures is told on stderr."""
     from teachkit.feed.examples import DataWarning
+    from teachkit.learn.resources import choose_threads, use_threads
 
+    use_threads(settings.threads or choose_threads())  # from the first picture on: more wait for a core that is busy
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # all of it is told here
         training, validation = loaders_of(settings, device)
@@ -79,23 +81,30 @@ def trainer_of(
     model: dict[str, Any] | None = None,
 ) -> "Trainer":
     """model: the settings of a saved run's detector; None for those that suit the pictures."""
+    from torch.nn import BatchNorm2d
+
     from teachkit.feed.detector import Detector
     from teachkit.learn.trainer import Trainer
+    from teachkit.punish.assigner import TaskAlignedAssigner
     from teachkit.punish.criterion import Criterion
-    from teachkit.structures import LossWeights
+    from teachkit.structures import LOSS_NAMES, LossWeights
 
     assert training.augment is not None
     training.augment = replace(training.augment, **augmentation_for(len(training.names), settings.epochs))
     if model is None:
         model = {"num_classes": len(training.classes), "seed": settings.seed, **detector_for(training.image_size)}
     detector = Detector(**model, device=device)
+    for part in detector.modules() if settings.norm_momentum is not None else ():
+        if isinstance(part, BatchNorm2d):
+            part.momentum = settings.norm_momentum
     trainer = Trainer(
         detector,
-        Criterion(weights=LossWeights(settings.box, settings.cls, settings.dfl)),
+        Criterion(LossWeights(**settings.given(*LOSS_NAMES)), TaskAlignedAssigner(**settings.given("topk", "beta"))),
         training,
         validation,
         settings.optimizer,
         lr=settings.lr,
+        warmup=settings.warmup,
         weight_decay=weight_decay_for(settings.optimizer, len(training.names)),
         until=settings.until,
         save_dir=folder,
