@@ -28,12 +28,25 @@ def main() -> None:
         with options.log.open("a") as file:
             file.write(json.dumps({"kind": kind, **values, "seconds": time.perf_counter() - BEGAN}) + "\n")
 
+    trained, began = 0.0, 0.0  # seconds; validation and start are left out
+
+    def begin_epoch(_: Any) -> None:
+        nonlocal began
+        began = time.perf_counter()
+
+    def end_epoch(_: Any) -> None:
+        nonlocal trained
+        trained += time.perf_counter() - began
+
     def write_epoch(trainer: Any) -> None:
         metrics = {"map50": trainer.metrics["metrics/mAP50(B)"], "map": trainer.metrics["metrics/mAP50-95(B)"]}
-        write("epoch", epoch=trainer.epoch, **{name: float(value) for name, value in metrics.items()})
+        scores = {name: float(value) for name, value in metrics.items()}
+        write("epoch", epoch=trainer.epoch, train_seconds=trained, **scores)
 
     write("start", version=ultralytics.__version__)
     model = ultralytics.YOLO("yolo11n.yaml")
+    model.add_callback("on_train_epoch_start", begin_epoch)
+    model.add_callback("on_train_epoch_end", end_epoch)
     model.add_callback("on_fit_epoch_end", write_epoch)
     model.train(data=options.data, imgsz=128, device="cpu", pretrained=False, project=options.folder, name="train")
 

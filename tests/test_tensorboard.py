@@ -48,7 +48,7 @@ def test_a_training_and_its_resume_are_one_set_of_curves(data, tmp_path, capsys)
             assert [step for step, _ in scalars[f"{kind}/{name}"]] == steps
             values = [value for _, value in scalars[f"{kind}/{name}"]]
             assert values == pytest.approx([one[name] for one in of_kind], rel=1e-6)
-    assert [value for _, value in scalars["step/weight_box"]] == [7.5] * 4
+    assert [value for _, value in scalars["step/weight_box"]] == [5.0] * 4
     assert len(texts) == 1
     assert "resumed from" in texts[0]
 
