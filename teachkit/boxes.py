@@ -24,46 +24,67 @@ def at_least_float32(values: Tensor) -> Tensor:
 
 
 @dataclass
-class _Edges:
-    """Boxes edge by edge, each [...] px: far quicker to work on than xyxy in turn, forwards and backwards."""
+class _Corners:
+    """Boxes corner by corner, each [2, ...] px, x and y: far quicker to work on than xyxy, forwards and backwards."""
 
-    x1: Tensor
-    y1: Tensor
-    x2: Tensor
-    y2: Tensor
+    left_top: Tensor
+    right_bottom: Tensor
 
     @classmethod
-    def of(cls, boxes: Tensor) -> "_Edges":
-        return cls(*at_least_float32(boxes).movedim(-1, 0).contiguous())
+    def of(cls, boxes: Tensor) -> "_Corners":
+        return cls(*at_least_float32(boxes).movedim(-1, 0).contiguous().view(2, 2, *boxes.shape[:-1]).unbind())
+
+    @classmethod
+    def of_both(cls, a: Tensor, b: Tensor) -> tuple["_Corners", "_Corners"]:
+        a, b = _alike(a, b)
+        return cls.of(a), cls.of(b)
 
     @cached_property
-    def sides(self) -> tuple[Tensor, Tensor]:
-        return self.x2 - self.x1, self.y2 - self.y1
+    def sides(self) -> Tensor:
+        return self.right_bottom - self.left_top
 
     @property
-    def centre(self) -> tuple[Tensor, Tensor]:
-        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+    def centre(self) -> Tensor:
+        return (self.left_top + self.right_bottom) / 2
 
     @property
     def area(self) -> Tensor:
-        width, height = self.sides
-        return width.clamp(min=0) * height.clamp(min=0)
+        return _area(self.sides)
 
     @property
     def shape(self) -> Tensor:
         """The angle whose tangent is width / height, as a share of the right angle: 0–1."""
-        width, height = self.sides
+        width, height = self.sides.unbind()
         return 2 / math.pi * torch.atan(width / height.clamp(min=SHORTEST_SIDE))
+
+
+def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both with as many dimensions: they still broadcast once another comes before the first."""
+    more = a.ndim - b.ndim
+    return (a, b[(None,) * more]) if more > 0 else (a[(None,) * -more], b) if more else (a, b)
+
+
+def _area(sides: Tensor) -> Tensor:
+    """sides: [2, ...] px → [...] px², 0 where one is negative."""
+    width, height = sides.clamp(min=0).unbind()
+    return width * height
+
+
+def _squared_length(step: Tensor) -> Tensor:
+    """step: [2, ...] px → [...] px²."""
+    across, down = (step * step).unbind()
+    return across + down
 
 
 def sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Widths and heights. boxes: [..., 4] xyxy px → [...], [...] px."""
-    return _Edges.of(boxes).sides
+    width, height = _Corners.of(boxes).sides.unbind()
+    return width, height
 
 
 def area(boxes: Tensor) -> Tensor:
     """Area of each box, 0 where a side is negative. boxes: [..., 4] xyxy px → [...] px²."""
-    return _Edges.of(boxes).area
+    return _Corners.of(boxes).area
 
 
 def cut(boxes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -72,60 +93,54 @@ def cut(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
 
 
-def _hull_sides(a: _Edges, b: _Edges) -> tuple[Tensor, Tensor]:
-    """Width and height of the smallest box around both, [...] px."""
-    width = torch.maximum(a.x2, b.x2) - torch.minimum(a.x1, b.x1)
-    height = torch.maximum(a.y2, b.y2) - torch.minimum(a.y1, b.y1)
-    return width, height
+def _hull_sides(a: _Corners, b: _Corners) -> Tensor:
+    """Width and height of the smallest box around both, [2, ...] px."""
+    return torch.maximum(a.right_bottom, b.right_bottom) - torch.minimum(a.left_top, b.left_top)
 
 
-def _intersection_and_union(a: _Edges, b: _Edges) -> tuple[Tensor, Tensor]:
+def _intersection_and_union(a: _Corners, b: _Corners) -> tuple[Tensor, Tensor]:
     """Areas, [...] px². The union is never 0."""
-    width = torch.minimum(a.x2, b.x2) - torch.maximum(a.x1, b.x1)
-    height = torch.minimum(a.y2, b.y2) - torch.maximum(a.y1, b.y1)
-    intersection = width.clamp(min=0) * height.clamp(min=0)
+    shared = torch.minimum(a.right_bottom, b.right_bottom) - torch.maximum(a.left_top, b.left_top)
+    intersection = _area(shared)
     return intersection, (a.area + TINY) + b.area - intersection
 
 
-def _iou(a: _Edges, b: _Edges) -> Tensor:
+def _iou(a: _Corners, b: _Corners) -> Tensor:
     intersection, union = _intersection_and_union(a, b)
     return intersection / union
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union. a, b: [..., 4] xyxy px → [...] in 0–1; 0 for two empty boxes."""
-    return _iou(_Edges.of(a), _Edges.of(b))
+    return _iou(*_Corners.of_both(a, b))
 
 
 def giou(a: Tensor, b: Tensor) -> Tensor:
     """Generalised IoU. a, b: [..., 4] xyxy px → [...] in −1…1. Rezatofighi et al. 2019, arXiv 1902.09630."""
-    edges_a, edges_b = _Edges.of(a), _Edges.of(b)
-    intersection, union = _intersection_and_union(edges_a, edges_b)
-    width, height = _hull_sides(edges_a, edges_b)
-    hull = width * height + TINY
+    corners_a, corners_b = _Corners.of_both(a, b)
+    intersection, union = _intersection_and_union(corners_a, corners_b)
+    hull = _area(_hull_sides(corners_a, corners_b)) + TINY
     return intersection / union - (hull - union) / hull
 
 
-def _centre_penalty(a: _Edges, b: _Edges) -> Tensor:
+def _centre_penalty(a: _Corners, b: _Corners) -> Tensor:
     """Squared distance of the centres over the squared diagonal of the hull, [...] in 0–1."""
-    width, height = _hull_sides(a, b)
-    (ax, ay), (bx, by) = a.centre, b.centre
-    return ((ax - bx) ** 2 + (ay - by) ** 2) / (width**2 + height**2 + TINY)
+    return _squared_length(a.centre - b.centre) / (_squared_length(_hull_sides(a, b)) + TINY)
 
 
 def diou(a: Tensor, b: Tensor) -> Tensor:
     """Distance IoU. a, b: [..., 4] xyxy px → [...] in −1…1. Zheng et al. 2020, arXiv 1911.08287, eq. 7."""
-    edges_a, edges_b = _Edges.of(a), _Edges.of(b)
-    return _iou(edges_a, edges_b) - _centre_penalty(edges_a, edges_b)
+    corners_a, corners_b = _Corners.of_both(a, b)
+    return _iou(corners_a, corners_b) - _centre_penalty(corners_a, corners_b)
 
 
-def _shape_gap(a: _Edges, b: _Edges) -> Tensor:
+def _shape_gap(a: _Corners, b: _Corners) -> Tensor:
     return (a.shape - b.shape) ** 2
 
 
 def shape_gap(a: Tensor, b: Tensor) -> Tensor:
     """v of CIoU: how far the aspect ratios are apart, 0 for like shapes. a, b: [..., 4] → [...] in 0–1."""
-    return _shape_gap(_Edges.of(a), _Edges.of(b))
+    return _shape_gap(*_Corners.of_both(a, b))
 
 
 def ciou(a: Tensor, b: Tensor) -> Tensor:
@@ -133,12 +148,12 @@ def ciou(a: Tensor, b: Tensor) -> Tensor:
 
     The trade-off alpha is a constant for the gradient, as in torchvision; the paper gives the slope of v alone, eq. 12.
     """
-    edges_a, edges_b = _Edges.of(a), _Edges.of(b)
-    overlap = _iou(edges_a, edges_b)
-    gap = _shape_gap(edges_a, edges_b)
+    corners_a, corners_b = _Corners.of_both(a, b)
+    overlap = _iou(corners_a, corners_b)
+    gap = _shape_gap(corners_a, corners_b)
     with torch.no_grad():
         alpha = gap / ((1 + TINY) - overlap + gap)
-    return overlap - _centre_penalty(edges_a, edges_b) - alpha * gap
+    return overlap - _centre_penalty(corners_a, corners_b) - alpha * gap
 
 
 def anchor_points(
@@ -181,7 +196,7 @@ def expected_bin(logits: Tensor) -> Tensor:
 
 def contains(boxes: Tensor, points: Tensor) -> Tensor:
     """Which points lie strictly inside. boxes: [..., 4] xyxy px, points: [..., 2] px, broadcast → [...] bool."""
-    edges = _Edges.of(boxes)
-    x, y = points.movedim(-1, 0).contiguous()
-    across, down = torch.minimum(x - edges.x1, edges.x2 - x), torch.minimum(y - edges.y1, edges.y2 - y)
+    boxes, points = _alike(boxes, points)
+    corners, spots = _Corners.of(boxes), points.movedim(-1, 0).contiguous()
+    across, down = torch.minimum(spots - corners.left_top, corners.right_bottom - spots).unbind()
     return torch.minimum(across, down) > 0  # px to the nearest side

@@ -5,12 +5,13 @@ back from the device: a whole step can be captured in a CUDA graph.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from teachkit.boxes import ciou, contains
+from teachkit.boxes import ciou, contains, distances_to_boxes, expected_bin
 from teachkit.errors import check_number, whole
 from teachkit.structures import Assignment, GroundTruth, Predictions, check_shapes
 
@@ -41,6 +42,10 @@ class TaskAlignedAssigner:
             value = check_number(name, value, LARGEST_EXPONENT)
         object.__setattr__(self, name, value)
 
+    def metric(self, score: Tensor, overlap: Tensor) -> Tensor:
+        """How well a point answers for an object. score, overlap: in 0–1, of one shape → the same."""
+        return score**self.alpha * overlap**self.beta
+
     @torch.no_grad()
     def __call__(self, predictions: Predictions, ground_truth: GroundTruth) -> Assignment:
         """At most topk · M positive anchor points in each image.
@@ -55,9 +60,11 @@ class TaskAlignedAssigner:
         boxes = ground_truth.boxes.where(ground_truth.mask[..., None], 0)  # padding may hold anything, even NaN
         inside = candidates(predictions, ground_truth)  # [B, M, A]
         few = inside.device.type == "cpu" and not self.fixed_shapes
-        overlap, scores = (measure_candidates if few else measure_all)(boxes, labels, inside, predictions)
-        inside = inside.to(boxes)  # 1 or 0: products are quicker than masks
-        metric = scores**self.alpha * overlap**self.beta * inside
+        if few:
+            overlap, metric = measure_candidates(boxes, labels, inside, predictions, self.metric)
+        else:
+            overlap, scores = measure_all(boxes, labels, inside, predictions)
+            metric = self.metric(scores, overlap) * inside
 
         positive, owner = resolve_conflicts(select_topk(metric, self.topk) * inside, overlap)  # [B, A]
         quality = normalise(metric, overlap, positive, owner)  # [B, A]
@@ -103,24 +110,36 @@ def measure_all(boxes: Tensor, labels: Tensor, inside: Tensor, predictions: Pred
 
 
 def measure_candidates(
-    boxes: Tensor, labels: Tensor, inside: Tensor, predictions: Predictions
+    boxes: Tensor,
+    labels: Tensor,
+    inside: Tensor,
+    predictions: Predictions,
+    metric: Callable[[Tensor, Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """The same numbers, but only inside the objects, where both count; the others are 0.
+    """Overlap and metric of each anchor point and object, worked out only inside the objects; 0 elsewhere.
 
     Often a tenth of the work, but the number of candidates has to be known: a GPU would be waited for.
     """
     points, classes = predictions.cls_logits.shape[1:]
     place = inside.flatten().nonzero()[:, 0]  # [n]
-    pair = place // points  # of image and object
-    point = pair // inside.shape[1] * points + place % points  # of all images
-    owners, predicted = boxes.flatten(0, 1)[pair], predictions.boxes.flatten(0, 1)[point]  # [n, 4]
-    overlap = ciou(owners, predicted).clamp(min=0)
-    score = predictions.scores.flatten()[point * classes + labels.flatten()[pair]]
+    pair, point = place // points, place % points  # of image and object; of anchor points
+    row = pair // inside.shape[1] * points + point  # of the points of all images
+    overlap = ciou(boxes.flatten(0, 1).index_select(0, pair), boxes_at(predictions, row, point)).clamp(min=0)
+    score = predictions.scores.flatten().index_select(0, row * classes + labels.flatten().index_select(0, pair))
 
-    def spread(values: Tensor) -> Tensor:  # boxes and scores may be of two types
-        return values.new_zeros(inside.numel()).scatter(0, place, values).view_as(inside)
+    def spread(values: Tensor) -> Tensor:
+        return values.new_zeros(inside.numel()).scatter_(0, place, values).view_as(inside)
 
-    return spread(overlap), spread(score)
+    return spread(overlap), spread(metric(score, overlap))
+
+
+def boxes_at(predictions: Predictions, row: Tensor, point: Tensor) -> Tensor:
+    """The predicted boxes of some points. row: [n] among those of all images; point: [n] in its image → [n, 4] px."""
+    if "boxes" in vars(predictions):  # they are worked out already
+        return predictions.boxes.flatten(0, 1).index_select(0, row)
+    bins = predictions.box_logits.flatten(0, 1).index_select(0, row)  # [n, 4, R]
+    spots, strides = predictions.anchor_points.index_select(0, point), predictions.strides.index_select(0, point)
+    return distances_to_boxes(expected_bin(bins), spots, strides)
 
 
 def scores_of(labels: Tensor, predictions: Predictions) -> Tensor:

