@@ -377,7 +377,7 @@ def test_the_defaults_of_a_folder_follow_the_number_of_its_pictures():
     assert few == 16
     assert many == 8
     assert Settings("folder", epochs=3).for_pictures(300).epochs == 3
-    assert [Settings("folder").for_pictures(count).batch_size for count in (300, 30_000)] == [4, 6]
+    assert [Settings("folder").for_pictures(count).batch_size for count in (300, 30_000)] == [6, 6]
     assert Settings("folder", batch_size=16).for_pictures(300).batch_size == 16
 
 

@@ -10,9 +10,8 @@ from teachkit.errors import UserError
 SHAPES_EPOCHS = 8
 PICTURES_SHOWN = 4_700  # to a detector that learns a folder from scratch: 16 passes over BCCD's 292 pictures
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 300
-FEW_PICTURES = (
-    500  # smaller batches where a pass would have few steps; more weight decay, lest they be learned by heart
-)
+BATCH_SIZE = 6  # larger ones take fewer steps than they save time
+FEW_PICTURES = 500  # up to which more weight decay keeps them from being learned by heart
 CALM = 6  # the last of so many parts of the passes is calm
 FEW_DECAY = {"adamw": 0.3, "sgd": 5e-3}
 # What AdamW learns the fastest with: classes weigh more than in YOLOv8, and fewer anchor points answer for an object,
@@ -77,8 +76,8 @@ class Settings:
         data = self.data if self.data == "shapes" else str(Path(self.data).resolve())
         recipe: dict[str, Any] = RECIPE if self.optimizer == "adamw" else {}
         chosen = {**recipe, **self.given(*recipe)}
-        batch_size = self.batch_size or (4 if count < FEW_PICTURES else 6)
-        return replace(self, data=data, batch_size=batch_size, epochs=self.epochs or epochs_for(data, count), **chosen)
+        epochs = self.epochs or epochs_for(data, count)
+        return replace(self, data=data, batch_size=self.batch_size or BATCH_SIZE, epochs=epochs, **chosen)
 
 
 def _is_of(value: Any, kind: Any) -> bool:
