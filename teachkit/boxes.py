@@ -119,7 +119,8 @@ def giou(a: Tensor, b: Tensor) -> Tensor:
     """Generalised IoU. a, b: [..., 4] xyxy px → [...] in −1…1. Rezatofighi et al. 2019, arXiv 1902.09630."""
     corners_a, corners_b = _Corners.of_both(a, b)
     intersection, union = _intersection_and_union(corners_a, corners_b)
-    hull = _area(_hull_sides(corners_a, corners_b)) + TINY
+    width, height = _hull_sides(corners_a, corners_b).unbind()
+    hull = width * height + TINY
     return intersection / union - (hull - union) / hull
 
 

@@ -394,8 +394,10 @@ def test_a_training_follows_its_recipe_and_one_saved_before_there_was_any_goes_o
     if not by_recipe:
         old = {name: value for name, value in settings.as_dict().items() if name not in RECIPE}
         settings = Settings.of_run(old | {"lr": None, "box": 7.5, "cls": 0.5, "dfl": 1.5}, "run")
-    data = load_data("shapes", image_size=64, count=8, device="cpu")
+    data = load_data("shapes", batch_size=1, image_size=64, count=700, device="cpu")
     trainer = trainer_of(settings, data, data, "cpu", None)
+    short = trainer_of(settings, load_data("shapes", image_size=64, count=160, device="cpu"), data, "cpu", None)
+    assert short.warmup == (1 if by_recipe else None)  # a tenth of its ten steps
     momenta = {part.momentum for part in trainer.model.modules() if isinstance(part, torch.nn.BatchNorm2d)}
     assigner, weights, lr = trainer.criterion.assigner, trainer.criterion.weights, trainer.train_step.base_rates[0]
     found = (assigner.topk, assigner.beta, momenta, weights.as_dict(), trainer.warmup, lr)

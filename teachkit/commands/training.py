@@ -84,6 +84,7 @@ def trainer_of(
     from torch.nn import BatchNorm2d
 
     from teachkit.feed.detector import Detector
+    from teachkit.learn.schedule import usual_warmup
     from teachkit.learn.trainer import Trainer
     from teachkit.punish.assigner import TaskAlignedAssigner
     from teachkit.punish.criterion import Criterion
@@ -94,6 +95,8 @@ def trainer_of(
     if model is None:
         model = {"num_classes": len(training.classes), "seed": settings.seed, **detector_for(training.image_size)}
     detector = Detector(**model, device=device)
+    steps = settings.epochs * len(training)
+    warmup = None if settings.warmup is None else min(settings.warmup, usual_warmup(steps))
     for part in detector.modules() if settings.norm_momentum is not None else ():
         if isinstance(part, BatchNorm2d):
             part.momentum = settings.norm_momentum
@@ -104,7 +107,7 @@ def trainer_of(
         validation,
         settings.optimizer,
         lr=settings.lr,
-        warmup=settings.warmup,
+        warmup=warmup,
         weight_decay=weight_decay_for(settings.optimizer, len(training.names)),
         until=settings.until,
         save_dir=folder,

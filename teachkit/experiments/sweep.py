@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from teachkit.errors import UserError, check_number
+from teachkit.errors import UserError, check_number, whole
 from teachkit.experiments.one_pass import OnePass
 from teachkit.experiments.small import small_f1, small_trainer, usual_rate
 from teachkit.feed.device import pick_device
@@ -82,7 +82,8 @@ def sweep(
     check_schedule(schedule)
     if not rates or not seeds:
         raise UserError("a sweep needs at least one rate and one seed")
-    wanted = [(check_number("lr", lr, LARGEST_RATE), seed) for lr in rates for seed in seeds]
+    workers, steps = whole("workers", workers, 1), whole("steps", steps, 1)
+    wanted = [(check_number("lr", lr, LARGEST_RATE), whole("seed", seed, 0)) for lr in rates for seed in seeds]
     if (chosen := pick_device(device)).type == "cuda":
         return in_one_pass(wanted, optimizer, steps, schedule, chosen, progress)
     return in_processes(wanted, optimizer, steps, schedule, workers, progress)
@@ -116,28 +117,36 @@ def in_processes(
     context = multiprocessing.get_context("spawn")  # a forked process would inherit broken threads of torch
     stop, threads, others = context.Event(), torch.get_num_threads(), min(workers, len(wanted)) - 1
     bar = tqdm(total=len(wanted), unit="run", disable=not progress)
-    with bar, ThreadPoolExecutor(max(1, others)) as pool:
 
-        def hand_out() -> None:
-            """To a process of its own: one that is killed takes only its run with it."""
-            with ProcessPoolExecutor(1, context, _begin, (stop,)) as process:
-                for place, (lr, seed) in _taken(left):
-                    try:
-                        runs[place] = process.submit(run_once, lr, seed, optimizer, steps, schedule).result()
-                    except BrokenProcessPool as error:
-                        runs[place] = SweptRun(lr, seed, error=_named(lr, seed, error))
-                        return
+    def work_here() -> None:
+        for place, (lr, seed) in _taken(left):
+            runs[place] = run_once(lr, seed, optimizer, steps, schedule)
+            bar.update(len(runs) - bar.n)
 
-        handed_out = [pool.submit(hand_out) for _ in range(others)]
-        try:
+    def hand_out() -> None:
+        """To a process of its own: one that is killed takes only its run with it."""
+        begun = context.Event()
+        with ProcessPoolExecutor(1, context, _begin, (stop, begun)) as process:
             for place, (lr, seed) in _taken(left):
-                runs[place] = run_once(lr, seed, optimizer, steps, schedule)
-                bar.update(len(runs) - bar.n)
+                try:
+                    runs[place] = process.submit(run_once, lr, seed, optimizer, steps, schedule).result()
+                except BrokenProcessPool as error:
+                    if begun.is_set():
+                        runs[place] = SweptRun(lr, seed, error=_named(lr, seed, error))
+                    else:  # as in a script without `if __name__ == "__main__":`
+                        left.append((place, (lr, seed)))
+                    return
+
+    with bar, ThreadPoolExecutor(max(1, others)) as pool:
+        try:
+            handed_out = [pool.submit(hand_out) for _ in range(others)]
+            work_here()
             for future in handed_out:
                 while not future.done():
                     bar.update(len(runs) - bar.n)
                     wait([future], TOLD)
                 future.result()
+            work_here()  # what no process has begun
             bar.update(len(runs) - bar.n)
         except BaseException:
             left.clear()
@@ -155,9 +164,10 @@ def _taken(left: deque[Any]) -> Iterator[Any]:
             yield left.popleft()
 
 
-def _begin(stop: Any) -> None:
+def _begin(stop: Any, begun: Any) -> None:
     global _stop
     _stop = stop
+    begun.set()
 
 
 def _cancelled() -> bool:

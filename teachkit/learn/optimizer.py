@@ -1,5 +1,6 @@
 """Optimizers by name, AdamW and SGD, and the learning rates of their parameter groups."""
 
+from collections.abc import Callable
 from inspect import unwrap
 from typing import Any
 
@@ -20,7 +21,13 @@ def _uncompiled(kind: type[Optimizer]) -> dict[str, Any]:
     To import what it would be told with takes as long as to import torch, and nothing here is compiled.
     """
     names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-    return {name: unwrap(getattr(kind, name)) for name in names} | {"step": torch.no_grad()(unwrap(kind.step))}
+    torchs_step = unwrap(kind.step)
+
+    def step(self: Optimizer, closure: Callable[[], Any] | None = None) -> Any:
+        with torch.set_grad_enabled(self.defaults["differentiable"]):
+            return torchs_step(self, closure)
+
+    return {name: unwrap(getattr(kind, name)) for name in names} | {"step": step}
 
 
 AdamW = type("AdamW", (torch.optim.AdamW,), _uncompiled(torch.optim.AdamW))

@@ -1,7 +1,12 @@
+import ast
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 
-import psutil
 import pytest
 import torch
 
@@ -49,30 +54,42 @@ def test_a_run_ends_after_the_step_at_hand_once_it_is_cancelled(monkeypatch):
     assert run.losses("box") == []
 
 
-def test_a_process_that_is_killed_takes_one_run_with_it():
+def killed_in_another_process(*arguments):
+    if multiprocessing.parent_process() is not None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run_once(*arguments)
+
+
+def test_a_process_that_is_killed_takes_one_run_with_it(monkeypatch):
     """The others are done by those that are left."""
-    ours = psutil.Process()
-
-    def kill_the_other():
-        while not (others := [one for one in ours.children() if "spawn_main" in " ".join(one.cmdline())]):
-            time.sleep(0.01)
-        others[0].kill()
-
-    killer = threading.Thread(target=kill_the_other)
-    killer.start()
-    runs = sweep([1e-3] * 6, steps=6, progress=False)
-    killer.join()
-    assert len(runs) == 6
+    monkeypatch.setattr(module, "run_once", killed_in_another_process)
+    runs = sweep([1e-3] * 3, steps=6, progress=False)
+    assert len(runs) == 3
     assert sum("BrokenProcessPool" in run.error for run in runs) == 1
-    assert sum(len(run.losses("box")) == 6 for run in runs) == 5
+    assert sum(len(run.losses("box")) == 6 for run in runs) == 2
+
+
+def test_what_a_process_has_not_even_begun_is_done_by_another(tmp_path):
+    """In a script without `if __name__ == "__main__":` no other process comes to life."""
+    program = "from teachkit.experiments.sweep import sweep\n"
+    program += "print([run.losses('box') for run in sweep([1e-3, 2e-3], steps=3, progress=False)])\n"
+    (tmp_path / "script.py").write_text(program)
+    ended = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")],
+        **{"capture_output": True, "text": True, "check": True, "env": os.environ | {"PYTHONPATH": os.getcwd()}},
+    )
+    assert [len(losses) for losses in ast.literal_eval(ended.stdout)] == [3, 3]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_with_any_number_of_processes_the_runs_are_the_same(runs, workers):
-    threads = torch.get_num_threads()
-    again = sweep([7e-5, 7e-3], seeds=[0, 1], steps=6, progress=False, workers=workers)
+    torch.set_num_threads(2)
+    try:
+        again = sweep([7e-5, 7e-3], seeds=[0, 1], steps=6, progress=False, workers=workers)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
     assert [run.losses("box") for run in again] == [run.losses("box") for run in runs]
-    assert torch.get_num_threads() == threads
 
 
 def test_an_interrupt_cancels_what_has_not_begun_and_goes_on(monkeypatch):
@@ -84,9 +101,25 @@ def test_an_interrupt_cancels_what_has_not_begun_and_goes_on(monkeypatch):
         sweep([1e-3] * 50, steps=100_000, progress=False)
 
 
+def test_an_interrupt_while_the_others_are_sent_off_cancels_too(monkeypatch):
+    """Long before that many steps are done."""
+
+    class Interrupting(ThreadPoolExecutor):
+        def submit(self, *arguments):
+            super().submit(*arguments)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        sweep([1e-3] * 50, steps=100_000, progress=False)
+
+
 @pytest.mark.parametrize(
     "settings",
-    [{"rates": []}, {"rates": [-1]}, {"rates": ["x"]}, {"optimizer": "adam"}, {"schedule": "up"}, {"seeds": []}],
+    [
+        *({"rates": []}, {"rates": [-1]}, {"rates": ["x"]}, {"optimizer": "adam"}, {"schedule": "up"}, {"seeds": []}),
+        *({"workers": 0}, {"workers": 2.5}, {"steps": 0}, {"steps": 2.5}, {"seeds": [-1]}, {"seeds": ["x"]}),
+    ],
 )
 def test_settings_that_make_no_sweep_are_refused(settings):
     rates = settings.pop("rates", [1e-3])

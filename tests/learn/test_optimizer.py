@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from teachkit.learn import optimizer as module
 from teachkit.learn.optimizer import make_optimizer, name_of, parameter_groups, rates, set_rate
 from tests.learn.tiny import tiny_detector
 
@@ -97,3 +98,21 @@ def test_a_step_keeps_what_torch_promises_of_it(name):
     assert all(weight.is_leaf and weight.requires_grad for weight in model.parameters())
     optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))]})
     assert rates(pickle.loads(pickle.dumps(optimizer))) == rates(optimizer)
+
+
+@pytest.mark.parametrize("settings", [{"foreach": False}, {"foreach": True}, {"differentiable": True}], ids=str)
+@pytest.mark.parametrize("kind", ["AdamW", "SGD"])
+def test_other_settings_are_torchs_too(kind, settings):
+    """Without a fused kernel a step writes into weights that want a gradient; a differentiable one hands it on."""
+    found = []
+    for optimizers in (module, torch.optim):
+        first = torch.ones(3, requires_grad=True)
+        weights = first.clone() if settings.get("differentiable") else first
+        weights.grad = 2 * first if settings.get("differentiable") else torch.full((3,), 2.0)
+        getattr(optimizers, kind)([weights], lr=0.1, **settings).step()
+        if settings.get("differentiable"):
+            weights.sum().backward()
+            found.append((weights.tolist(), first.grad.tolist()))
+        else:
+            found.append((weights.tolist(), weights.requires_grad))
+    assert found[0] == found[1]
