@@ -10,7 +10,7 @@ from teachkit.errors import UserError
 SHAPES_EPOCHS = 8
 PICTURES_SHOWN = 4_700  # to a detector that learns a folder from scratch: 16 passes over BCCD's 292 pictures
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 300
-BATCH_SIZE = 6  # larger ones take fewer steps than they save time
+BATCH_SIZE = 6  # of 4 to 8 pictures the one that reaches mAP50 .90 on the built-in set the soonest
 FEW_PICTURES = 500  # up to which more weight decay keeps them from being learned by heart
 CALM = 6  # the last of so many parts of the passes is calm
 FEW_DECAY = {"adamw": 0.3, "sgd": 5e-3}

@@ -1,7 +1,8 @@
 """A sweep: the same small training with several learning rates and seeds, all at once.
 
 On a GPU they are one training of stacked models, on a processor parallel processes of one thread each: this one, and
-others that are spawned. A script that calls `sweep` needs `if __name__ == "__main__":`; a notebook does not.
+others that are spawned. Where a script that calls `sweep` lacks `if __name__ == "__main__":` they die at their start
+with an error, and this one does their work; a notebook needs nothing of the kind.
 """
 
 import multiprocessing
