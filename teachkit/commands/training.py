@@ -19,8 +19,9 @@ PROBLEMS_SHOWN = 10
 def data_of(settings: Settings, device: str) -> "tuple[Loader, Loader]":
     """Training and validation batches; what was wrong with the pictures is told on stderr."""
     from teachkit.feed.examples import DataWarning
-    from teachkit.learn.resources import choose_threads, use_threads
+    from teachkit.learn.resources import choose_threads, keep_freed_memory, use_threads
 
+    keep_freed_memory()
     use_threads(settings.threads or choose_threads())  # from the first picture on: more wait for a core that is busy
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # all of it is told here

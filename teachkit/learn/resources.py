@@ -1,7 +1,9 @@
 """Threads, time since the process began, memory in use, and memory that a backward pass needs."""
 
+import ctypes
 import os
 import time
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 
 MEGABYTE = 2**20
 MOST_USEFUL = 8  # a small detector on small pictures gains nothing from more
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+LARGEST_KEPT, MOST_KEPT = 32 * MEGABYTE, 1024 * MEGABYTE  # of one tensor, glibc takes no more; of all that is free
 _process = psutil.Process()
 # The wall clock may be set while we run: it is read once, the rest is counted by a clock that only goes forward.
 _age_at_import, _imported = time.time() - _process.create_time(), time.perf_counter()
@@ -35,6 +39,17 @@ def usable_cores() -> int:
 def use_threads(count: int) -> None:
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
+
+
+def keep_freed_memory() -> None:
+    """Lets this process keep what a step frees for the next one, where the C library is glibc.
+
+    Given back to the system, as is usual, its pages come back one by one and have to be cleared each time.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library; Windows has none of that name
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
+        mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
 
 
 def process_seconds() -> float:

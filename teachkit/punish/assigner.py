@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from teachkit.boxes import ciou, contains, distances_to_boxes, expected_bin
+from teachkit.boxes import ciou, contains
 from teachkit.errors import check_number, whole
+from teachkit.punish.sides import CiouOfSides, around, exponentials
 from teachkit.structures import Assignment, GroundTruth, Predictions, check_shapes
 
 EPSILON = 1e-9  # of TOOD's normalisation
@@ -66,7 +67,7 @@ class TaskAlignedAssigner:
             overlap, scores = measure_all(boxes, labels, inside, predictions)
             metric = self.metric(scores, overlap) * inside
 
-        positive, owner = resolve_conflicts(select_topk(metric, self.topk) * inside, overlap)  # [B, A]
+        positive, owner = resolve_conflicts(select_topk(metric, self.topk, inside), overlap)  # [B, A]
         quality = normalise(metric, overlap, positive, owner)  # [B, A]
         quality += 0 * boxes.sum((1, 2))[:, None]  # a true box of NaN makes the loss NaN; else its object would be lost
         quality = quality if unknown is None else quality.masked_fill(unknown[:, None], math.nan)
@@ -121,10 +122,12 @@ def measure_candidates(
     Often a tenth of the work, but the number of candidates has to be known: a GPU would be waited for.
     """
     points, classes = predictions.cls_logits.shape[1:]
-    place = inside.flatten().nonzero()[:, 0]  # [n]
-    pair, point = place // points, place % points  # of image and object; of anchor points
-    row = pair // inside.shape[1] * points + point  # of the points of all images
-    overlap = ciou(boxes.flatten(0, 1).index_select(0, pair), boxes_at(predictions, row, point)).clamp(min=0)
+    image, number, point = inside.nonzero().T.contiguous()  # [n] each
+    pair, row = image * inside.shape[1] + number, image * points + point  # among the objects, the points of all images
+    place = pair * points + point
+    spot = predictions.anchor_points.T.index_select(1, point)  # [2, n] px
+    true = around(spot, boxes.flatten(0, 1).T.index_select(1, pair))  # [4, n] px
+    overlap = CiouOfSides(predicted_sides(predictions, row, point, spot), true).value.clamp(min=0)
     score = predictions.scores.flatten().index_select(0, row * classes + labels.flatten().index_select(0, pair))
 
     def spread(values: Tensor) -> Tensor:
@@ -133,13 +136,18 @@ def measure_candidates(
     return spread(overlap), spread(metric(score, overlap))
 
 
-def boxes_at(predictions: Predictions, row: Tensor, point: Tensor) -> Tensor:
-    """The predicted boxes of some points. row: [n] among those of all images; point: [n] in its image → [n, 4] px."""
+def predicted_sides(predictions: Predictions, row: Tensor, point: Tensor, spot: Tensor) -> Tensor:
+    """Distances from points to the sides of their predicted boxes, [4, n] px.
+
+    row, point: [n] among the points of all images, of its own; spot: [2, n] px.
+    """
     if "boxes" in vars(predictions):  # they are worked out already
-        return predictions.boxes.flatten(0, 1).index_select(0, row)
-    bins = predictions.box_logits.flatten(0, 1).index_select(0, row)  # [n, 4, R]
-    spots, strides = predictions.anchor_points.index_select(0, point), predictions.strides.index_select(0, point)
-    return distances_to_boxes(expected_bin(bins), spots, strides)
+        return around(spot, predictions.boxes.flatten(0, 1).T.index_select(1, row))
+    box_logits = predictions.box_logits.flatten(0, 1)
+    used = torch.zeros(len(box_logits), dtype=torch.bool).index_fill_(0, row, True).nonzero()[:, 0]  # [u], none twice
+    distances = exponentials(box_logits.index_select(0, used))[-1].T.contiguous()  # [4, u] in strides
+    every = distances.new_zeros(4, len(box_logits)).index_copy_(1, used, distances)
+    return every.index_select(1, row) * predictions.strides.index_select(0, point)
 
 
 def scores_of(labels: Tensor, predictions: Predictions) -> Tensor:
@@ -166,14 +174,14 @@ def candidates(predictions: Predictions, ground_truth: GroundTruth) -> Tensor:
     return contains(widened[:, :, None], predictions.anchor_points)
 
 
-def select_topk(metric: Tensor, topk: int) -> Tensor:
-    """Selects the topk largest of each row. metric: [B, M, A] → [B, M, A], 1 or 0.
+def select_topk(metric: Tensor, topk: int, inside: Tensor) -> Tensor:
+    """Selects the topk largest of each row, unless they lie outside. metric, inside: [B, M, A] → [B, M, A], 1 or 0.
 
     Among equal values, in practice zeros, torch.topk selects any. Their target is 0, but a second object may select the
     same point. The whole row is searched, as in YOLOv8, not only the points inside the box.
     """
     chosen = metric.topk(min(topk, metric.shape[-1])).indices
-    return torch.zeros_like(metric).scatter(-1, chosen, 1)
+    return torch.zeros_like(metric).scatter(-1, chosen, inside.gather(-1, chosen).to(metric.dtype))
 
 
 def resolve_conflicts(taken: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from teachkit.boxes import boxes_to_distances, distances_to_boxes, expected_bin
 from teachkit.punish.assigner import TaskAlignedAssigner
 from teachkit.punish.losses import SummedClsLoss, beyond_bins, box_loss, cls_loss, dfl_loss
+from teachkit.punish.sides import BoxAndDflLoss
 from teachkit.structures import Assignment, GroundTruth, Losses, LossWeights, Predictions, check_shapes
 
 Assigner = Callable[[Predictions, GroundTruth], Assignment]
@@ -50,19 +51,27 @@ class Criterion:
         total_score = self.normaliser(assignment.target_scores.sum())
 
         per_object = getattr(self.assigner, "topk", len(predictions.strides))
-        places = positive_places(assignment.positive, per_object * ground_truth.boxes.shape[1])  # [B, K]
-        weight = rows(assignment.target_scores, places).sum(-1) * assignment.positive.gather(1, places)  # [B, K]
+        few = assignment.positive.device.type == "cpu" and not getattr(self.assigner, "fixed_shapes", False)
+        limit = None if few else per_object * ground_truth.boxes.shape[1]
+        image, point = positive_points(assignment.positive, limit)  # [N] twice
+        row = image * assignment.positive.shape[1] + point  # among the points of all images
+        weight = picked(assignment.target_scores, row).sum(-1)  # [N]
+        if not few:  # some are not positive
+            weight = weight * picked(assignment.positive, row)
+        boxes = boxes_of_owners(ground_truth, image, picked(assignment.object, row))  # [N, 4]
+        points, strides = predictions.anchor_points.index_select(0, point), predictions.strides.index_select(0, point)
+        distances = boxes_to_distances(boxes, points, strides)  # [N, 4]
+        bins = picked(predictions.box_logits, row)  # [N, 4, R]
+        if few:  # the same in fewer operations
+            box, dfl = BoxAndDflLoss.apply(bins, distances, strides, weight)
+        else:
+            box = (box_loss(distances_to_boxes(expected_bin(bins), points, strides), boxes) * weight).sum()
+            dfl = (dfl_loss(bins, distances).mean(-1) * weight).sum()
         cls = self._summed_cls_loss(predictions.cls_logits, assignment.target_scores)
-        boxes = boxes_of_owners(ground_truth, assignment.object.gather(1, places))  # [B, K, 4]
-        points, strides = predictions.anchor_points[places], predictions.strides[places]  # [B, K, 2], [B, K]
-        bins = rows(predictions.box_logits, places)  # [B, K, 4, R]
-        box = box_loss(distances_to_boxes(expected_bin(bins), points, strides), boxes)  # [B, K]
-        distances = boxes_to_distances(boxes, points, strides)  # [B, K, 4]
-        dfl = dfl_loss(bins, distances).mean(-1)  # [B, K]
         return Losses(
-            box=(box * weight).sum() / total_score,
+            box=box / total_score,
             cls=cls / total_score,
-            dfl=(dfl * weight).sum() / total_score,
+            dfl=dfl / total_score,
             weights=self.weights,
             clipped=(beyond_bins(distances, bins.shape[-1]) & (weight > 0)[..., None]).sum(),
         )
@@ -92,27 +101,33 @@ def fitted(class_weights: Tensor, losses: Tensor) -> Tensor:
     return class_weights.to(losses)
 
 
-def positive_places(positive: Tensor, limit: int) -> Tensor:
-    """Indices of anchor points in each image, the positive ones first. positive: [B, A] bool → [B, K] int64.
+def positive_points(positive: Tensor, limit: int | None = None) -> tuple[Tensor, Tensor]:
+    """Image and place in it of each positive anchor point. positive: [B, A] bool → [N] int64 twice.
 
-    limit: how many can be positive; K = min(limit, A). No index occurs twice in an image.
+    limit: how many can be positive in an image. Then there are min(limit, A) of each image, the positive ones first and
+    none twice: the shape is known before the values are, and a GPU need not be waited for.
     """
-    points = positive.shape[1]
+    if limit is None:
+        image, point = positive.nonzero().unbind(1)
+        return image, point
+    images, points = positive.shape
     rank = positive * points - torch.arange(
         points, device=positive.device
     )  # all different: the same order on every device
-    return rank.topk(min(limit, points)).indices
+    places = rank.topk(min(limit, points)).indices  # [B, K]
+    image = torch.arange(images, device=positive.device)[:, None].expand_as(places)
+    return image.flatten(), places.flatten()
 
 
-def boxes_of_owners(ground_truth: GroundTruth, owners: Tensor) -> Tensor:
-    """The true boxes of the owners. owners: [B, K] index into M → [B, K, 4] px. Padding, even NaN, is taken as 0."""
-    return rows(ground_truth.boxes.where(ground_truth.mask[..., None], 0), owners)
+def boxes_of_owners(ground_truth: GroundTruth, image: Tensor, owner: Tensor) -> Tensor:
+    """The true boxes of the owners. owner: [N] index into M → [N, 4] px. Padding, even NaN, is taken as 0."""
+    boxes = ground_truth.boxes.where(ground_truth.mask[..., None], 0)
+    return picked(boxes, image * boxes.shape[1] + owner)
 
 
-def rows(values: Tensor, places: Tensor) -> Tensor:
-    """The values at the places of each image. values: [B, A, ...]; places: [B, K] → [B, K, ...].
+def picked(values: Tensor, row: Tensor) -> Tensor:
+    """The values of some points. values: [B, A, ...]; row: [N] among those of all images → [N, ...].
 
     By index_select, whose backward pass is the fastest and is deterministic on a GPU.
     """
-    first = torch.arange(len(values), device=values.device)[:, None] * values.shape[1]
-    return values.flatten(0, 1).index_select(0, (first + places).flatten()).unflatten(0, places.shape)
+    return values.flatten(0, 1).index_select(0, row)

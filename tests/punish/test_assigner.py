@@ -248,10 +248,12 @@ def test_targets_are_normalised_over_the_points_that_an_object_kept():
 
 def test_the_topk_largest_are_marked():
     metric = torch.rand(2, 3, 50, generator=torch.Generator().manual_seed(0))
-    marked = select_topk(metric, 7).bool()
+    everywhere = metric >= 0
+    marked = select_topk(metric, 7, everywhere).bool()
     assert (marked.sum(-1) == 7).all()
     assert (metric.where(marked, 2).amin(-1) > metric.where(~marked, -1).amax(-1)).all()
-    assert select_topk(metric, 1000).all()
+    assert select_topk(metric, 1000, everywhere).all()
+    assert torch.equal(select_topk(metric, 7, metric < 0.95).bool(), marked & (metric < 0.95))
 
 
 # What must not matter

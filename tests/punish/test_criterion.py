@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from teachkit.boxes import boxes_to_distances
 from teachkit.feed.decode import decode
 from teachkit.punish.assigner import TaskAlignedAssigner
-from teachkit.punish.criterion import Criterion, positive_places
+from teachkit.punish.criterion import Criterion, positive_points
 from teachkit.punish.losses import box_loss, dfl_loss
 from teachkit.structures import Assignment, GroundTruth, LossWeights, Predictions
 from tests.punish.conftest import make_predictions, make_truth
@@ -115,11 +115,13 @@ def test_images_without_objects_still_teach_what_background_is(truth):
 
 def test_the_positive_points_come_first_and_none_twice():
     positive = torch.tensor([[0, 1, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0]]).bool()
-    places = positive_places(positive, limit=4)
-    assert places[0, :3].tolist() == [1, 4, 5]
-    assert all(len(set(row)) == 4 for row in places.tolist())
-    assert positive_places(positive, limit=1000).shape == (2, 6)
-    assert positive_places(positive, limit=0).shape == (2, 0)
+    image, place = positive_points(positive, limit=4)
+    assert image.tolist() == [0] * 4 + [1] * 4
+    assert place[:3].tolist() == [1, 4, 5]
+    assert all(len(set(place[image == one].tolist())) == 4 for one in range(2))
+    assert len(positive_points(positive, limit=1000)[1]) == 2 * 6
+    assert len(positive_points(positive, limit=0)[1]) == 0
+    assert [one.tolist() for one in positive_points(positive)] == [[0, 0, 0], [1, 4, 5]]
 
 
 # Weights
