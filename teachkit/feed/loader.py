@@ -3,7 +3,8 @@
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -103,10 +104,32 @@ class Loader:
         if start and not self._resumed:  # the last loop was broken off
             epoch, start = epoch + 1, 0
         self._resumed = False
-        for place in range(start, len(self)):
-            batch = self.batch(epoch, place)
-            self._next = (epoch, place + 1) if place + 1 < len(self) else (epoch + 1, 0)
-            yield batch
+        with self._beside(epoch) as beside:
+            ahead: Future[Batch] | None = None
+            foreseen: tuple[object, ...] = ()
+            for place in range(start, len(self)):
+                asked = self._what_makes_a_batch()
+                batch = self.batch(epoch, place) if ahead is None or asked != foreseen else ahead.result()
+                self._next = (epoch, place + 1) if place + 1 < len(self) else (epoch + 1, 0)
+                ahead, foreseen = None, asked
+                if beside and start < place < len(self) - 1:  # who takes a second batch will want a third
+                    with suppress(RuntimeError):  # no thread can be started: the batch is made at its turn
+                        ahead = beside.submit(self.batch, epoch, place + 1)
+                yield batch
+
+    def _beside(self, epoch: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
+        """A thread that makes the next batch while the last one is learned from, if that is worth one.
+
+        Pictures in memory that nothing is done to are there sooner than a thread has changed. None beside a GPU, which
+        may capture a graph.
+        """
+        if self.device.type != "cpu" or self.augment is None or self.augment.at(epoch) is None:
+            return nullcontext()
+        return ThreadPoolExecutor(1, "next-batch", torch.set_num_threads, (torch.get_num_threads(),))
+
+    def _what_makes_a_batch(self) -> tuple[object, ...]:
+        """Whatever may be changed between two batches."""
+        return self.seed, self.batch_size, self.shuffle, self.augment, self.share, self.device
 
     def batch(self, epoch: int, place: int, share: tuple[int, int] | None = None) -> Batch:
         """Batch number `place` of `epoch`, both from 0, or a share of it. IndexError if there is no such batch."""

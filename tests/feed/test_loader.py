@@ -565,3 +565,98 @@ def test_difficult_objects_are_carried_beside_the_others_and_never_among_them(tm
 def test_a_source_a_split_and_an_augmentation_of_another_type_are_refused(wrong):
     with pytest.raises(UserError, match=f"{next(iter(wrong))}.* must be"):
         load_data(**({"source": "shapes", "count": 2} | wrong))
+
+
+# The batch after
+
+
+def calls_of_batch(loader, monkeypatch):
+    """(epoch, place, thread) of each call, and what is thrown at a place."""
+    calls, broken, batch = [], {}, loader.batch
+
+    def noted(epoch, place):
+        calls.append((epoch, place, threading.current_thread().name))
+        if place in broken:
+            raise broken[place]
+        return batch(epoch, place)
+
+    monkeypatch.setattr(loader, "batch", noted)
+    return calls, broken
+
+
+def test_from_the_second_batch_on_the_next_one_is_made_by_another_thread(monkeypatch):
+    loader = shapes()
+    calls, _ = calls_of_batch(loader, monkeypatch)
+    assert all(same(one, loader.batch(0, place)) for place, one in enumerate(loader))
+    main, beside = threading.main_thread().name, "next-batch_0"
+    assert [(place, thread) for _, place, thread in calls if thread != main] == [(2, beside)]
+
+
+def test_the_first_batch_alone_makes_no_second(monkeypatch):
+    loader = shapes()
+    calls, _ = calls_of_batch(loader, monkeypatch)
+    first_images(loader, 2)
+    assert [place for _, place, _ in calls] == [0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"augment": None}, {"batch_size": 3}, {"share": (1, 2)}, {"shuffle": False}], ids=str
+)
+def test_what_is_changed_between_two_batches_holds_from_the_next_on(change):
+    loader, other = shapes(count=20), shapes(count=20)
+    batches = iter(loader)
+    for _ in range(2):
+        next(batches)
+    for name, value in change.items():
+        setattr(loader, name, value)
+        setattr(other, name, value)
+    assert same(next(batches), other.batch(0, 2))
+
+
+def test_what_goes_wrong_beside_is_told_at_its_own_turn(monkeypatch):
+    loader = shapes(count=20)
+    _, broken = calls_of_batch(loader, monkeypatch)
+    broken[3] = UserError("this picture is gone")
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    with pytest.raises(UserError, match="this picture is gone"):
+        next(batches)
+
+
+def test_the_other_thread_computes_with_as_many_threads(monkeypatch):
+    loader, counts = shapes(), []
+    monkeypatch.setattr(loader, "batch", lambda epoch, place: counts.append(torch.get_num_threads()))
+    another = threading.Thread(target=torch.set_num_threads, args=[2])  # torch gives new threads what was asked last
+    another.start()
+    another.join()
+    list(loader)
+    torch.set_num_threads(1)
+    assert counts == [1, 1, 1]
+
+
+@pytest.mark.parametrize("change", [{"device": torch.device("cuda")}, {"augment": None}], ids=str)
+def test_nothing_is_made_beside_a_gpu_which_may_capture_a_graph_nor_where_little_is_done(monkeypatch, change):
+    loader = shapes()
+    calls, _ = calls_of_batch(loader, monkeypatch)
+    for name, value in change.items():
+        monkeypatch.setattr(loader, name, value)
+    monkeypatch.setattr(loader, "_taken", lambda indices: Batch(torch.zeros(0), None, []))
+    assert len(list(loader)) == 3
+    assert {thread for *_, thread in calls} == {threading.main_thread().name}
+
+
+def test_where_no_thread_can_be_started_each_batch_is_made_at_its_turn(monkeypatch):
+    loader = shapes(count=20)
+    monkeypatch.setattr(threading.Thread, "start", _no_threads)
+    assert all(same(loader.batch(0, place), one) for place, one in enumerate(loader))
+
+
+def test_a_pass_leaves_no_thread_behind_nor_does_one_that_is_broken_off():
+    before, loader = threading.active_count(), shapes(count=20)
+    list(loader)
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    batches.close()
+    assert threading.active_count() == before
