@@ -16,7 +16,8 @@ from teachkit.__main__ import main
 CONTEXT: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
 if hasattr(os, "fork"):
     # an optimizer loads torch._dynamo
-    CONTEXT.set_forkserver_preload(["torch._dynamo", "teachkit.commands.train", "teachkit.learn.trainer"])
+    loaded = ["torch._dynamo", "teachkit.commands.train", "teachkit.learn.trainer", "teachkit.watch.figures.plots"]
+    CONTEXT.set_forkserver_preload(loaded)
 
 
 def command(*words: Any, out: Path | str | None = os.devnull, err: Path | str | None = os.devnull) -> Any:
