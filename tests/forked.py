@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from teachkit.__main__ import main
 
 CONTEXT: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
@@ -35,7 +37,8 @@ def python(program: str, *arguments: Any, timeout: float = 120) -> "subprocess.C
         process.start()
         process.join(timeout)
         if process.exitcode is None:
-            process.kill()
+            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                one.kill()
             raise subprocess.TimeoutExpired(program, timeout)
         return subprocess.CompletedProcess(program, process.exitcode, out.read_text(), err.read_text())
 
