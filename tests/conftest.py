@@ -10,10 +10,10 @@ from PIL.PngImagePlugin import PngInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = {  # more than 15 s of a processor
-    *("test_commands.py", "test_foreign_files.py", "test_make.py", "test_pretended_gpu.py", "test_soak.py"),
-    *("test_every_width.py", "test_live.py", "test_next_day.py", "test_site.py", "test_cockpit.py"),
-    *("test_ranks.py", "test_storages.py", "test_training.py", "test_playgrounds.py", "test_live_session.py"),
-    *("test_replay.py", "test_presets_show.py", "test_elsewhere.py"),
+    *("test_commands.py", "test_make.py", "test_live.py", "test_site.py", "test_demo.py", "test_ranks.py"),
+    *("test_every_width.py", "test_cockpit.py", "test_next_day.py", "test_chart_playgrounds.py", "test_training.py"),
+    *("test_error_and_label_browsers.py", "test_sweep.py", "test_pretended_gpu.py", "test_iou_playground.py"),
+    *("test_live_session.py", "test_presets_show.py"),
 }
 
 
