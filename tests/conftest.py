@@ -1,23 +1,27 @@
 """What every test shares: one thread, a real data set where there is one, no GPU unless asked for."""
 
+import io
 import os
 from pathlib import Path
 
 import pytest
-import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = {  # more than 15 s of a processor
-    *("test_commands.py", "test_foreign_files.py", "test_make.py", "test_pretended_gpu.py", "test_soak.py"),
-    *("test_every_width.py", "test_live.py", "test_next_day.py", "test_site.py", "test_cockpit.py"),
-    *("test_ranks.py", "test_storages.py", "test_training.py", "test_playgrounds.py", "test_live_session.py"),
-    *("test_replay.py", "test_presets_show.py", "test_elsewhere.py"),
+    *("test_commands.py", "test_make.py", "test_live.py", "test_site.py", "test_demo.py", "test_ranks.py"),
+    *("test_every_width.py", "test_cockpit.py", "test_next_day.py", "test_chart_playgrounds.py", "test_training.py"),
+    *("test_error_and_label_browsers.py", "test_sweep.py", "test_pretended_gpu.py", "test_iou_playground.py"),
+    *("test_live_session.py", "test_presets_show.py"),
 }
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     """Two threads on two cores are slower than one as soon as anything else runs, and less repeatable."""
+    import torch  # not in the process that only hands the tests out
+
     torch.set_num_threads(1)
 
 
@@ -25,6 +29,24 @@ def one_thread():
 def progress_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test writes into the progress of whoever runs it."""
     monkeypatch.setenv("TEACHKIT_PROGRESS", str(tmp_path / "progress.json"))
+
+
+class Sketch:
+    """A picture of a training that is drawn at once, with what is kept in its file."""
+
+    def png(self, **metadata: str) -> bytes:
+        texts, file = PngInfo(), io.BytesIO()
+        for name, text in metadata.items():
+            texts.add_text(name, text)
+        Image.effect_noise((16, 16), 99).save(file, "PNG", pnginfo=texts)
+        return file.getvalue()
+
+
+@pytest.fixture
+def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`train` draws sketches: its two pictures take three times as long as the small training before them."""
+    for name in ("curves", "detection_grid"):
+        monkeypatch.setattr(f"teachkit.watch.figures.plots.{name}", lambda *_, **__: Sketch())
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +74,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
     # What takes longest begins first: a long file that one worker meets last keeps the other waiting.
     items.sort(key=lambda item: item.path.name not in LONGEST)
-    if not torch.cuda.is_available():
-        for item in items:
-            if "gpu" in item.keywords:
+    if for_a_gpu := [item for item in items if "gpu" in item.keywords]:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in for_a_gpu:
                 item.add_marker(pytest.mark.skip(reason="no CUDA device here"))

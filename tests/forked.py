@@ -11,12 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from teachkit.__main__ import main
 
 CONTEXT: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
 if hasattr(os, "fork"):
     # an optimizer loads torch._dynamo
-    CONTEXT.set_forkserver_preload(["torch._dynamo", "teachkit.commands.train", "teachkit.learn.trainer"])
+    loaded = ["torch._dynamo", "teachkit.commands.train", "teachkit.learn.trainer", "teachkit.watch.figures.plots"]
+    CONTEXT.set_forkserver_preload(loaded)
 
 
 def command(*words: Any, out: Path | str | None = os.devnull, err: Path | str | None = os.devnull) -> Any:
@@ -34,7 +37,8 @@ def python(program: str, *arguments: Any, timeout: float = 120) -> "subprocess.C
         process.start()
         process.join(timeout)
         if process.exitcode is None:
-            process.kill()
+            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                one.kill()
             raise subprocess.TimeoutExpired(program, timeout)
         return subprocess.CompletedProcess(program, process.exitcode, out.read_text(), err.read_text())
 

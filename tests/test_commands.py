@@ -44,6 +44,17 @@ FULL = "/dev/full"
 SMALL = ["--batch-size", "8", "--image-size", "64", "--threads", "1"]
 
 
+@pytest.fixture
+def drawn():
+    """For a test that looks at the pictures of a training as they are."""
+
+
+@pytest.fixture(autouse=True)
+def sketched(request):
+    if "drawn" not in request.fixturenames:
+        request.getfixturevalue("sketches")
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """A YOLO folder of 24, 8 and 8 pictures of 64 px."""
@@ -288,7 +299,7 @@ def test_until_decides_when_to_stop_and_the_exit_code(goal, code, epochs, tiny, 
 
 
 @pytest.mark.parametrize("options", ["sgd --lr 100", "sgd --lr 1e4", "adamw --lr 1e4", "adamw --lr 1e30"])
-def test_a_diverged_training_says_so_and_exits_with_3(options, tiny, tmp_path, capsys):
+def test_a_diverged_training_says_so_and_exits_with_3(options, tiny, tmp_path, drawn, capsys):
     log, folder = tmp_path / "log.jsonl", tmp_path / "saved"
     words = ["--epochs", 30, "--log", log, "--save", folder, "--optimizer", *options.split()]
     code, _, err = typed(capsys, "train", "--data", tiny, *words, *SMALL)
@@ -779,7 +790,9 @@ def test_a_run_that_was_killed_at_its_end_is_ended_by_a_resume(killed, whole, tm
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "DejaVuSans.ttf"), ImportError("no Agg")])
-def test_pictures_that_cannot_be_drawn_are_told_and_drawn_by_a_resume(error, tiny, tmp_path, monkeypatch, capsys):
+def test_pictures_that_cannot_be_drawn_are_told_and_drawn_by_a_resume(
+    error, tiny, tmp_path, drawn, monkeypatch, capsys
+):
     def fail(_):
         raise error
 
@@ -925,7 +938,7 @@ NASTY = ["\x1b[31mred\x1b]0;mine\x07", "two\nlines", "left\u202eright", "$\\frac
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # of no font
-def test_a_name_that_would_move_the_cursor_is_spelt_out(tiny, tmp_path, monkeypatch, capsys):
+def test_a_name_that_would_move_the_cursor_is_spelt_out(tiny, tmp_path, drawn, monkeypatch, capsys):
     data = shutil.copytree(tiny, tmp_path / "data")
     (data / "data.yaml").write_text(
         f"train: images/train\nval: images/val\ntest: images/test\nnames: {json.dumps([*NASTY, *map(str, range(9))])}\n"

@@ -42,6 +42,7 @@ KINDS = st.sampled_from(["file", "file", "read-only", "link", "dangling link", "
 NEEDED = [name for name in OF_A_RUN if name != BEFORE_LAST]
 IN_THE_WAY = {name: (kind, b"of others") for name, kind in zip(NEEDED, ["file", "link", "folder"] * 3, strict=False)}
 FOREIGN = st.dictionaries(NAMES, st.tuples(KINDS, CONTENTS), min_size=1, max_size=6)
+pytestmark = pytest.mark.usefixtures("sketches")
 
 
 @pytest.fixture(scope="module")

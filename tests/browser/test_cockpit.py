@@ -86,8 +86,8 @@ def test_a_slider_answers_within_300_ms_while_the_detector_trains(notebook, cock
     press(cockpit, "Start")
     notebook.wait(cockpit, "widget.dataset.state === 'running'")
     times = []
-    for move in range(40):
-        times.append(notebook.page.evaluate(MOVE, [cockpit.element_handle(), "lr", 560 + 4 * move]))
+    for move in range(20):
+        times.append(notebook.page.evaluate(MOVE, [cockpit.element_handle(), "lr", 560 + 8 * move]))
         time.sleep(0.03)
     press(cockpit, "Pause")
     notebook.wait(cockpit, "widget.dataset.state === 'paused'")

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+from contextlib import contextmanager
 
 import pytest
 from notebook_page import pixels
@@ -131,14 +132,14 @@ def page(browser):
     one.close()
 
 
-@pytest.fixture
-def show(page):
+@contextmanager
+def shower(page):
     """show(entry, dark) → the widget, on a page that tells its theme as JupyterLab does."""
     errors = []
     page.on("pageerror", note := lambda error: errors.append(str(error)))
-    page.set_viewport_size({"width": 1280, "height": 720})
 
     def one(entry, dark=False):
+        page.set_viewport_size({"width": 1280, "height": 720})
         page.goto("about:blank")  # nothing is left of what was shown before
         page.set_content("<!doctype html><body style='margin: 0'>")
         page.evaluate("dark => { document.body.dataset.jpThemeLight = !dark; }", dark)
@@ -150,13 +151,24 @@ def show(page):
     assert errors == []
 
 
-@pytest.mark.parametrize("entry", WIDGETS)
-def test_nothing_is_cut_overlaps_or_has_to_be_scrolled_across(show, entry):
-    widget = show(entry)
+@pytest.fixture
+def show(page):
+    with shower(page) as show:
+        yield show
+
+
+@pytest.fixture(scope="module", params=WIDGETS)
+def bright(page, request):
+    """Each widget, opened once for all that is looked at in the bright theme."""
+    with shower(page) as show:
+        yield show(request.param)
+
+
+def test_nothing_is_cut_overlaps_or_has_to_be_scrolled_across(bright):
     for width in (540, 640, 800, 1024):  # px; a cell of a window of 640 px has 540
-        widget.page.set_viewport_size({"width": width, "height": 900})
-        assert_tidy(widget, width)
-        assert widget.evaluate(ACROSS) == [], width
+        bright.page.set_viewport_size({"width": width, "height": 900})
+        assert_tidy(bright, width)
+        assert bright.evaluate(ACROSS) == [], width
 
 
 # what is wider than its place: it is cut, or has to be scrolled
@@ -198,12 +210,19 @@ PALE = """widget => {
 }"""
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("entry", WIDGETS)
-def test_every_text_stands_out_from_its_ground(show, entry, dark):
-    widget = show(entry, dark)
+def assert_stands_out(widget, dark):
     assert widget.evaluate(PALE) == []
     assert (pixels(widget)[3:20, 12:40].mean() < 80) == dark  # the title's ground
+
+
+def test_every_text_stands_out_from_its_ground(bright):
+    bright.page.set_viewport_size({"width": 1280, "height": 720})
+    assert_stands_out(bright, dark=False)
+
+
+@pytest.mark.parametrize("entry", WIDGETS)
+def test_every_text_stands_out_from_a_dark_ground(show, entry):
+    assert_stands_out(show(entry, dark=True), dark=True)
 
 
 # as JupyterLab does: its page is hidden meanwhile, and shown again before the next frame

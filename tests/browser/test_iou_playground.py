@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from notebook_page import is_blank, pixels
-from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
+from tidy import MOVES, assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 from teachkit.analysis.sliding_box import losses_and_slopes
 
@@ -141,7 +141,7 @@ def test_box_losses_and_numbers_fit_a_projectors_window_at_once(notebook, widget
 
 def test_it_answers_quickly(notebook, widget):
     assert_prompt("slider", moves(notebook, widget, "along"))
-    dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 5 if move % 2 else -5]) for move in range(30)]
+    dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 5 if move % 2 else -5]) for move in range(MOVES)]
     under_hand, numbers = zip(*dragged, strict=True)
     assert_prompt("under the hand", under_hand, 60)
     assert_prompt("its numbers", numbers)

@@ -19,6 +19,8 @@ from tests.page.conftest import exported, node_modules  # noqa: F401 — fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.browser
+# As browsers without a service worker have it: each of its own fetches all pages anew.
+NO_WORKER = "delete Navigator.prototype.serviceWorker"
 RUNNING = '.tk-cockpit[data-state="running"]'
 
 
@@ -47,6 +49,7 @@ def address(site: Path) -> Iterator[str]:
 def opened(browser: Any) -> Iterator[Any]:
     """Opens an address; afterwards nothing may have been complained of, or asked of any other host."""
     page = browser.new_page(viewport={"width": 1280, "height": 760})
+    page.add_init_script(NO_WORKER)
     complaints, hosts = [], set()
     page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))

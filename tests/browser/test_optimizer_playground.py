@@ -2,7 +2,7 @@
 
 import pytest
 from notebook_page import is_blank, pixels
-from tidy import assert_keys_stay, assert_prompt, assert_refused, assert_tidy, moves
+from tidy import MOVES, assert_keys_stay, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
 
@@ -90,7 +90,7 @@ def test_nothing_is_cut_and_nothing_overlaps(widget, width):
 
 def test_it_answers_quickly(notebook, widget):
     assert_prompt("slider", moves(notebook, widget, "lr"))
-    dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 0.2 + 0.01 * move]) for move in range(30)]
+    dragged = [notebook.page.evaluate(DRAG, [widget.element_handle(), 0.2 + 0.03 * move]) for move in range(MOVES)]
     under_hand, paths = zip(*dragged, strict=True)
     assert_prompt("under the hand", under_hand, 60)
     assert_prompt("its paths", paths)

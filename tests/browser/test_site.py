@@ -163,13 +163,19 @@ def alive(pages, tmp_path_factory):
     server.server_close()
 
 
+# As browsers without a service worker have it: each of its own fetches the whole site anew.
+NO_WORKER = "delete Navigator.prototype.serviceWorker"
+
+
 @pytest.fixture
 def context(browser):
     """A browser of its own; afterwards nothing may have been complained of, or asked of any other host."""
     contexts, faults = [], []
 
-    def make(**settings):
+    def make(worker=False, **settings):
         context = browser.new_context(**settings)
+        if not worker:
+            context.add_init_script(NO_WORKER)
         context.on("console", lambda one: one.type in ("error", "warning") and faults.append(one.text))
         context.on("weberror", lambda one: faults.append(str(one.error)))
         context.on("request", lambda one: urlsplit(one.url).hostname in ("127.0.0.1", None) or faults.append(one.url))
@@ -283,7 +289,7 @@ def test_after_the_first_visit_the_site_opens_without_its_host(pages, alive, con
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE.parent))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/site/"
-    page = context().new_page()
+    page = context(worker=True).new_page()
     page.goto(f"{address}index.html")
     until(page, "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))")
     files = json.loads(re.search(r"FILES = (\[.*?\]);", (SITE / "sw.js").read_text(encoding="utf-8"))[1])
@@ -302,7 +308,7 @@ def test_after_the_first_visit_the_site_opens_without_its_host(pages, alive, con
 
 @pytest.mark.browser
 def test_a_browser_whose_storage_is_full_still_gets_every_page(alive, context):
-    page = context().new_page()
+    page = context(worker=True).new_page()
     quota = {"origin": alive.removesuffix("/some/course/"), "quotaSize": 100_000}  # less than the live page needs
     page.context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", quota)
     page.goto(f"{alive}index.html")

@@ -32,6 +32,7 @@ LOOK = """(widget, [words, parts, letters]) => {
     const sizes = all(letters).map(one => parseFloat(getComputedStyle(one).fontSize));
     return [cut.map(told), over, sizes, boxes.length];
 }"""
+MOVES = 11  # so many tell a median
 CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.id)"
 
 
@@ -79,8 +80,9 @@ def assert_refused(notebook: NotebookPage, widget: Locator, control: str, nonsen
 
 
 def moves(notebook: NotebookPage, widget: Locator, control: str, first: int = 200) -> list[float]:
-    """ms from each of thirty moves of a slider to its answer on the screen."""
-    return [notebook.page.evaluate(MOVE, [widget.element_handle(), control, first + 9 * move]) for move in range(30)]
+    """ms from each of eleven moves of a slider to its answer on the screen."""
+    places = range(first, first + 27 * MOVES, 27)
+    return [notebook.page.evaluate(MOVE, [widget.element_handle(), control, place]) for place in places]
 
 
 def assert_prompt(name: str, times: Iterable[float], most: float = 300) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import multiprocessing
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from teachkit.errors import UserError
 from teachkit.exercises import lesson as lessons
 from teachkit.exercises import progress, start_here
 from teachkit.exercises.lesson import Verdict, begin, exercise, missing, right, wrong
+from tests import forked
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +49,17 @@ def test_a_verdict_shows_its_words_alone():
     assert check_sum(4) == Verdict(True, "Right: that is it")
 
 
-def tries(path, count):
+def tries(path, count, begin):
     os.environ["TEACHKIT_PROGRESS"] = str(path)
+    begin.wait()
     for _ in range(count):
         progress.record("03", "nms", False)
 
 
 def test_two_notebooks_at_once_lose_no_try(tmp_path):
     path = tmp_path / "both.json"
-    processes = [multiprocessing.get_context("spawn").Process(target=tries, args=(path, 20)) for _ in range(2)]
+    begin = forked.CONTEXT.Barrier(2)
+    processes = [forked.CONTEXT.Process(target=tries, args=(path, 20, begin)) for _ in range(2)]
     for one in processes:
         one.start()
     for one in processes:

@@ -16,8 +16,9 @@ import pytest
 from teachkit.errors import UserError
 from teachkit.experiments import storages
 from teachkit.experiments.study import agree, counted, join, record_of, work
+from tests import forked
+from tests.experiments import worker
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage")  # where a test takes a trial by hand
 
 
@@ -28,9 +29,9 @@ def climbing(rate, weights):
 def test_three_workers_of_which_one_is_killed_make_each_trial_once(tmp_path):
     journal, trained, trials = tmp_path / "journal.log", tmp_path / "trained.txt", 9
     study = join("shared", str(journal))
-    command = [sys.executable, "-m", "tests.experiments.worker", journal, str(trials), trained]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    workers = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) for _ in range(3)]
+    workers = [forked.CONTEXT.Process(target=worker.main, args=(journal, trials, trained)) for _ in range(3)]
+    for one in workers:
+        one.start()
     end = time.monotonic() + 90
     victim = None
     while victim is None:
@@ -39,10 +40,9 @@ def test_three_workers_of_which_one_is_killed_make_each_trial_once(tmp_path):
         assert time.monotonic() < end
         time.sleep(0.01)
     os.kill(victim.system_attrs["alive"][1], signal.SIGKILL)
-    codes = {one.pid: (one.wait(timeout=90), one.stderr.read()) for one in workers}
     for one in workers:
-        one.stderr.close()
-    assert sorted(code for code, _ in codes.values()) == [-signal.SIGKILL, 0, 0], codes
+        one.join(90)
+    assert sorted(one.exitcode for one in workers) == [-signal.SIGKILL, 0, 0]
 
     made = study.get_trials()
     failed = [one for one in made if one.state.name == "FAIL"]

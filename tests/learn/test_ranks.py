@@ -1,4 +1,4 @@
-"""Several ranks, started by torchrun itself: they learn what one process learns, and end together."""
+"""Several ranks, started by torchrun: they learn what one process learns, and end together."""
 
 import json
 import os
@@ -28,11 +28,28 @@ from teachkit.learn.control import Asked, Rate
 from teachkit.learn.ranks import ALONE, Failure, LostRankError, Ranks
 from teachkit.learn.validation import own_batches
 from teachkit.structures import share_of
+from tests import forked
 from tests.learn import several
 from tests.learn.tiny import make_batches
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+
+
+# torchrun without its command line: its ranks are forked where torch is loaded already
+AGENT = """
+import os, sys, warnings
+os.environ["OMP_NUM_THREADS"] = "1"
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+def rank(*places):
+    warnings.simplefilter("default")
+    sys.argv[1:] = places
+    from tests.learn import several
+    several.main()
+where = {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0", "run_id": str(os.getpid())}
+config = LaunchConfig(1, 1, 3, start_method="fork", max_restarts=0, **where)
+elastic_launch(config, rank)(*sys.argv[1:])
+"""
 
 
 def start(*words: Any, ranks: int = 2, restarts: int = 0, **settings: Any) -> "subprocess.Popen[str]":
@@ -65,10 +82,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What three ranks leave, see there."""
     results = tmp_path_factory.mktemp("ranks")
-    process = start("tests/learn/several.py", results, folder, ranks=3)
-    err = said_by(process, 240)
-    assert (results / "3.json").exists(), err
-    assert process.returncode != 0
+    ended = forked.python(AGENT, results, folder, timeout=240)
+    assert (results / "3.json").exists(), ended.stderr
+    assert ended.returncode != 0
     return results
 
 

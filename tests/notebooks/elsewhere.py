@@ -62,6 +62,7 @@ def failing_cells(variant: Variant, notebooks: list[str], reports: Path = REPORT
     report.unlink(missing_ok=True)
     workers = max(1, (os.cpu_count() or 1) // variant.threads)
     words = [sys.executable, "-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--nbval", "--nbval-current-env"]
+    words += ["-p", "no:hypothesispytest"]  # two thirds of the start of each worker
     with log.open("w", encoding="utf-8") as kept:
         words += ["--color=no", f"--junitxml={report}", *notebooks]
         code = subprocess.call(words, cwd=ROOT, env=variant.environment(), stdout=kept, stderr=subprocess.STDOUT)

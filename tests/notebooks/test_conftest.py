@@ -30,7 +30,8 @@ def failed(folder, cells, *words):
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=made), folder / "made.ipynb")
     report = folder / "report.xml"
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", f"--junitxml={report}", *words, folder]
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--nbval", "--nbval-current-env"]
+    command += [f"--junitxml={report}", *words, folder]
     run = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     cases = list(ElementTree.parse(report).iter("testcase"))
     assert len(cases) == len(cells), run.stdout + run.stderr

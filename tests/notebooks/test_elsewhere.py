@@ -27,7 +27,8 @@ def test_every_instruction_set_is_met_with_one_and_two_threads_and_five_shifts_a
     assert sorted(one.shift for one in VARIANTS if one.shift) == [1, 2, 3, 4, 5]
 
 
-def test_cells_that_differ_are_named(tmp_path):
+def test_cells_that_differ_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # for two cells one worker is enough
     cells = [("print(1)", "1"), ("import os; print(os.environ['TEACHKIT_SEED_SHIFT'])", "0")]
     made = [
         nbformat.v4.new_code_cell(

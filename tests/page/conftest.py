@@ -3,16 +3,22 @@
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from tests import forked
 from tests.page.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
+# `python -m teachkit.page FOLDER`
+AS_A_COMMAND = """
+import runpy, warnings
+warnings.simplefilter("default")
+runpy.run_module("teachkit.page", run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -27,28 +33,36 @@ def node_modules() -> Path:
     return ROOT / "node_modules"
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, command: Sequence[str | Path]) -> Path:
-    """A folder that all of pytest's workers see: whichever asks first has the command write it."""
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that all of pytest's workers see: whichever asks first has it written."""
     shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     folder, made = shared / name, shared / f"{name}_is_made"
     with FileLock(shared / f"{name}.lock"):
         if not made.exists():
-            subprocess.run([*command, folder], check=True, cwd=ROOT)
+            make(folder)
             made.touch()
     return folder
 
 
 @pytest.fixture(scope="session")
 def built_engine(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "engine", ["node", "site/build_engine.mjs"])
+    def build(folder: Path) -> None:
+        subprocess.run(["node", "site/build_engine.mjs", folder], check=True, cwd=ROOT)
+
+    return made_once(tmp_path_factory, "engine", build)
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What today's code writes for the live pages. Nobody changes it."""
-    return made_once(tmp_path_factory, "exported", [sys.executable, "-m", "teachkit.page"])
+
+    def export(folder: Path) -> None:
+        ended = forked.python(AS_A_COMMAND, folder, timeout=600)
+        assert ended.returncode == 0, ended.stderr
+
+    return made_once(tmp_path_factory, "exported", export)
 
 
 @pytest.fixture
