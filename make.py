@@ -40,7 +40,7 @@ OPTIONS = ["--ServerApp.{}={}".format(*setting) for setting in SERVER.items()]
 PYTEST = ["pytest", "-n", "2", "--dist", "loadfile"]
 LINT = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
 UNITS = [*PYTEST, "--no-loadscope-reorder", "tests"]  # tests/conftest.py orders them
-NOTEBOOKS = [*PYTEST, "--nbval", "--nbval-current-env", "notebooks"]
+NOTEBOOKS = [*PYTEST, "-p", "no:hypothesispytest", "--nbval", "--nbval-current-env", "notebooks"]
 TRAIN = ["teachkit", "train", "--data", "shapes", "--log", "runs/shapes/log.jsonl", "--save", "runs/shapes"]
 TASKS = {  # command: the group of pyproject.toml that it needs, and the modules that it runs
     "lab": ("lab", [["jupyterlab", *OPTIONS, "notebooks/00_start_here.ipynb"]]),
