@@ -413,7 +413,7 @@ def test_a_training_follows_its_recipe_and_one_saved_before_there_was_any_goes_o
     assigner, weights, lr = trainer.criterion.assigner, trainer.criterion.weights, trainer.train_step.base_rates[0]
     found = (assigner.topk, assigner.beta, momenta, weights.as_dict(), trainer.warmup, lr)
     if by_recipe:
-        assert found == (6, 3.0, {0.1}, {"box": 5.0, "cls": 2.0, "dfl": 2.0}, 60, 5e-3)
+        assert found == (5, 2.5, {0.15}, {"box": 5.0, "cls": 2.0, "dfl": 2.0}, 60, 6e-3)
     else:
         assert found == (10, 6.0, {0.03}, LossWeights().as_dict(), None, 7e-3)
 

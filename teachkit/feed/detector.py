@@ -207,9 +207,9 @@ class Detector(nn.Module):
         """The neck's maps. images: [B, 3, H, W] in 0–1 → one map [B, neck, H / stride, W / stride] for each stride."""
         self._check(images)
         normalised = (images - MEAN).mul_(1 / SPREAD)
-        if self.half_precision:  # before they are laid out anew: half as many bytes
-            normalised = normalised.to(torch.bfloat16)
         if self.channels_last:
+            if self.half_precision and normalised.dtype == torch.float32:  # half as many bytes to lay out anew
+                normalised = normalised.to(torch.bfloat16)
             normalised = normalised.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             return self.neck(self.backbone(normalised))

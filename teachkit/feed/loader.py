@@ -1,10 +1,11 @@
 """From a data set to batches on the device: letterboxed, shuffled, augmented. Any batch can be made again."""
 
 import math
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -104,11 +105,14 @@ class Loader:
         if start and not self._resumed:  # the last loop was broken off
             epoch, start = epoch + 1, 0
         self._resumed = False
-        with self._beside(epoch) as beside:
-            ahead: Future[Batch] | None = None
-            foreseen: tuple[object, ...] = ()
+        beside, process = self._beside(epoch), os.getpid()
+        ahead: Future[Batch] | None = None
+        foreseen: tuple[object, ...] = ()
+        try:
             for place in range(start, len(self)):
                 asked = self._what_makes_a_batch()
+                if beside and os.getpid() != process:  # a forked child has no such thread
+                    beside = ahead = None
                 batch = self.batch(epoch, place) if ahead is None or asked != foreseen else ahead.result()
                 self._next = (epoch, place + 1) if place + 1 < len(self) else (epoch + 1, 0)
                 ahead, foreseen = None, asked
@@ -116,20 +120,23 @@ class Loader:
                     with suppress(RuntimeError):  # no thread can be started: the batch is made at its turn
                         ahead = beside.submit(self.batch, epoch, place + 1)
                 yield batch
+        finally:
+            if beside and os.getpid() == process:
+                beside.shutdown(wait=False, cancel_futures=True)
 
-    def _beside(self, epoch: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
+    def _beside(self, epoch: int) -> ThreadPoolExecutor | None:
         """A thread that makes the next batch while the last one is learned from, if that is worth one.
 
         Pictures in memory that nothing is done to are there sooner than a thread has changed. None beside a GPU, which
         may capture a graph.
         """
         if self.device.type != "cpu" or self.augment is None or self.augment.at(epoch) is None:
-            return nullcontext()
+            return None
         return ThreadPoolExecutor(1, "next-batch", torch.set_num_threads, (torch.get_num_threads(),))
 
     def _what_makes_a_batch(self) -> tuple[object, ...]:
-        """Whatever may be changed between two batches."""
-        return self.seed, self.batch_size, self.shuffle, self.augment, self.share, self.device
+        """What may be changed between two batches."""
+        return self.seed, self.batch_size, self.shuffle, self.augment, self.share
 
     def batch(self, epoch: int, place: int, share: tuple[int, int] | None = None) -> Batch:
         """Batch number `place` of `epoch`, both from 0, or a share of it. IndexError if there is no such batch."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 MEGABYTE = 2**20
 MOST_USEFUL = 8  # a small detector on small pictures gains nothing from more
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-LARGEST_KEPT, MOST_KEPT = 32 * MEGABYTE, 1024 * MEGABYTE  # of one tensor, glibc takes no more; of all that is free
+LARGEST_KEPT, MOST_KEPT = 32 * MEGABYTE, 1024 * MEGABYTE  # of one tensor, glibc takes no more; at the heap's end
 _process = psutil.Process()
 # The wall clock may be set while we run: it is read once, the rest is counted by a clock that only goes forward.
 _age_at_import, _imported = time.time() - _process.create_time(), time.perf_counter()
@@ -44,8 +44,11 @@ def use_threads(count: int) -> None:
 def keep_freed_memory() -> None:
     """Lets this process keep what a step frees for the next one, where the C library is glibc.
 
-    Given back to the system, as is usual, its pages come back one by one and have to be cleared each time.
+    Given back to the system, as is usual, its pages come back one by one and have to be cleared each time. Whoever has
+    set one of glibc's MALLOC_ variables is obeyed.
     """
+    if any(name.startswith("MALLOC_") for name in os.environ):
+        return
     with suppress(AttributeError, OSError, TypeError):  # another C library; Windows has none of that name
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)

@@ -24,7 +24,8 @@ class Criterion:
     """Box, cls and dfl loss of YOLOv8, each a sum over anchor points divided by the sum of target scores, at least 1.
 
     weights: read at each call, so they may change at any time. class_weights: [C], multiply the columns of the BCE.
-    assigner: if it has a `topk`, an image may have at most topk · M positive points. ValueError on bad class weights.
+    Logits alone get a slope. ValueError on bad class weights.
+    assigner: if it has a `topk`, an image may have at most topk · M positive points; more count on a CPU alone.
     normaliser: what the sums are divided by, from the sum of target scores; another one where ranks share a batch.
     Jocher et al. 2023, YOLOv8; the weighting by target score is from Feng et al. 2021, arXiv 2108.07755, section 3.2.
     """

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.testing import assert_close
 
 from teachkit.boxes import anchor_points
 from teachkit.errors import UserError
@@ -293,3 +294,19 @@ def test_a_processor_says_whether_it_computes_in_bfloat16_and_a_new_detector_sta
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: found, raising=False)
     assert native_bfloat16(torch.device("cpu")) == native
     assert not Detector(2, device="cpu").half_precision
+
+
+def test_bfloat16_is_asked_of_autocast_alone():
+    """Which takes neither what vmap is given, nor float64."""
+    model = Detector(2, device="cpu", widths=(4, 6, 8), neck=8).eval()
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    expected = model(images).cls_logits
+    model.half_precision = True
+    rounded = model(images).cls_logits
+    assert not torch.equal(rounded, expected)
+    assert_close(rounded, expected, rtol=0.05, atol=0.05)
+    model.channels_last = False
+    each = torch.func.vmap(lambda one: model(one[None]).cls_logits[0])(images)
+    assert_close(each, expected, rtol=0.05, atol=0.05)
+    model.channels_last = True
+    assert_close(model.double()(images.double()).cls_logits.float(), expected, rtol=1e-4, atol=1e-4)

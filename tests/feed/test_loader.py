@@ -1,6 +1,9 @@
 """Batches: what is in them, in which order, and that any of them can be had again."""
 
+import os
+import signal
 import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -600,13 +603,13 @@ def test_the_first_batch_alone_makes_no_second(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"augment": None}, {"batch_size": 3}, {"share": (1, 2)}, {"shuffle": False}], ids=str
+    "change", [{"augment": None}, {"seed": 5}, {"batch_size": 3}, {"share": (1, 2)}, {"shuffle": False}], ids=str
 )
 def test_what_is_changed_between_two_batches_holds_from_the_next_on(change):
     loader, other = shapes(count=20), shapes(count=20)
     batches = iter(loader)
-    for _ in range(2):
-        next(batches)
+    assert all(same(other.batch(0, place), next(batches)) for place in range(2))
+    time.sleep(0.2)  # the third is made
     for name, value in change.items():
         setattr(loader, name, value)
         setattr(other, name, value)
@@ -635,7 +638,11 @@ def test_the_other_thread_computes_with_as_many_threads(monkeypatch):
     assert counts == [1, 1, 1]
 
 
-@pytest.mark.parametrize("change", [{"device": torch.device("cuda")}, {"augment": None}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"device": torch.device("cuda")}, {"augment": None}, {"augment": AugmentSettings(unaugmented_epochs=1)}],
+    ids=["a GPU", "never", "later"],
+)
 def test_nothing_is_made_beside_a_gpu_which_may_capture_a_graph_nor_where_little_is_done(monkeypatch, change):
     loader = shapes()
     calls, _ = calls_of_batch(loader, monkeypatch)
@@ -659,4 +666,44 @@ def test_a_pass_leaves_no_thread_behind_nor_does_one_that_is_broken_off():
     for _ in range(3):
         next(batches)
     batches.close()
+    until = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_to_break_off_does_not_wait_for_a_batch_in_the_making(monkeypatch):
+    loader, at_work, go_on = shapes(count=20), threading.Event(), threading.Event()
+    batch = loader.batch
+
+    def slow(epoch, place):
+        if place == 3:
+            at_work.set()
+            go_on.wait(30)
+        return batch(epoch, place)
+
+    monkeypatch.setattr(loader, "batch", slow)
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    assert at_work.wait(30)
+    began = time.monotonic()
+    batches.close()
+    go_on.set()
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
+@pytest.mark.parametrize("pause", [0, 0.3], ids=["at work", "idle"])
+def test_a_forked_child_goes_on_with_an_open_loop(pause):
+    loader = shapes(count=40)
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    time.sleep(pause)
+    if not (child := os.fork()):
+        signal.alarm(30)
+        os._exit(0 if len(list(batches)) == 7 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(batches)) == 7

@@ -1,8 +1,13 @@
 """Time and memory; hours of use leave nothing behind."""
 
 import gc
+import os
+import platform
+import subprocess
+import sys
 import time
 import weakref
+from pathlib import Path
 
 import psutil
 import pynvml
@@ -12,6 +17,8 @@ import torch
 from teachkit.feed.detector import Detector
 from teachkit.learn.resources import kept_for_backward, process_seconds, usage
 from tests.learn.tiny import make_batches
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_seconds_count_from_the_start_of_the_process_and_only_forward(monkeypatch):
@@ -105,3 +112,30 @@ def test_memory_stays_flat(make_trainer, what):
         work()
     # the past that trends are told from grows to a fixed length; it is made of floats, which are not counted here
     assert objects() - before < 60
+
+
+FAULTS = """
+import os, resource
+import torch
+from teachkit.learn.resources import keep_freed_memory
+keep_freed_memory()
+def step():
+    return [torch.ones(2**20) for _ in range(8)]
+for _ in range(3):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_what_a_step_frees_stays_with_the_process_unless_glibc_was_told_otherwise():
+    def pages(**told):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+        command = [sys.executable, "-c", FAULTS]
+        return int(subprocess.check_output(command, env={**environment, "PYTHONPATH": str(ROOT), **told}))
+
+    assert pages() < 100
+    assert pages(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072") > 8 * 1000  # of 4 kB

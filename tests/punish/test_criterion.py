@@ -1,6 +1,7 @@
 """The criterion: what it sums, what its weights do, what it survives, and that it never waits for the device."""
 
 import math
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -66,7 +67,10 @@ class Smoothed(TaskAlignedAssigner):
     ids=["10", "2", "all", "smoothed"],
 )
 @pytest.mark.parametrize("images", [slice(0, 4), slice(1, 2)], ids=["four images", "one object"])
-def test_the_losses_are_sums_over_all_anchor_points_by_any_assigner(truth, assigner, images):
+@pytest.mark.parametrize("fixed_shapes", [False, True], ids=["a CPU", "as on a GPU"])
+def test_the_losses_are_sums_over_all_anchor_points_by_any_assigner(truth, assigner, images, fixed_shapes):
+    assigner = copy(assigner)
+    assigner.fixed_shapes = fixed_shapes
     objects = truth.mask[images].sum(1).max()
     truth = GroundTruth(truth.boxes[images, :objects], truth.labels[images, :objects], truth.mask[images, :objects])
     predictions = make_predictions(truth)

@@ -1,6 +1,7 @@
 """Box loss and DFL in few operations: the same numbers and slopes as the plain ones, which others vouch for."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -91,6 +92,18 @@ def test_no_logit_is_too_large_or_too_small_for_the_mean_bin(scale, shift):
     assert_close(shifted.softmax(-1), logits.softmax(-1), rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("logit", [-60.0, -20.0, 0.0, 17.0, 20.0, 27.0, 60.0])
+def test_the_dfl_of_logits_far_from_zero_loses_no_more_than_two_millionths(logit):
+    logits, distances, strides, _ = case(100, dtype=torch.float32)
+    logits, one = logits / 4 + logit, torch.ones(1)
+    exact = dfl_loss(logits.double(), distances).mean(-1)
+    found = [
+        BoxAndDflLoss.apply(*point, one)[1]
+        for point in zip(*(part.split(1) for part in (logits, distances, strides)), strict=True)
+    ]
+    assert_close(torch.stack(found).double(), exact, rtol=0, atol=2e-6)
+
+
 def test_one_row_out_of_range_is_mended_and_a_broken_one_stays_alone():
     logits = randn(3, 4, 16).float()
     logits[0] = -1e4
@@ -131,6 +144,26 @@ def test_a_true_side_that_is_no_number_is_no_index_error(distance):
     box, dfl = BoxAndDflLoss.apply(logits, distances, strides, weight)
     assert dfl.isnan() == math.isnan(distance)
     assert not box.isfinite()
+
+
+@pytest.mark.parametrize("part", ["boxes", "anchor_points", "strides", "cls_logits"])
+def test_parts_of_another_number_type_are_taken_along(truth, part):
+    predictions = make_predictions(truth)
+    expected = Criterion()(predictions, truth).total
+    if part == "boxes":
+        truth = replace(truth, boxes=truth.boxes.double())
+    else:
+        predictions = replace(predictions, **{part: getattr(predictions, part).detach().double()})
+    found = Criterion()(predictions, truth).total
+    found.backward()
+    assert_close(found.float(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_box_beyond_all_pictures_has_a_slope():
+    truth = make_truth([(0, 0, 1e19, 1e19, 0)])
+    predictions = make_predictions(truth, peak=0)
+    Criterion()(predictions, truth).backward()
+    assert predictions.box_logits.grad.isfinite().all()
 
 
 def test_a_slope_of_the_slope_is_refused_and_not_wrong(truth):
