@@ -385,10 +385,10 @@ def test_a_saved_run_holds_weights_log_curves_and_pictures(saved):
 
 def test_the_defaults_of_a_folder_follow_the_number_of_its_pictures():
     few, many = (Settings("folder").for_pictures(count).epochs for count in (300, 30_000))
-    assert few == 16
+    assert few == 17
     assert many == 8
     assert Settings("folder", epochs=3).for_pictures(300).epochs == 3
-    assert [Settings("folder").for_pictures(count).batch_size for count in (300, 30_000)] == [6, 6]
+    assert [Settings("folder").for_pictures(count).batch_size for count in (300, 30_000)] == [7, 7]
     assert Settings("folder", batch_size=16).for_pictures(300).batch_size == 16
 
 

@@ -242,7 +242,7 @@ def kill_at(process: "subprocess.Popen[str]", log: Path, step: int, rank: int) -
 def test_killed_ranks_end_all_and_the_next_start_loses_nothing(folder, tmp_path, capsys):
     """Any of them at any step. torchrun starts them anew once; when it gives up, one process goes on."""
     log, save = tmp_path / "log.jsonl", tmp_path / "run"
-    options = ["--data", folder, "--epochs", 10, "--lr", 1e-4, "--log", log, "--save", save]
+    options = ["--data", folder, "--epochs", 10, "--batch-size", 6, "--lr", 1e-4, "--log", log, "--save", save]
     process = start("-m", "--", "teachkit", "train", *options, restarts=1)
     kill_at(process, log, random.randint(2, 5), random.randint(0, 1))
     began = kill_at(process, log, 10, 1)
