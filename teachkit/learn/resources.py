@@ -13,7 +13,7 @@ from torch import Tensor, nn
 MEGABYTE = 2**20
 MOST_USEFUL = 8  # a small detector on small pictures gains nothing from more
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-LARGEST_KEPT, MOST_KEPT = 32 * MEGABYTE, 1024 * MEGABYTE  # of one tensor, glibc takes no more; at the heap's end
+LARGEST_KEPT, MOST_KEPT = 32 * MEGABYTE, 128 * MEGABYTE  # of one tensor, glibc takes no more; at the heap's end
 _process = psutil.Process()
 # The wall clock may be set while we run: it is read once, the rest is counted by a clock that only goes forward.
 _age_at_import, _imported = time.time() - _process.create_time(), time.perf_counter()
