@@ -128,7 +128,7 @@ class BoxAndDflLoss(Function):
         if ctx.needs_input_grad[0]:
             by_expected = -(ciou.slope() * (strides * weight)).T  # [N, 4]
             ctx.save_for_backward(exps, total, expected, near, shares, by_expected, weight)
-        return weight.sum() - weight.dot(ciou.value), weight.dot(dfl)
+        return weight.dot(1 - ciou.value), weight.dot(dfl)
 
     @staticmethod
     def backward(ctx: Any, box: Tensor, dfl: Tensor) -> tuple[Tensor, None, None, None]:
