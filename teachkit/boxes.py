@@ -49,13 +49,11 @@ class _Corners:
 
     @property
     def area(self) -> Tensor:
-        return _area(self.sides)
+        return area_of_sides(self.sides)
 
     @property
     def shape(self) -> Tensor:
-        """The angle whose tangent is width / height, as a share of the right angle: 0–1."""
-        width, height = self.sides.unbind()
-        return 2 / math.pi * torch.atan(width / height.clamp(min=SHORTEST_SIDE))
+        return shape_of_sides(self.sides)
 
 
 def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,13 +62,19 @@ def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return (a, b[(None,) * more]) if more > 0 else (a[(None,) * -more], b) if more else (a, b)
 
 
-def _area(sides: Tensor) -> Tensor:
+def area_of_sides(sides: Tensor) -> Tensor:
     """sides: [2, ...] px → [...] px², 0 where one is negative."""
     width, height = sides.clamp(min=0).unbind()
     return width * height
 
 
-def _squared_length(step: Tensor) -> Tensor:
+def shape_of_sides(sides: Tensor) -> Tensor:
+    """The angle whose tangent is width / height, as a share of the right angle. sides: [2, ...] px → [...] in 0–1."""
+    width, height = sides.unbind()
+    return 2 / math.pi * torch.atan(width / height.clamp(min=SHORTEST_SIDE))
+
+
+def squared_length(step: Tensor) -> Tensor:
     """step: [2, ...] px → [...] px²."""
     across, down = (step * step).unbind()
     return across + down
@@ -101,7 +105,7 @@ def _hull_sides(a: _Corners, b: _Corners) -> Tensor:
 def _intersection_and_union(a: _Corners, b: _Corners) -> tuple[Tensor, Tensor]:
     """Areas, [...] px². The union is never 0."""
     shared = torch.minimum(a.right_bottom, b.right_bottom) - torch.maximum(a.left_top, b.left_top)
-    intersection = _area(shared)
+    intersection = area_of_sides(shared)
     return intersection, (a.area + TINY) + b.area - intersection
 
 
@@ -126,7 +130,7 @@ def giou(a: Tensor, b: Tensor) -> Tensor:
 
 def _centre_penalty(a: _Corners, b: _Corners) -> Tensor:
     """Squared distance of the centres over the squared diagonal of the hull, [...] in 0–1."""
-    return _squared_length(a.centre - b.centre) / (_squared_length(_hull_sides(a, b)) + TINY)
+    return squared_length(a.centre - b.centre) / (squared_length(_hull_sides(a, b)) + TINY)
 
 
 def diou(a: Tensor, b: Tensor) -> Tensor:

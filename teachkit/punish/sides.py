@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from teachkit.boxes import SHORTEST_SIDE, TINY
+from teachkit.boxes import SHORTEST_SIDE, TINY, area_of_sides, shape_of_sides, squared_length
 from teachkit.punish.losses import LAST_BIN_MARGIN
 
 HARMLESS = (1e-9, 1e9)  # with sums of exponentials in between a DFL is off by 2e-6 at most
@@ -57,14 +57,14 @@ class CiouOfSides:
         inner, outer = torch.minimum(*both), torch.maximum(*both)
         self.excess = both[0] - both[1]  # [2, 2, N] px: how far the sides of a lie beyond those of b
         self.shared, self.hull = inner[0] + inner[1], outer[0] + outer[1]  # [2, N] px: widths and heights
-        sides = both[:, 0] + both[:, 1]  # [2, 2, N] px
-        self.sides = sides[0]
-        self.intersection, (area_a, area_b) = area(self.shared), area(sides)
+        sides = (both[:, 0] + both[:, 1]).transpose(0, 1)  # [2, 2, N] px: x and y; a and b
+        self.sides = sides[:, 0]
+        self.intersection, (area_a, area_b) = area_of_sides(self.shared), area_of_sides(sides)
         self.union = (area_a + TINY) + area_b - self.intersection
         overlap = self.intersection / self.union
         self.apart = (self.excess[1] - self.excess[0]) / 2  # [2, N] px, of the centres
-        self.distance, self.diagonal = squared(self.apart), squared(self.hull) + TINY
-        self.shape_gap = torch.sub(*shape(sides))
+        self.distance, self.diagonal = squared_length(self.apart), squared_length(self.hull) + TINY
+        self.shape_gap = torch.sub(*shape_of_sides(sides))
         gap = self.shape_gap * self.shape_gap
         self.alpha = gap / ((1 + TINY) - overlap + gap)
         self.value = overlap - self.distance / self.diagonal - self.alpha * gap
@@ -86,24 +86,6 @@ class CiouOfSides:
         slope[0] -= by_centre
         slope[1] += by_centre
         return slope.flatten(0, 1)
-
-
-def area(sides: Tensor) -> Tensor:
-    """sides: [..., 2, N] px → [..., N] px², 0 where one is negative."""
-    width, height = sides.clamp(min=0).unbind(-2)
-    return width * height
-
-
-def squared(step: Tensor) -> Tensor:
-    """The squared length. step: [2, N] px → [N] px²."""
-    across, down = step * step
-    return across + down
-
-
-def shape(sides: Tensor) -> Tensor:
-    """The angle whose tangent is width / height, as a share of the right angle. sides: [..., 2, N] px → [..., N]."""
-    width, height = sides.unbind(-2)
-    return 2 / math.pi * torch.atan(width / height.clamp(min=SHORTEST_SIDE))
 
 
 class BoxAndDflLoss(Function):
