@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from teachkit.feed.detector import Detector
-from teachkit.learn.guard import put_back
+from teachkit.learn.state import copy_all
 from teachkit.punish.criterion import Assigner, Criterion
 from teachkit.structures import LOSS_NAMES, Assignment, Batch, GroundTruth, LossWeights, Predictions
 
@@ -45,7 +45,7 @@ def statistics_kept(model: torch.nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        put_back(buffers, before)
+        copy_all(buffers, before)
 
 
 def loss_gradients(model: Detector, criterion: Criterion, batch: Batch) -> dict[str, Tensor]:

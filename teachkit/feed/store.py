@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 — the name everybody knows
-from torch.nn.utils.rnn import pad_sequence
 
 from teachkit.errors import UserError
 from teachkit.feed.examples import Examples, Problem
@@ -170,9 +168,9 @@ def _sum_of_file(file: Path) -> int:
 
 def padded(boxes: list[Tensor], labels: list[Tensor]) -> GroundTruth:
     """B lists of boxes [n, 4] px and labels [n] → GroundTruth, M a multiple of OBJECTS_STEP and not 0."""
-    counts = torch.tensor([len(one) for one in labels])
-    most = max(OBJECTS_STEP, -(-int(counts.max()) // OBJECTS_STEP) * OBJECTS_STEP)
-    together, names = pad_sequence(boxes, batch_first=True), pad_sequence(labels, batch_first=True)
-    short = most - names.shape[1]
-    mask = torch.arange(most) < counts[:, None]  # [B, M]
-    return GroundTruth(F.pad(together, (0, 0, 0, short)), F.pad(names, (0, short)), mask)
+    counts = [len(one) for one in labels]
+    most = max(OBJECTS_STEP, -(-max(counts) // OBJECTS_STEP) * OBJECTS_STEP)
+    mask = torch.arange(most) < torch.tensor(counts)[:, None]  # [B, M]
+    truth = GroundTruth(torch.zeros(*mask.shape, 4), torch.zeros(mask.shape, dtype=torch.int64), mask)
+    truth.boxes[mask], truth.labels[mask] = torch.cat(boxes), torch.cat(labels)
+    return truth

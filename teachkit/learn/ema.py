@@ -4,7 +4,9 @@ from itertools import chain
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
+
+from teachkit.learn.state import copy_all
 
 
 class AveragedWeights(AveragedModel):
@@ -29,9 +31,8 @@ class AveragedWeights(AveragedModel):
         """model: the one given to the constructor."""
         t = int(self.n_averaged)  # counted on the CPU: no wait for a GPU
         decay = min(self.decay, (1 + t) / (10 + t)) if t else 0.0
-        get_ema_multi_avg_fn(decay)(*self._real, t)
-        for averaged, current in zip(*self._whole, strict=True):
-            averaged.copy_(current)
+        torch._foreach_lerp_(*self._real, 1 - decay)  # as get_ema_multi_avg_fn, which makes a function of it each time
+        copy_all(*self._whole)
         self.n_averaged += 1
 
     @torch.no_grad()
@@ -39,5 +40,4 @@ class AveragedWeights(AveragedModel):
         """Moves by this share of the way to the weights, 0-d on their device. The updates are counted by the caller."""
         for averaged, current in zip(*self._real, strict=True):
             averaged.lerp_(current, share.to(averaged.dtype))
-        for averaged, current in zip(*self._whole, strict=True):
-            averaged.copy_(current)
+        copy_all(*self._whole)

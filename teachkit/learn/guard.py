@@ -39,7 +39,7 @@ def clip_and_check(
     → box, cls, dfl, total, grad_norm (before clipping) and the counts of all ranks, in one transfer from the device.
     NotFiniteError if any of them is NaN or infinite.
     """
-    norm = nn.utils.clip_grad_norm_(list(parameters), clip)
+    norm = clip_gradient(list(parameters), clip)
     named = {name: getattr(losses, name).detach() for name in LOSSES} | {"grad_norm": norm}
     if ranks.count > 1:  # these are sums, the rest are means
         counts = {name: ranks.count * count for name, count in counts.items()}
@@ -49,6 +49,14 @@ def clip_and_check(
     if not all(map(math.isfinite, values.values())):
         raise NotFiniteError(values)
     return values
+
+
+def clip_gradient(parameters: list[nn.Parameter], clip: float) -> Tensor:
+    """As `clip_grad_norm_`, which multiplies each gradient, most often by 1. → the norm before it, 0-d."""
+    norm = nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])
+    if norm.device.type != "cpu" or not norm + 1e-6 <= clip:  # a look would wait for the device
+        nn.utils.clip_grads_with_norm_(parameters, clip, norm)
+    return norm
 
 
 def check_batch(source: str, batch: object) -> None:
@@ -68,12 +76,14 @@ def count_objects(batch: Batch) -> dict[str, Tensor]:
     Each 0-d, on the device.
     """
     boxes, mask, (height, width) = batch.ground_truth.boxes, batch.ground_truth.mask, batch.images.shape[-2:]
-    inverted = (boxes[..., 2:] < boxes[..., :2]).any(-1)  # [B, M]
-    tiny = (boxes.abs() <= 1).all(-1) | (boxes[..., 2:] == boxes[..., :2]).any(-1)
-    x, y = (boxes[..., :2] + boxes[..., 2:]).unbind(-1)  # twice the centre
-    outside = (x < 0) | (y < 0) | (x > 2 * width) | (y > 2 * height)
-    found = {"objects": mask, "inverted": inverted & mask, "tiny": tiny & mask, "outside": outside & mask}
-    return {name: one.sum() for name, one in found.items()}
+    low, high = boxes.chunk(2, -1)
+    inverted = (high < low).any(-1)  # [B, M]
+    tiny = (boxes.abs() <= 1).all(-1) | (high == low).any(-1)
+    centre = low + high  # twice
+    x, y = centre.unbind(-1)
+    outside = (centre < 0).any(-1) | (x > 2 * width) | (y > 2 * height)
+    found = torch.stack([mask, inverted, tiny, outside]) & mask  # [4, B, M]
+    return dict(zip(("objects", "inverted", "tiny", "outside"), found.sum((1, 2)).unbind(), strict=True))
 
 
 def strange_boxes(batch: Batch, counts: Mapping[str, float] | None = None) -> str | None:
@@ -95,13 +105,6 @@ def strange_boxes(batch: Batch, counts: Mapping[str, float] | None = None) -> st
         height, width = batch.images.shape[-2:]
         return f"all {objects} boxes lie outside the images of {width} × {height} px: boxes are in their pixels"
     return None
-
-
-@torch.no_grad()
-def put_back(buffers: list[Tensor], before: list[Tensor]) -> None:
-    """Restores running statistics, which a forward pass in training mode has moved."""
-    for buffer, value in zip(buffers, before, strict=True):
-        buffer.copy_(value)
 
 
 def skipped(batch: Batch, names: list[str], error: NotFiniteError, classes: int | None = None) -> Event:

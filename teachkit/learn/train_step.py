@@ -19,7 +19,6 @@ from teachkit.learn.guard import (
     clip_and_check,
     count_objects,
     only_deterministic,
-    put_back,
     skipped,
     strange_boxes,
 )
@@ -35,7 +34,7 @@ from teachkit.learn.microbatch import (
 )
 from teachkit.learn.optimizer import check_optimizer_state, make_optimizer, name_of, parameters_of, rates, set_rate
 from teachkit.learn.ranks import ALONE, Ranks
-from teachkit.learn.state import cloned
+from teachkit.learn.state import cloned, copy_all
 from teachkit.structures import Batch, Losses, LossWeights
 
 
@@ -95,6 +94,7 @@ class TrainStep:
         self.weights = None if weights is None else weights.as_dict()
         self.losses: Losses | None = None  # of the step at hand
         self._buffers = list(model.buffers())
+        self._statistics = [buffer.detach().clone() for buffer in self._buffers]  # as they were before the step
         self._image_size: tuple[int, ...] = (0, 0)
 
     def loss_weights(self) -> LossWeights | None:
@@ -176,17 +176,17 @@ class TrainStep:
         accumulation_steps = self.accumulation_steps
         while True:
             # the forward pass moves the running statistics of the norms, long before anything can be refused
-            statistics = [buffer.clone() for buffer in self._buffers]
+            copy_all(self._statistics, self._buffers)
             try:
                 values = self._update(batch, accumulation_steps)
                 self.accumulation_steps, self.skips = accumulation_steps, 0
                 return StepResult(values, True, events)
             except NotFiniteError as error:
-                put_back(self._buffers, statistics)
+                copy_all(self._buffers, self._statistics)
                 self.accumulation_steps = accumulation_steps
                 return StepResult(error.values, False, events + self._skip(batch, error))
             except Exception as error:
-                put_back(self._buffers, statistics)
+                copy_all(self._buffers, self._statistics)
                 if not is_out_of_memory(error):
                     raise
                 if self.ranks.count > 1:  # the others would wait for its share

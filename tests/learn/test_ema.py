@@ -94,6 +94,15 @@ def test_it_agrees_with_torchs_own_average():
     assert ours.n_averaged == theirs.n_averaged
 
 
+def test_a_model_without_whole_numbers_is_averaged():
+    model = torch.nn.Linear(2, 1)
+    averaged = AveragedWeights(model, 0.0)
+    with torch.no_grad():
+        model.weight.fill_(3.0)
+    averaged.update_parameters(model)
+    assert averaged.module.weight.tolist() == [[3.0, 3.0]]
+
+
 def test_weights_that_are_loaded_later_are_averaged():
     """The tensors are collected once: they must stay those of the model."""
     model, other = tiny_detector(), tiny_detector(seed=5)

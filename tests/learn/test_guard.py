@@ -1,5 +1,6 @@
-"""In strict mode an operation that may differ from run to run is an error that names it."""
+"""Gradients are clipped as torch clips them. In strict mode an operation that may differ from run to run is named."""
 
+import math
 import os
 import subprocess
 import sys
@@ -9,10 +10,26 @@ import torch
 from torch import nn
 
 from teachkit.errors import UserError
-from teachkit.learn.guard import only_deterministic
+from teachkit.learn.guard import clip_gradient, only_deterministic
 from tests.learn.tiny import make_batches, tiny_detector
 
 x = torch.rand(1, 1, 4, 4)
+
+
+@pytest.mark.parametrize("clip", [1e-3, 1.0, 4.999998, 4.999999, 5.0, 5.000001, 5.000002, 10.0, math.inf])
+@pytest.mark.parametrize("gradients", [[[3.0], [4.0]], [[3.0, 0.0], [-4.0], None], [[0.0]], [None], [[math.nan, 1.0]]])
+def test_a_gradient_is_clipped_as_by_torch_at_a_norm_of_just_that_size_too(gradients, clip):
+    def parameters():
+        all_of_them = [nn.Parameter(torch.ones(2 if one is None else len(one))) for one in gradients]
+        for parameter, one in zip(all_of_them, gradients, strict=True):
+            parameter.grad = None if one is None else torch.tensor(one)
+        return all_of_them
+
+    ours, theirs = parameters(), parameters()
+    norms = clip_gradient(ours, clip), nn.utils.clip_grad_norm_(theirs, clip)
+    torch.testing.assert_close(*norms, rtol=0, atol=0, equal_nan=True)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=0, atol=0, equal_nan=True)
 
 
 def unpool(dimensions):
