@@ -1,14 +1,13 @@
 """A sweep: the same small training with several learning rates and seeds, all at once.
 
 On a GPU they are one training of stacked models, on a processor parallel processes of one thread each: this one, and
-others that are spawned. Where a script that calls `sweep` lacks `if __name__ == "__main__":` they die at their start
-with an error, and this one does their work; a notebook needs nothing of the kind.
+others that are spawned and stay for the next sweep. Where a script that calls `sweep` lacks `if __name__ ==
+"__main__":` they die at their start with an error, and this one does their work; a notebook needs nothing of the kind.
 """
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from tqdm.auto import tqdm
 
 from teachkit.errors import UserError, check_number, whole
 from teachkit.experiments.one_pass import OnePass
+from teachkit.experiments.processes import Process, cancelled
 from teachkit.experiments.small import small_f1, small_trainer, usual_rate
 from teachkit.feed.device import pick_device
 from teachkit.learn.control import LARGEST_RATE
@@ -27,7 +27,6 @@ from teachkit.learn.resources import use_threads
 from teachkit.learn.schedule import check_schedule
 
 TOLD = 0.2  # seconds between two looks at how far the others are
-_stop: Any = None  # in a worker process: the event that cancels all of them
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,12 @@ def run_once(lr: float, seed: int, optimizer: str, steps: int, schedule: str) ->
     try:
         trainer = small_trainer(lr, optimizer, schedule, seed, epochs=-(-steps // 16))
         trainer.on_record = records.append
-        while trainer.step_number < steps and trainer.diverged is None and not _cancelled():
+        while trainer.step_number < steps and trainer.diverged is None and not cancelled():
             trainer.step()
         f1 = small_f1(trainer.model)
     except Exception as error:
         return SweptRun(lr, seed, records, error=_named(lr, seed, error))
-    return SweptRun(lr, seed, records, f1, trainer.diverged or "", _cancelled())
+    return SweptRun(lr, seed, records, f1, trainer.diverged or "", cancelled())
 
 
 def sweep(
@@ -115,9 +114,8 @@ def in_processes(
 ) -> list[SweptRun]:
     """The same runs, each by whichever process is free. This one begins at once; the others import torch first."""
     left, runs = deque(enumerate(wanted)), dict[int, SweptRun]()
-    context = multiprocessing.get_context("spawn")  # a forked process would inherit broken threads of torch
-    stop, threads, others = context.Event(), torch.get_num_threads(), min(workers, len(wanted)) - 1
-    bar = tqdm(total=len(wanted), unit="run", disable=not progress)
+    threads, others = torch.get_num_threads(), min(workers, len(wanted)) - 1
+    bar, at_work = tqdm(total=len(wanted), unit="run", disable=not progress), list[Process]()
 
     def work_here() -> None:
         for place, (lr, seed) in _taken(left):
@@ -125,18 +123,17 @@ def in_processes(
             bar.update(len(runs) - bar.n)
 
     def hand_out() -> None:
-        """To a process of its own: one that is killed takes only its run with it."""
-        begun = context.Event()
-        with ProcessPoolExecutor(1, context, _begin, (stop, begun)) as process:
-            for place, (lr, seed) in _taken(left):
-                try:
-                    runs[place] = process.submit(run_once, lr, seed, optimizer, steps, schedule).result()
-                except BrokenProcessPool as error:
-                    if begun.is_set():
-                        runs[place] = SweptRun(lr, seed, error=_named(lr, seed, error))
-                    else:  # as in a script without `if __name__ == "__main__":`
-                        left.append((place, (lr, seed)))
-                    return
+        at_work.append(process := Process.rested_or_new())
+        for place, (lr, seed) in _taken(left):
+            try:
+                runs[place] = process.executor.submit(run_once, lr, seed, optimizer, steps, schedule).result()
+            except BrokenProcessPool as error:
+                if process.begun.is_set():
+                    runs[place] = SweptRun(lr, seed, error=_named(lr, seed, error))
+                else:  # as in a script without `if __name__ == "__main__":`
+                    left.append((place, (lr, seed)))
+                return
+        process.rest()
 
     with bar, ThreadPoolExecutor(max(1, others)) as pool:
         try:
@@ -151,7 +148,8 @@ def in_processes(
             bar.update(len(runs) - bar.n)
         except BaseException:
             left.clear()
-            stop.set()
+            for process in at_work:
+                process.stop.set()
             raise
         finally:
             use_threads(threads)
@@ -163,16 +161,6 @@ def _taken(left: deque[Any]) -> Iterator[Any]:
     with suppress(IndexError):
         while True:
             yield left.popleft()
-
-
-def _begin(stop: Any, begun: Any) -> None:
-    global _stop
-    _stop = stop
-    begun.set()
-
-
-def _cancelled() -> bool:
-    return _stop is not None and _stop.is_set()
 
 
 def _named(lr: float, seed: int, error: Exception) -> str:

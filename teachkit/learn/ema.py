@@ -31,7 +31,8 @@ class AveragedWeights(AveragedModel):
         """model: the one given to the constructor."""
         t = int(self.n_averaged)  # counted on the CPU: no wait for a GPU
         decay = min(self.decay, (1 + t) / (10 + t)) if t else 0.0
-        torch._foreach_lerp_(*self._real, 1 - decay)  # as get_ema_multi_avg_fn, which makes a function of it each time
+        ours, theirs = self._real
+        torch._foreach_lerp_(ours, theirs, 1 - decay)  # as get_ema_multi_avg_fn, which makes a function of it each time
         copy_all(*self._whole)
         self.n_averaged += 1
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from teachkit.errors import UserError
+from teachkit.experiments import processes
 from teachkit.experiments import sweep as module
 from teachkit.experiments.small import small_trainer
 from teachkit.experiments.sweep import SweptRun, run_once, sweep
@@ -48,7 +49,7 @@ def test_what_breaks_is_named_with_its_rate_and_seed(monkeypatch):
 def test_a_run_ends_after_the_step_at_hand_once_it_is_cancelled(monkeypatch):
     stop = threading.Event()
     stop.set()
-    monkeypatch.setattr(module, "_stop", stop)
+    monkeypatch.setattr(processes, "_stop", stop)
     run = run_once(0.1, 2, "sgd", 5, "constant")
     assert run.cancelled
     assert run.losses("box") == []
@@ -79,6 +80,15 @@ def test_what_a_process_has_not_even_begun_is_done_by_another(tmp_path):
         **{"capture_output": True, "text": True, "check": True, "env": os.environ | {"PYTHONPATH": os.getcwd()}},
     )
     assert [len(losses) for losses in ast.literal_eval(ended.stdout)] == [3, 3]
+
+
+def test_the_other_process_stays_for_the_next_sweep(monkeypatch):
+    monkeypatch.setattr(processes, "_resting", type(processes._resting)())
+    found = [run.losses("box") for run in sweep([1e-3, 2e-3], steps=3, progress=False)]
+    (before,) = processes._resting
+    assert [run.losses("box") for run in sweep([1e-3, 2e-3], steps=3, progress=False)] == found
+    assert list(processes._resting) == [before]
+    before.executor.shutdown()
 
 
 @pytest.mark.parametrize("workers", [1, 3])
