@@ -168,7 +168,7 @@ def _check_shape(name: str, tensor: Tensor, *sides: int | str) -> None:
         raise ValueError(f"{name} must be a tensor [{', '.join(map(str, sides))}], not a {type(tensor).__name__}")
     there = list(tensor.shape)
     if len(there) != len(sides) or any(
-        one != side for one, side in zip(there, sides, strict=True) if side != str(side)
+        one != side for one, side in zip(there, sides, strict=True) if not isinstance(side, str)
     ):
         raise ValueError(f"{name} must be [{', '.join(map(str, sides))}], not {there}")
 
