@@ -25,7 +25,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 	command -v uv >/dev/null && echo uv run --no-project --script)
 MAKE_PY = $(or $(PYTHON),$(error teachkit needs Python 3.8 or later, or uv, to begin with: install one)) make.py
 
-.PHONY: lab test lint units notebooks offline elsewhere store read soak recordings pictures train bench bench-scale bench-gpu demo bench-live compat
+.PHONY: lab test lint lint-python lint-scripts units notebooks offline elsewhere store read soak recordings pictures train bench bench-scale bench-gpu demo bench-live compat
 .PHONY: site site-test install-test lock licences clean installed-lab installed-site installed-test
 
 # On localhost behind a random token, as Jupyter comes.
@@ -34,8 +34,14 @@ lab units notebooks train:
 
 test: lint units notebooks
 
+# The two side by side: each takes one core.
 lint:
+	@$(MAKE) --no-print-directory --jobs=2 lint-python lint-scripts
+
+lint-python:
 	@$(MAKE_PY) lint
+
+lint-scripts:
 	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
 		{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && npm run --silent lint; \
 	else echo "no node 20 or later here: the front ends' JavaScript was not checked"; fi
