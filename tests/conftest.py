@@ -27,10 +27,18 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nobody") / "progress.json"
+
+
 @pytest.fixture(autouse=True)
-def progress_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes into the progress of whoever runs it."""
-    monkeypatch.setenv("TEACHKIT_PROGRESS", str(tmp_path / "progress.json"))
+def progress_of_nobody(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test writes into the progress of whoever runs it, nor reads that of another test."""
+    monkeypatch.setenv("TEACHKIT_PROGRESS", str(nobody))
+    yield
+    if nobody.exists():
+        nobody.unlink()
 
 
 class Sketch:
@@ -76,6 +84,7 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(10_000)  # hypothesis looks on at each of its rounds, which takes longer than the round
         gc.enable()
 
 
