@@ -1,14 +1,11 @@
 """What every test shares: one thread, a real data set where there is one, no GPU unless asked for."""
 
 import gc
-import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = {  # more than 15 s of a processor
@@ -41,22 +38,12 @@ def progress_of_nobody(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         nobody.unlink()
 
 
-class Sketch:
-    """A picture of a training that is drawn at once, with what is kept in its file."""
-
-    def png(self, **metadata: str) -> bytes:
-        texts, file = PngInfo(), io.BytesIO()
-        for name, text in metadata.items():
-            texts.add_text(name, text)
-        Image.effect_noise((16, 16), 99).save(file, "PNG", pnginfo=texts)
-        return file.getvalue()
-
-
 @pytest.fixture
 def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`train` draws sketches: its two pictures take three times as long as the small training before them."""
-    for name in ("curves", "detection_grid"):
-        monkeypatch.setattr(f"teachkit.watch.figures.plots.{name}", lambda *_, **__: Sketch())
+    """`train` draws sketches."""
+    from tests.sketches import draw_sketches  # brings torch
+
+    draw_sketches(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

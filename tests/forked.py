@@ -23,7 +23,10 @@ if hasattr(os, "fork"):
 
 
 def command(*words: Any, out: Path | str | None = os.devnull, err: Path | str | None = os.devnull) -> Any:
-    """`python -m teachkit` with these words, begun → Process. out, err: where they are written; None: closed."""
+    """`python -m teachkit` with these words, begun → Process. out, err: where they are written; None: closed.
+
+    What a training draws are sketches.
+    """
     process = CONTEXT.Process(target=_command, args=([str(word) for word in words], out, err))
     process.start()
     return process
@@ -55,7 +58,10 @@ def end(process: Any, timeout: float) -> None:
 
 
 def _command(words: list[str], *places: Path | str | None) -> None:
+    from tests.sketches import draw_sketches
+
     _write_into(*places)
+    draw_sketches()
     sys.exit(main(words))
 
 

@@ -9,9 +9,8 @@ from tests import forked
 PROGRAM = """
 import sys, warnings
 import torch
-from tests import conftest, soak
-for name in ("curves", "detection_grid"):
-    setattr(soak.plots, name, lambda *_, **__: conftest.Sketch())
+from tests import sketches, soak
+sketches.draw_sketches()
 warnings.simplefilter("default")
 torch.set_num_threads(1)
 sys.exit(soak.soak(3, seed=1))
