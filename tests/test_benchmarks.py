@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import pytest
 
@@ -44,11 +45,12 @@ def test_a_goal_in_the_last_line_before_the_end_is_not_lost(tmp_path):
 
 
 def test_a_process_that_takes_too_long_is_ended_and_is_no_result(tmp_path):
-    log = tmp_path / "log.jsonl"
+    log, began = tmp_path / "log.jsonl", time.monotonic()
     with pytest.raises(DidNotRunError, match="not reached in 1 s"):
         seconds_until(bench_shapes.reaches(1.1), writer(log, stays=60), log, tmp_path / "out.txt", limit=LIMIT)
     with pytest.raises(DidNotRunError, match="no end after 1 s"):
         run(writer(log, stays=60), tmp_path / "out.txt", limit=LIMIT)
+    assert time.monotonic() - began < 15
 
 
 def test_a_failing_process_is_no_result_and_its_last_words_are_told(tmp_path):
