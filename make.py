@@ -28,6 +28,7 @@ WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 OLDEST, TOO_NEW = (3, 11), (3, 16)  # torch has wheels from the first up to the second
 CPU_INDEX = os.environ.get("TEACHKIT_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
+PATIENCE = 4  # s with that index
 
 SERVER = {
     # what the kernel answers goes to the browser at once
@@ -247,7 +248,7 @@ def reach(index):
     from urllib.request import urlopen  # takes its time, and only an installation needs it
 
     try:
-        urlopen(index + "/torch/", timeout=4).close()
+        urlopen(index + "/torch/", timeout=PATIENCE).close()
     except OSError as error:
         return "{} cannot be reached ({})".format(index, getattr(error, "reason", error))
     return ""

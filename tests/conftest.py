@@ -1,12 +1,11 @@
 """What every test shares: one thread, a real data set where there is one, no GPU unless asked for."""
 
-import io
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = {  # more than 15 s of a processor
@@ -25,28 +24,26 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nobody") / "progress.json"
+
+
 @pytest.fixture(autouse=True)
-def progress_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes into the progress of whoever runs it."""
-    monkeypatch.setenv("TEACHKIT_PROGRESS", str(tmp_path / "progress.json"))
-
-
-class Sketch:
-    """A picture of a training that is drawn at once, with what is kept in its file."""
-
-    def png(self, **metadata: str) -> bytes:
-        texts, file = PngInfo(), io.BytesIO()
-        for name, text in metadata.items():
-            texts.add_text(name, text)
-        Image.effect_noise((16, 16), 99).save(file, "PNG", pnginfo=texts)
-        return file.getvalue()
+def progress_of_nobody(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test writes into the progress of whoever runs it, nor reads that of another test."""
+    monkeypatch.setenv("TEACHKIT_PROGRESS", str(nobody))
+    yield
+    if nobody.exists():
+        nobody.unlink()
 
 
 @pytest.fixture
 def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`train` draws sketches: its two pictures take three times as long as the small training before them."""
-    for name in ("curves", "detection_grid"):
-        monkeypatch.setattr(f"teachkit.watch.figures.plots.{name}", lambda *_, **__: Sketch())
+    """`train` draws sketches."""
+    from tests.sketches import draw_sketches  # brings torch
+
+    draw_sketches(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +61,22 @@ def bccd(real_data: Path) -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is loaded stays to the end: the garbage collector need not look through it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(10_000)  # hypothesis looks on at each of its rounds, which takes longer than the round
+        gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # some libraries complain of what is left over
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -23,7 +23,10 @@ if hasattr(os, "fork"):
 
 
 def command(*words: Any, out: Path | str | None = os.devnull, err: Path | str | None = os.devnull) -> Any:
-    """`python -m teachkit` with these words, begun → Process. out, err: where they are written; None: closed."""
+    """`python -m teachkit` with these words, begun → Process. out, err: where they are written; None: closed.
+
+    What a training draws are sketches.
+    """
     process = CONTEXT.Process(target=_command, args=([str(word) for word in words], out, err))
     process.start()
     return process
@@ -33,18 +36,32 @@ def python(program: str, *arguments: Any, timeout: float = 120) -> "subprocess.C
     """What `python -W error -c PROGRAM …` has done, with its output."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = CONTEXT.Process(target=_python, args=(program, [str(one) for one in arguments], out, err))
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
-                one.kill()
-            raise subprocess.TimeoutExpired(program, timeout)
+        process = begun(program, *arguments, out=out, err=err)
+        end(process, timeout)
         return subprocess.CompletedProcess(program, process.exitcode, out.read_text(), err.read_text())
 
 
+def begun(program: str, *arguments: Any, out: Path | str = os.devnull, err: Path | str = os.devnull) -> Any:
+    """`python -W error -c PROGRAM …` → Process."""
+    process = CONTEXT.Process(target=_python, args=(program, [str(one) for one in arguments], out, err))
+    process.start()
+    return process
+
+
+def end(process: Any, timeout: float) -> None:
+    """Wait for it. What hangs is killed with its children: TimeoutExpired."""
+    process.join(timeout)
+    if process.exitcode is None:
+        for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+            one.kill()
+        raise subprocess.TimeoutExpired(process.name, timeout)
+
+
 def _command(words: list[str], *places: Path | str | None) -> None:
+    from tests.sketches import draw_sketches
+
     _write_into(*places)
+    draw_sketches()
     sys.exit(main(words))
 
 

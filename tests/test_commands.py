@@ -337,7 +337,9 @@ def test_a_library_that_is_missing_is_told_in_one_line(tmp_path, capsys, monkeyp
     assert_a_mistake(typed(capsys, "data", "check", tmp_path), "yaml is not installed", "doctor")
 
 
-def test_pictures_too_few_to_normalise_are_told_in_one_line(capsys):
+def test_pictures_too_few_to_normalise_are_told_in_one_line(monkeypatch, capsys):
+    for split in scenes.COUNTS:
+        monkeypatch.setitem(scenes.COUNTS, split, 20)
     words = ["train", "--data", "shapes", "--image-size", 16, "--batch-size", 1, "--epochs", 1]
     assert_a_mistake(typed(capsys, *words), "16 × 16 px", "larger pictures")
 
@@ -399,15 +401,20 @@ def test_adamw_gets_a_recipe_and_what_is_given_overrules_it():
     assert {getattr(by_sgd, name) for name in RECIPE} == {None}
 
 
+@pytest.fixture(scope="module")
+def many():
+    """Training pictures one by one, enough for a warm-up that does not depend on their number."""
+    return load_data("shapes", batch_size=1, image_size=64, count=700, device="cpu")
+
+
 @pytest.mark.parametrize("by_recipe", [True, False])
-def test_a_training_follows_its_recipe_and_one_saved_before_there_was_any_goes_on_without(by_recipe):
+def test_a_training_follows_its_recipe_and_one_saved_before_there_was_any_goes_on_without(many, by_recipe):
     settings = replace(Settings("shapes", threads=1, epochs=1).for_pictures(1000), image_size=64)
     if not by_recipe:
         old = {name: value for name, value in settings.as_dict().items() if name not in RECIPE}
         settings = Settings.of_run(old | {"lr": None, "box": 7.5, "cls": 0.5, "dfl": 1.5}, "run")
-    data = load_data("shapes", batch_size=1, image_size=64, count=700, device="cpu")
-    trainer = trainer_of(settings, data, data, "cpu", None)
-    short = trainer_of(settings, load_data("shapes", image_size=64, count=160, device="cpu"), data, "cpu", None)
+    trainer = trainer_of(settings, many, many, "cpu", None)
+    short = trainer_of(settings, load_data("shapes", image_size=64, count=160, device="cpu"), many, "cpu", None)
     assert short.warmup == (1 if by_recipe else None)  # a tenth of its ten steps
     momenta = {part.momentum for part in trainer.model.modules() if isinstance(part, torch.nn.BatchNorm2d)}
     assigner, weights, lr = trainer.criterion.assigner, trainer.criterion.weights, trainer.train_step.base_rates[0]

@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,6 +16,7 @@ from jupyter_server import serverapp
 
 import teachkit
 from teachkit import doctor
+from tests import forked
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -283,10 +283,8 @@ def test_the_real_set_is_looked_for_where_teachkit_data_points(set_there, tmp_pa
 
 
 def test_the_command_prints_a_line_for_each_and_ends_with_the_verdict(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-m", "teachkit", "doctor"],
-        **{"capture_output": True, "text": True, "cwd": ROOT, "env": {**os.environ, "TEACHKIT_DATA": str(tmp_path)}},
-    )
+    program = "import os, sys; from teachkit.__main__ import main; os.environ['TEACHKIT_DATA'] = sys.argv[1]\n"
+    run = forked.python(program + "sys.exit(main(['doctor']))", tmp_path)
     assert run.returncode == 0
     assert run.stdout.splitlines()[-1] == "this machine is ready"
     assert "data get bccd" in run.stdout

@@ -30,7 +30,7 @@ def with_a_gpu(scenario, *arguments):
         scenario(device, *arguments)
 
 
-def trained(device, folder, optimizer="adamw"):
+def trained(device, folder, optimizer="adamw", epochs=2):
     settings = {"batch_size": 4, "image_size": 64, "device": device}
     training = tk.load_data("shapes", count=16, augment=STRONG, **settings)
     exam = tk.load_data("shapes", "val", count=8, **settings)
@@ -38,7 +38,7 @@ def trained(device, folder, optimizer="adamw"):
     model = tk.Detector(4, device=device, widths=(8, 16, 16), neck=16)
     criterion = tk.Criterion(class_weights=[1, 1, 2, 1])
     trainer = tk.Trainer(model, criterion, training, exam, optimizer, records.append, save_dir=folder, threads=1)
-    trainer.fit(2)
+    trainer.fit(epochs)
     return trainer, exam, records
 
 
@@ -55,7 +55,7 @@ def run_on_both(gpu, tmp_path, optimizer):
     assert totals == pytest.approx(same, rel=1e-4)
     scores, same = ([one["map50"] for one in run if one["kind"] == "epoch"] for run in (records, expected))
     assert scores == pytest.approx(same, abs=1e-3)
-    again, _, _ = trained(gpu, None, optimizer)
+    again, _, _ = trained(gpu, None, optimizer, epochs=1)
     again.load_state_dict(there.state_dict())
     again.step()
 
@@ -65,7 +65,7 @@ def test_what_it_finds_there_is_scored_and_drawn(tmp_path):
 
 
 def score_and_draw(gpu, tmp_path):
-    trainer, exam, _ = trained(gpu, tmp_path)
+    trainer, exam, _ = trained(gpu, tmp_path, epochs=1)
     batch = next(iter(exam))
     found = trainer.model.detect(batch.images, score_threshold=0)
     assert found[0].boxes.device == gpu

@@ -9,7 +9,8 @@ from tests import forked
 PROGRAM = """
 import sys, warnings
 import torch
-from tests import soak
+from tests import sketches, soak
+sketches.draw_sketches()
 warnings.simplefilter("default")
 torch.set_num_threads(1)
 sys.exit(soak.soak(3, seed=1))

@@ -30,6 +30,7 @@ def data(tmp_path):
     return tmp_path / "few"
 
 
+@pytest.mark.usefixtures("sketches")
 def test_a_training_and_its_resume_are_one_set_of_curves(data, tmp_path, capsys):
     pytest.importorskip("tensorboard")
     save, folder = tmp_path / "run", tmp_path / "curves"

@@ -53,7 +53,7 @@ class Index:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Answer, directory=str(folder)))
         self.server.index, self.server.daemon_threads = self, True
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        Thread(target=self.server.serve_forever, args=[0.02], daemon=True).start()  # s between looks for the end
         self.url = f"http://127.0.0.1:{self.server.server_port}/simple"
 
     def add(self, name, version, files, requires=()):

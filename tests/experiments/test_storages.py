@@ -7,7 +7,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -15,11 +14,18 @@ import pytest
 
 from teachkit.errors import UserError
 from teachkit.experiments import storages
+from teachkit.experiments import study as study_module
 from teachkit.experiments.study import agree, counted, join, record_of, work
 from tests import forked
 from tests.experiments import worker
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage")  # where a test takes a trial by hand
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Whoever waits for another worker looks often."""
+    monkeypatch.setattr(study_module, "LOOK", 0.05)
 
 
 def climbing(rate, weights):
@@ -122,19 +128,26 @@ def test_a_silent_worker_of_another_machine_is_given_up_after_a_while_and_its_tr
     lost = other.ask()
     lost.suggest_float("lr", 1e-5, 1e-1, log=True)
     other._storage.set_trial_system_attr(lost._trial_id, "alive", ["another machine", os.getpid(), 0.0, 1])
-    monkeypatch.setattr(storages, "GRACE", 1.5)
+    monkeypatch.setattr(storages, "GRACE", 0.3)
     began = time.monotonic()
     records = work(study, 1, climbing, 2, shared=True, progress=False)
-    assert time.monotonic() - began > 1.5
+    assert time.monotonic() - began > 0.3
     assert [one["state"] for one in records] == ["failed", "complete"]
     assert records[0]["lr"] == records[1]["lr"]
 
 
-def test_a_worker_at_work_is_waited_for(tmp_path):
+def test_a_worker_at_work_is_waited_for(tmp_path, monkeypatch):
     study, other = join("a", str(tmp_path / "journal.log")), join("a", str(tmp_path / "journal.log"))
     trial = other.ask()
     other._storage.record_heartbeat(trial._trial_id)
-    threading.Timer(1.5, lambda: other.tell(trial, 0.5)).start()
+    looks = []
+
+    def look(seconds):
+        looks.append(seconds)
+        if len(looks) == 5:
+            other.tell(trial, 0.5)
+
+    monkeypatch.setattr(study_module.time, "sleep", look)
     assert [one["map50"] for one in work(study, 1, climbing, 2, shared=True, progress=False)] == [0.5]
 
 
@@ -147,14 +160,16 @@ def test_a_process_is_told_from_another_that_has_its_number():
     assert platform.node() in here
 
 
-def test_a_database_keeps_a_study_and_makes_a_lost_trial_again(tmp_path, monkeypatch):
+def test_a_database_keeps_a_study_and_makes_a_lost_trial_again(tmp_path):
     where = f"sqlite:///{tmp_path / 'study.db'}"
     study = join("a", where)
     lost = study.ask()
     lost.suggest_float("lr", 1e-5, 1e-1, log=True)
     study._storage.record_heartbeat(lost._trial_id)
-    monkeypatch.setattr(study._storage._backend, "grace_period", 1)
-    time.sleep(2.1)
+    ago = f"-{storages.GRACE + 2} seconds"
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, ?)", [ago])
+    database.close()
     records = work(study, 1, climbing, 2, shared=True, progress=False)
     assert [one["state"] for one in records] == ["failed", "complete"]
     assert records[0]["lr"] == records[1]["lr"]

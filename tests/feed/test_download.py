@@ -33,7 +33,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "served").mkdir()
     handler = partial(_Quiet, directory=str(tmp_path / "served"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=[0.02], daemon=True)  # s between looks for the end
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
         running.shutdown()

@@ -100,7 +100,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_training(tmp_path)
         LogWriter(tmp_path)
 
 
-def test_on_a_full_disk_training_goes_on_and_it_is_said_once_and_at_the_end():
+def test_on_a_full_disk_training_goes_on_and_it_is_said_once_and_at_the_end(monkeypatch):
+    monkeypatch.setattr("teachkit.learn.log.PATIENCE", 0.1)
     log = LogWriter("/dev/full")
     with pytest.warns(UserWarning, match="disk full, /dev/full needs 0.1 MB"):
         log.write(RECORDS[0])

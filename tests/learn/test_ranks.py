@@ -1,10 +1,8 @@
 """Several ranks, started by torchrun: they learn what one process learns, and end together."""
 
 import json
-import os
 import random
 import socket
-import subprocess
 import sys
 import time
 import warnings
@@ -17,6 +15,7 @@ import psutil
 import pytest
 import torch
 from torch import nn
+from torch.distributed import run
 
 from teachkit.__main__ import main
 from teachkit.errors import UserError
@@ -33,9 +32,15 @@ from tests.learn import several
 from tests.learn.tiny import make_batches
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+TORCHRUN = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
 
-
+# torchrun with its command line, of which each rank is forked where torch is loaded already
+COMMAND = """
+import sys, warnings
+from torch.distributed import run
+warnings.simplefilter("default")
+run.main(sys.argv[1:])
+"""
 # torchrun without its command line: its ranks are forked where torch is loaded already
 AGENT = """
 import os, sys, warnings
@@ -50,23 +55,6 @@ where = {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0", "run_id": str(o
 config = LaunchConfig(1, 1, 3, start_method="fork", max_restarts=0, **where)
 elastic_launch(config, rank)(*sys.argv[1:])
 """
-
-
-def start(*words: Any, ranks: int = 2, restarts: int = 0, **settings: Any) -> "subprocess.Popen[str]":
-    options = ["--nproc-per-node", str(ranks), "--max-restarts", str(restarts)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [*TORCHRUN, *options, *map(str, words)]
-    return subprocess.Popen(command, text=True, cwd=ROOT, env=environment, stderr=subprocess.PIPE, **settings)
-
-
-def said_by(process: "subprocess.Popen[str]", seconds: float) -> str:
-    """Until its end. What hangs is killed with its ranks."""
-    try:
-        return process.communicate(timeout=seconds)[1]
-    except subprocess.TimeoutExpired:
-        for one in [*psutil.Process(process.pid).children(recursive=True), process]:
-            one.kill()
-        raise
 
 
 @pytest.fixture(scope="module")
@@ -223,32 +211,41 @@ def lines_of(log: Path) -> list[dict[str, Any]]:
     )
 
 
-def of_rank(process: "subprocess.Popen[str]", rank: int) -> Iterator[psutil.Process]:
-    for child in psutil.Process(process.pid).children():
-        if child.environ().get("RANK") == str(rank):
-            yield child
+def writes(process: psutil.Process, log: Path) -> bool:
+    """As rank 0 alone does."""
+    return str(log) in {file.path for file in process.open_files()}
 
 
-def kill_at(process: "subprocess.Popen[str]", log: Path, step: int, rank: int) -> float:
+def kill_at(process: Any, log: Path, step: int, rank: int) -> float:
     end = time.monotonic() + 60
     while sum(one["kind"] == "step" for one in lines_of(log)) <= step:
-        assert process.poll() is None
+        assert process.exitcode is None
         assert time.monotonic() < end
         time.sleep(0.01)
-    next(of_rank(process, rank)).kill()
+    by_rank = sorted(psutil.Process(process.pid).children(), key=lambda one: not writes(one, log))
+    assert [writes(one, log) for one in by_rank] == [True, False]
+    by_rank[rank].kill()
     return time.monotonic()
+
+
+def test_torchrun_starts_each_rank_as_one_process_is_started() -> None:
+    asked = run.parse_args([*TORCHRUN, "-m", "--", "teachkit", "train", "--data", "shapes"])
+    _, program, words = run.config_from_args(asked)
+    assert [program, *words] == [sys.executable, "-u", "-m", "teachkit", "train", "--data", "shapes"]
 
 
 def test_killed_ranks_end_all_and_the_next_start_loses_nothing(folder, tmp_path, capsys):
     """Any of them at any step. torchrun starts them anew once; when it gives up, one process goes on."""
     log, save = tmp_path / "log.jsonl", tmp_path / "run"
     options = ["--data", folder, "--epochs", 10, "--batch-size", 6, "--lr", 1e-4, "--log", log, "--save", save]
-    process = start("-m", "--", "teachkit", "train", *options, restarts=1)
+    forks = ["--start-method", "fork", "--run-path", "--", ROOT / "teachkit" / "__main__.py"]
+    process = forked.begun(COMMAND, *TORCHRUN, *forks, "train", *options, err=tmp_path / "err")
     kill_at(process, log, random.randint(2, 5), random.randint(0, 1))
     began = kill_at(process, log, 10, 1)
-    err = said_by(process, 60)
+    forked.end(process, 60)
+    err = (tmp_path / "err").read_text()
     assert time.monotonic() - began < 30
-    assert process.returncode != 0
+    assert process.exitcode != 0
     assert "exitcode: -9" in err
     assert "another of the 2 ranks is gone" in err
     assert "Signal 9 (SIGKILL)" in err

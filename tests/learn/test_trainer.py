@@ -408,9 +408,10 @@ def test_a_criterion_that_learns_may_be_in_the_optimizer(make_trainer):
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, torch.nn.Sequential])
-def test_two_trainers_of_one_model_do_not_train_it_at_once(make_trainer, wrap):
+def test_two_trainers_of_one_model_do_not_train_it_at_once(make_trainer, wrap, monkeypatch):
     model = tiny_detector()
     one, other = make_trainer(model=model), make_trainer(model=wrap(model))
+    monkeypatch.setattr(one.alone, "_patience", 0.1)
     within, refused = threading.Event(), threading.Event()
 
     def hold(record):

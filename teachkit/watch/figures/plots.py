@@ -40,8 +40,9 @@ class NotebookFigure(Figure):
         self.alt, self.photo = alt, photo
 
     def draw(self, renderer: Any) -> None:
-        ticks = {label for tick in self.findobj(Tick) for label in (tick.label1, tick.label2)}
-        for text in self.findobj(Text):
+        found = self.findobj(lambda one: isinstance(one, Tick | Text))  # once: it takes as long as drawing one chart
+        ticks = {label for tick in found if isinstance(tick, Tick) for label in (tick.label1, tick.label2)}
+        for text in (one for one in found if isinstance(one, Text)):
             if text not in ticks or not text.get_text().isascii():  # 10⁻³ on a logarithmic axis is a formula of its own
                 write_plainly(text)
         super().draw(renderer)

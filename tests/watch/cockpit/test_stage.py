@@ -59,8 +59,8 @@ def live(address):
 
 @pytest.fixture
 def hurried(monkeypatch):
-    monkeypatch.setattr(stage, "PAUSE_AFTER", 0.2)
-    monkeypatch.setattr(stage, "END_AFTER", 0.6)
+    """As soon as the last page is closed the demo ends."""
+    monkeypatch.setattr(stage, "END_AFTER", 0.02)
 
 
 def test_a_page_asks_and_every_page_hears_the_answer_with_its_pictures(hurried):
@@ -86,22 +86,25 @@ def test_what_is_asked_before_the_cockpit_is_there_waits_for_it(hurried):
         return answers
 
     def slowly(send):
-        time.sleep(0.5)
+        time.sleep(0.2)
         return Noted(send)
 
     answers, _ = play(scene, slowly)
     assert answers == [0, 1, 2]
 
 
-def test_a_page_that_is_loaded_anew_loses_nothing_and_one_that_is_closed_pauses_and_then_ends_all(hurried):
+def test_a_page_that_is_loaded_anew_loses_nothing_and_one_that_is_closed_pauses_and_then_ends_all(monkeypatch):
+    monkeypatch.setattr(stage, "PAUSE_AFTER", 0.2)
+    monkeypatch.setattr(stage, "END_AFTER", 0.5)
+
     async def scene(address, made):
         (await live(address)).close()
         await asyncio.sleep(0.1)
         again = await live(address)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.6)
         before = list(made[0].taken)
         again.close()
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.3)
         return before, list(made[0].taken)
 
     (before, after), made = play(scene)

@@ -154,12 +154,13 @@ def test_the_static_image_of_a_range_test_alone_has_no_empty_charts(playground):
 
 
 def test_the_static_image_shows_curves_and_after_a_test_the_range_test(playground):
+    import base64
     import io
 
     playground.run(4)
     bundle, _ = playground._repr_mimebundle_()
     assert bundle["text/plain"] == LearningRatePlayground.words
-    without = np.asarray(Image.open(io.BytesIO(playground.static_image())))
+    without = np.asarray(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))))
     playground.test()
     with_test = playground.figure()
     assert len(with_test.axes) == 4

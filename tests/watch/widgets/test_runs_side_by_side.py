@@ -12,6 +12,7 @@ from PIL import Image
 import teachkit as tk
 from teachkit.errors import UserError
 from teachkit.experiments import recorded
+from teachkit.feed import scenes
 from teachkit.learn.log import LogWriter
 from teachkit.watch.widgets.runs_side_by_side import RunsSideBySide, differences
 
@@ -77,10 +78,13 @@ def test_lists_of_records_and_folders_do_as_well(tmp_path, runs):
         widget.close()
 
 
-def test_a_folder_with_weights_is_looked_at_with_them(tmp_path, make_trainer):
+@pytest.mark.usefixtures("sketches")
+def test_a_folder_with_weights_is_looked_at_with_them(tmp_path, monkeypatch):
     from teachkit.__main__ import main
 
-    few = ["train", "--data", "shapes", "--epochs", "1", "--image-size", "64", "--batch-size", "250", "--threads", "1"]
+    for split in ("train", "val"):
+        monkeypatch.setitem(scenes.COUNTS, split, 16)
+    few = ["train", "--data", "shapes", "--epochs", "1", "--image-size", "64", "--batch-size", "8", "--threads", "1"]
     assert main([*few, "--save", str(tmp_path / "a")]) == 0
     widget = RunsSideBySide(tmp_path / "a", "few_pictures_0")
     content, pictures = widget.setup()
