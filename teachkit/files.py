@@ -23,6 +23,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # A name that nobody else gives, and from which is seen whether the process that gave it is still at work.
 TEMPORARY = re.compile(r"\.teachkit-(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,9})-[0-9a-f]{16}\.part")
 MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
+LOOKS = 50  # at a file that is replaced while it is looked at, as another process's lock is
 SLACK = 2.0  # s by which a file system's clock may be behind
 PNG, SOFTWARE = b"\x89PNG\r\n\x1a\n", "teachkit"  # the latter is written into each picture, and marks it as ours
 SEAL, END = b"teachkit-sha256\0", 12  # the latter: bytes of the chunk that ends a PNG
@@ -145,13 +146,24 @@ def _is_at_work(number: int, path: Path) -> bool:
 
 def is_foreign(path: Path, is_ours: Recogniser) -> bool:
     """Whether something is there that we did not write. An empty file holds nothing of anybody."""
+    before = None
+    for _ in range(LOOKS):
+        if (found := _state(path)) is None or is_ours(path):
+            return False
+        if found == before:
+            return True
+        before = found
+    return True
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Which file is there, and since when it is as it is; None for no file, or an empty one."""
     try:
         found = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return False
-    if stat.S_ISREG(found.st_mode) and found.st_size == 0:
-        return False
-    return not is_ours(path)
+        return None
+    empty = stat.S_ISREG(found.st_mode) and found.st_size == 0
+    return None if empty else (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def refuse_foreign(path: Path, is_ours: Recogniser, what: str) -> None:

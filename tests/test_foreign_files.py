@@ -24,7 +24,7 @@ from teachkit.exercises import progress
 from teachkit.feed import download, scenes
 from teachkit.feed.formats import write_folder
 from teachkit.feed.scenes import SceneSettings, make_scenes
-from teachkit.files import MACHINE, clean_stale, is_picture, write_output
+from teachkit.files import MACHINE, clean_stale, is_foreign, is_picture, write_output
 from teachkit.learn.run_folder import BEFORE_LAST, LOCK, MARKER, OF_A_RUN, claim, files_of_others
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -279,3 +279,32 @@ def test_an_output_that_finds_no_room_is_named_and_leaves_nothing(tmp_path, monk
     with pytest.raises(ValueError, match=r"one\.png: cannot be written \(No space left on device\): make room"):
         write_output(tmp_path / "one.png", b"content", is_picture, "a drawing")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("becomes", [None, b"", b"ours"])
+def test_a_file_that_another_process_takes_away_or_replaces_at_that_moment_is_not_foreign(tmp_path, becomes):
+    """As its lock is, a hundred times in a second."""
+    path, looks = tmp_path / "file", []
+    path.write_bytes(b"theirs")
+
+    def is_ours(path):
+        looks.append(path.read_bytes() == b"ours")
+        if len(looks) == 1:
+            path.unlink()
+            if becomes is not None:
+                path.write_bytes(becomes)
+        return looks[-1]
+
+    assert not is_foreign(path, is_ours)
+
+
+def test_a_file_of_others_that_never_stays_the_same_is_foreign_all_the_same(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"theirs")
+
+    def is_ours(path):
+        with path.open("ab") as file:
+            file.write(b"more")
+        return False
+
+    assert is_foreign(path, is_ours)

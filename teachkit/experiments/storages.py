@@ -119,7 +119,14 @@ class Journal(JournalStorage, BaseHeartbeat):
         return BEAT
 
     def get_heartbeat_stale_trial_callback(self) -> Callable[["optuna.Study", FrozenTrial], None]:
-        return RetryHeartbeatStaleTrialCallback(RETRIES)
+        """Without the dead worker's last sign of life, by which the trial would at once be taken for lost again."""
+        again = RetryHeartbeatStaleTrialCallback(RETRIES)
+
+        def retry(study: "optuna.Study", trial: FrozenTrial) -> None:
+            trial.system_attrs = {name: value for name, value in trial.system_attrs.items() if name != "alive"}
+            again(study, trial)
+
+        return retry
 
 
 class Database(RDBStorage):

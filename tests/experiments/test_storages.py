@@ -136,6 +136,18 @@ def test_a_silent_worker_of_another_machine_is_given_up_after_a_while_and_its_tr
     assert records[0]["lr"] == records[1]["lr"]
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_trial_that_is_made_again_is_not_taken_for_lost_before_its_new_worker_gives_a_sign_of_life(tmp_path):
+    study, other = join("a", str(tmp_path / "journal.log")), join("a", str(tmp_path / "journal.log"))
+    lost = other.ask()
+    here, number, began = storages.this_worker()
+    other._storage.set_trial_system_attr(lost._trial_id, "alive", [here, number, began - 60, 1])  # one that has ended
+    assert study_module.state_of(study, 1) == "open"
+    assert study.ask().number == 1
+    assert study_module.state_of(other, 1) == "taken"
+    assert [one.state.name for one in study.get_trials()] == ["FAIL", "RUNNING"]
+
+
 def test_a_worker_at_work_is_waited_for(tmp_path, monkeypatch):
     study, other = join("a", str(tmp_path / "journal.log")), join("a", str(tmp_path / "journal.log"))
     trial = other.ask()

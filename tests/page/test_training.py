@@ -17,7 +17,7 @@ from teachkit.scoring import objects_found
 from teachkit.structures import LOSS_NAMES, Batch, Detections, GroundTruth
 from tests.page.engine import EngineError
 
-STEPS, FREE_STEPS, SEEDS = 64, 160, 3
+STEPS, FREE_STEPS, SEEDS = 64, 160, 5
 
 
 @pytest.fixture(scope="module")

@@ -261,7 +261,7 @@ def test_a_new_cockpit_stops_the_old_ones_thread(cockpit, make_trainer):
 
 def test_a_cell_that_trains_what_the_cockpit_trains_has_it_alone(cockpit, monkeypatch):
     trainer = cockpit.session.trainer
-    monkeypatch.setattr(trainer.alone, "_patience", 0.1)
+    monkeypatch.setattr(trainer.alone, "_patience", 0.5)
     press(cockpit, "start")
     wait_until(lambda: cockpit.session.step >= 2)
     trainer.on_record, listener = lambda record: (listener(record), time.sleep(0.02)), trainer.on_record

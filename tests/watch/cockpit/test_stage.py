@@ -95,7 +95,7 @@ def test_what_is_asked_before_the_cockpit_is_there_waits_for_it(hurried):
 
 def test_a_page_that_is_loaded_anew_loses_nothing_and_one_that_is_closed_pauses_and_then_ends_all(monkeypatch):
     monkeypatch.setattr(stage, "PAUSE_AFTER", 0.2)
-    monkeypatch.setattr(stage, "END_AFTER", 0.5)
+    monkeypatch.setattr(stage, "END_AFTER", 0.6)
 
     async def scene(address, made):
         (await live(address)).close()
@@ -104,7 +104,7 @@ def test_a_page_that_is_loaded_anew_loses_nothing_and_one_that_is_closed_pauses_
         await asyncio.sleep(0.6)
         before = list(made[0].taken)
         again.close()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.4)
         return before, list(made[0].taken)
 
     (before, after), made = play(scene)
