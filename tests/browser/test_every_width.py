@@ -5,7 +5,7 @@ import functools
 from contextlib import contextmanager
 
 import pytest
-from notebook_page import pixels
+from notebook_page import pixels, resize
 from tidy import assert_tidy
 
 import teachkit as tk
@@ -180,8 +180,7 @@ ACROSS = """widget => [document.documentElement, widget, ...widget.querySelector
 @pytest.mark.parametrize("width", [540, 640, 800, 1024])
 def test_the_slider_of_the_rate_and_the_losses_are_in_sight_together(show, width):
     cockpit = show("cockpit/cockpit")
-    cockpit.page.set_viewport_size({"width": width, "height": 450})  # a window of 900 px at 200 %
-    cockpit.page.wait_for_timeout(100)
+    resize(cockpit.page, width, 450)  # a window of 900 px at 200 %
     slider = cockpit.locator("[data-control=lr]").bounding_box()
     losses = cockpit.locator("[data-chart=raw]").bounding_box()
     ends = [one["y"] + one["height"] for one in (slider, losses)]
