@@ -222,9 +222,12 @@ class NotebookPage:
             self.execute("")  # goes the same way, behind it
         self.page.evaluate(FRAME)
 
+    def end_kernel(self) -> None:
+        self.page.evaluate("async () => { await window.jupyterapp?.shell?.currentWidget?.sessionContext?.shutdown(); }")
+
     def shut_down(self) -> None:
         """Ends the kernel and closes the tab."""
-        self.page.evaluate("async () => { await window.jupyterapp?.shell?.currentWidget?.sessionContext?.shutdown(); }")
+        self.end_kernel()
         self.context.close()
 
 
