@@ -34,8 +34,8 @@ MOVE = """async ([widget, control, place]) => {
 FRAME = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 # Until nothing of ours has moved, grown or shrunk for four frames; what goes on moving is waited for half a second.
 REST = """async () => {
-    const places = () => [innerWidth, innerHeight, ...[...document.querySelectorAll('.tk-root, .tk-root *')].flatMap(
-        (one) => { const { x, y, width, height } = one.getBoundingClientRect(); return [x, y, width, height]; })].join();
+    const places = () => [innerWidth, innerHeight, ...[...document.querySelectorAll('.tk-root, .tk-root *')]
+        .map(one => Object.values(one.getBoundingClientRect().toJSON()))].join();
     const until = performance.now() + 500;
     let before = places();
     for (let still = 0; still < 4 && performance.now() < until;) {
