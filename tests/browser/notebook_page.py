@@ -134,7 +134,9 @@ class NotebookPage:
 
     def write(self, cells: list[str]) -> "NotebookPage":
         """Other cells in the place of all that are there. The kernel forgets its variables and widgets."""
-        self.execute("import ipywidgets\nipywidgets.Widget.close_all()\nget_ipython().reset(new_session=False)")
+        close = "import gc, ipywidgets\nipywidgets.Widget.close_all()\n"
+        # A reset looks for cycles among all objects of torch, for a fifth of a second: those come to light later.
+        self.execute(f"{close}gc.freeze()\nget_ipython().reset(new_session=False)\n__import__('gc').unfreeze()")
         self.page.evaluate(
             "content => window.jupyterapp.shell.currentWidget.content.model.fromJSON(content)", notebook_of(cells)
         )
