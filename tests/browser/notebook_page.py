@@ -31,6 +31,21 @@ MOVE = """async ([widget, control, place]) => {
     return performance.now() - started;
 }"""
 
+FRAME = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+# Until nothing of ours has moved, grown or shrunk for four frames; what goes on moving is waited for half a second.
+REST = """async () => {
+    const places = () => [innerWidth, innerHeight, ...[...document.querySelectorAll('.tk-root, .tk-root *')]
+        .map(one => Object.values(one.getBoundingClientRect().toJSON()))].join();
+    const until = performance.now() + 500;
+    let before = places();
+    for (let still = 0; still < 4 && performance.now() < until;) {
+        await new Promise(requestAnimationFrame);
+        const now = places();
+        still = now === before ? still + 1 : 0;
+        before = now;
+    }
+}"""
+
 
 def free_port() -> int:
     with socket.socket() as one:
@@ -119,7 +134,9 @@ class NotebookPage:
 
     def write(self, cells: list[str]) -> "NotebookPage":
         """Other cells in the place of all that are there. The kernel forgets its variables and widgets."""
-        self.execute("import ipywidgets\nipywidgets.Widget.close_all()\nget_ipython().reset(new_session=False)")
+        close = "import gc, ipywidgets\nipywidgets.Widget.close_all()\n"
+        # A reset looks for cycles among all objects of torch, for a fifth of a second: those come to light later.
+        self.execute(f"{close}gc.freeze()\nget_ipython().reset(new_session=False)\n__import__('gc').unfreeze()")
         self.page.evaluate(
             "content => window.jupyterapp.shell.currentWidget.content.model.fromJSON(content)", notebook_of(cells)
         )
@@ -194,10 +211,32 @@ class NotebookPage:
         """condition: JavaScript about `widget`, such as "widget.dataset.state === 'paused'"."""
         self.page.wait_for_function(f"widget => {condition}", arg=locator.element_handle(), timeout=timeout * 1000)
 
+    def reset(self, widget: Locator) -> None:
+        """Clicks on Reset and waits for the answer."""
+        before = widget.get_attribute("data-ack")
+        widget.get_by_role("button", name="Reset", exact=True).click()
+        self.wait(widget, f"Number(widget.dataset.ack) > {before}")
+
+    def answered(self) -> None:
+        """Waits until Python has answered all that the page has sent, and the answers are drawn."""
+        for _ in ("what was under way", "the newest setting, which waits for that answer"):
+            self.page.evaluate(FRAME)  # the last move of a slider or a drag leaves a frame after it
+            self.execute("")  # goes the same way, behind it
+        self.page.evaluate(FRAME)
+
+    def end_kernel(self) -> None:
+        self.page.evaluate("async () => { await window.jupyterapp?.shell?.currentWidget?.sessionContext?.shutdown(); }")
+
     def shut_down(self) -> None:
         """Ends the kernel and closes the tab."""
-        self.page.evaluate("async () => { await window.jupyterapp?.shell?.currentWidget?.sessionContext?.shutdown(); }")
+        self.end_kernel()
         self.context.close()
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """px; waits until what the window shows has been laid out anew."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate(REST)
 
 
 def pixels(locator: Locator) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The anchor point playground in a real browser."""
 
 import pytest
-from notebook_page import is_blank, pixels, wait_for_change
+from notebook_page import FRAME, is_blank, pixels, wait_for_change
 from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
@@ -21,7 +21,7 @@ def widget(notebook):
 
 
 def test_it_appears_and_is_not_blank(notebook, widget):
-    notebook.page.wait_for_timeout(200)
+    notebook.page.evaluate(FRAME)
     assert [is_blank(pixels(one)) for one in widget.locator("canvas").all()] == [False] * 3
 
 

@@ -26,31 +26,41 @@ SHOW = """async ([script, sheet]) => {
 }"""
 
 
-@pytest.fixture
-def alive(browser):
-    """alive(widget) → the widget on a page of its own."""
-    page, widgets, errors = browser.new_page(viewport={"width": 1000, "height": 800}), [], []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+@pytest.fixture(scope="module")
+def page(browser):
+    """Whatever is shown there asks the newest of its widgets."""
+    one = browser.new_page(viewport={"width": 1000, "height": 800})
+    one.widgets, one.errors = [], []
+    one.on("pageerror", lambda error: one.errors.append(str(error)))
 
     def answer(message):
         sent = []
-        widgets[0].send = lambda content, buffers=None: sent.append(
+        one.widgets[-1].send = lambda content, buffers=None: sent.append(
             [content, [base64.b64encode(one).decode() for one in buffers or []]]
         )
-        widgets[0]._receive(None, message, [])
+        one.widgets[-1]._receive(None, message, [])
         return sent
 
+    one.expose_function("askPython", answer)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def alive(page):
+    """alive(widget) → the widget, alone on the page."""
+
     def one(widget):
-        widgets.append(widget)
+        page.widgets.append(widget)
         page.set_content("<!doctype html><body style='margin: 0'>")
-        page.expose_function("askPython", answer)
         page.evaluate(SHOW, [str(widget._esm), str(widget._css)])
         return page.locator(".tk-root").first
 
     yield one
-    page.close()
-    for widget in widgets:
-        widget.close()
+    page.goto("about:blank")  # nothing of it goes on
+    while page.widgets:
+        page.widgets.pop().close()
+    errors, page.errors = page.errors, []
     assert errors == []
 
 

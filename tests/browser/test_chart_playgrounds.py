@@ -24,15 +24,20 @@ WIDGETS = {
 }
 
 
-@pytest.fixture(params=WIDGETS)
-def case(notebook, request):
-    place, *rest = WIDGETS[request.param]
+@pytest.fixture(scope="module", params=WIDGETS)
+def name(request):
+    """All that is looked at of one comes in one go: to scroll to another draws the notebook anew."""
+    return request.param
+
+
+@pytest.fixture
+def case(notebook, name):
+    place, *rest = WIDGETS[name]
     notebook.wait(notebook.page.locator("body"), "document.querySelectorAll('.tk-recorded[data-told]').length === 4")
     widget = notebook.page.locator(".tk-recorded").nth(place)
     widget.scroll_into_view_if_needed()
-    widget.get_by_role("button", name="Reset", exact=True).click()
-    notebook.page.wait_for_timeout(300)
-    return widget, request.param, *rest
+    notebook.reset(widget)
+    return widget, name, *rest
 
 
 def values(widget):

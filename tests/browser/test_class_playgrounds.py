@@ -13,19 +13,24 @@ CELLS = [
 CONTROLS = {"confidence": "score", "assigner": "beta"}
 
 
-@pytest.fixture(params=CONTROLS)
-def widget(notebook, request):
-    one = notebook.widget(f".tk-{request.param}")
+@pytest.fixture(scope="module", params=CONTROLS)
+def name(request):
+    """All that is looked at of one comes in one go: to scroll to another draws the notebook anew."""
+    return request.param
+
+
+@pytest.fixture
+def widget(notebook, name):
+    one = notebook.widget(f".tk-{name}")
     notebook.wait(one, "widget.dataset.drawn > 0")
     one.scroll_into_view_if_needed()
-    one.get_by_role("button", name="Reset", exact=True).click()
-    one.control = CONTROLS[request.param]
+    notebook.reset(one)
+    one.control = CONTROLS[name]
     return one
 
 
 def test_it_appears_and_answers_mouse_and_keys(notebook, widget):
     canvas, control = widget.locator("canvas.tk-canvas").first, widget.locator(f"[data-control={widget.control}]")
-    notebook.page.wait_for_timeout(300)
     assert not is_blank(pixels(canvas))
     before = pixels(canvas)
     box = control.bounding_box()

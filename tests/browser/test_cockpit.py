@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from notebook_page import MOVE, is_blank, pixels, wait_for_change
+from notebook_page import MOVE, is_blank, pixels, resize, wait_for_change
 from tidy import assert_keys_stay, assert_named, assert_tidy
 
 pytestmark = pytest.mark.browser
@@ -58,8 +58,7 @@ def test_nothing_is_cut_and_nothing_overlaps(cockpit, width):
 
 def test_in_a_small_window_pictures_slider_curves_and_time_line_are_in_sight_together(notebook, cockpit):
     page, before = notebook.page, notebook.page.viewport_size
-    page.set_viewport_size({"width": 1280, "height": 720})
-    page.wait_for_timeout(300)
+    resize(page, 1280, 720)
     cockpit.evaluate("widget => widget.scrollIntoView({ block: 'end' })")
     parts = [".tk-pictures canvas", "[data-control=lr]", "[data-chart=raw] canvas", ".tk-time"]
     hidden = cockpit.evaluate(IN_SIGHT, parts)

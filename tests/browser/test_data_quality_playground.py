@@ -35,7 +35,7 @@ def test_a_knob_dragged_by_mouse_changes_the_pictures(notebook, widget, knob):
     notebook.page.mouse.down()
     notebook.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2, steps=6)
     notebook.page.mouse.up()
-    notebook.page.wait_for_timeout(500)  # for the answer to the last move
+    notebook.answered()
     shown = float(widget.locator(f"[data-control={knob}-field]").input_value())
     assert shown == pytest.approx(0.7, abs=0.05)
     assert float(notebook.execute(f"print(playground.values[{knob!r}])")) == shown

@@ -2,10 +2,12 @@
 
 import base64
 import functools
+import io
 from contextlib import contextmanager
 
 import pytest
-from notebook_page import pixels
+from notebook_page import pixels, resize
+from PIL import Image, ImageStat
 from tidy import assert_tidy
 
 import teachkit as tk
@@ -180,8 +182,7 @@ ACROSS = """widget => [document.documentElement, widget, ...widget.querySelector
 @pytest.mark.parametrize("width", [540, 640, 800, 1024])
 def test_the_slider_of_the_rate_and_the_losses_are_in_sight_together(show, width):
     cockpit = show("cockpit/cockpit")
-    cockpit.page.set_viewport_size({"width": width, "height": 450})  # a window of 900 px at 200 %
-    cockpit.page.wait_for_timeout(100)
+    resize(cockpit.page, width, 450)  # a window of 900 px at 200 %
     slider = cockpit.locator("[data-control=lr]").bounding_box()
     losses = cockpit.locator("[data-chart=raw]").bounding_box()
     ends = [one["y"] + one["height"] for one in (slider, losses)]
@@ -212,7 +213,10 @@ PALE = """widget => {
 
 def assert_stands_out(widget, dark):
     assert widget.evaluate(PALE) == []
-    assert (pixels(widget)[3:20, 12:40].mean() < 80) == dark  # the title's ground
+    x, y, *_ = widget.bounding_box().values()
+    title = {"x": x + 12, "y": y + 3, "width": 28, "height": 17}
+    ground = Image.open(io.BytesIO(widget.page.screenshot(clip=title))).convert("L")
+    assert (ImageStat.Stat(ground).mean[0] < 80) == dark
 
 
 def test_every_text_stands_out_from_its_ground(bright):

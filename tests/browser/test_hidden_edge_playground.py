@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from notebook_page import is_blank, pixels, wait_for_change
+from notebook_page import FRAME, is_blank, pixels, wait_for_change
 from tidy import assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ def widget(notebook):
 
 
 def test_it_appears_and_is_not_blank(notebook, widget):
-    notebook.page.wait_for_timeout(200)
+    notebook.page.evaluate(FRAME)
     assert not is_blank(pixels(widget.locator("canvas.tk-canvas").first))
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from notebook_page import is_blank, pixels
+from notebook_page import is_blank, pixels, resize
 from tidy import MOVES, assert_keys_stay, assert_named, assert_prompt, assert_refused, assert_tidy, moves
 
 from teachkit.analysis.sliding_box import losses_and_slopes
@@ -131,8 +131,7 @@ def test_nothing_is_cut_and_nothing_overlaps(widget, width):
 
 def test_box_losses_and_numbers_fit_a_projectors_window_at_once(notebook, widget):
     before = notebook.page.viewport_size
-    notebook.page.set_viewport_size({"width": 1920, "height": 1080})
-    notebook.page.wait_for_timeout(300)
+    resize(notebook.page, 1920, 1080)
     height = widget.bounding_box()["height"]
     room = notebook.page.locator(".jp-WindowedPanel-outer").bounding_box()["height"]
     notebook.page.set_viewport_size(before)

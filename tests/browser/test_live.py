@@ -45,15 +45,22 @@ def address(site: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def page(browser: Any) -> Iterator[Any]:
+    """One for all tests, each of which opens an address in it: nothing that these pages do is kept."""
+    one = browser.new_page(viewport={"width": 1280, "height": 760})
+    one.add_init_script(NO_WORKER)
+    one.complaints, one.hosts = [], set()
+    one.on("console", lambda message: message.type in ("error", "warning") and one.complaints.append(message.text))
+    one.on("pageerror", lambda error: one.complaints.append(str(error)))
+    one.on("request", lambda request: one.hosts.add(urlsplit(request.url).hostname))
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def opened(browser: Any) -> Iterator[Any]:
+def opened(page: Any) -> Iterator[Any]:
     """Opens an address; afterwards nothing may have been complained of, or asked of any other host."""
-    page = browser.new_page(viewport={"width": 1280, "height": 760})
-    page.add_init_script(NO_WORKER)
-    complaints, hosts = [], set()
-    page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
 
     def go(url: str, wait_for: str = RUNNING) -> Any:
         page.goto(url)
@@ -61,9 +68,12 @@ def opened(browser: Any) -> Iterator[Any]:
         return page
 
     yield go
+    complaints, hosts = page.complaints[:], set(page.hosts)
+    page.goto("about:blank")  # it trains no longer
+    page.complaints.clear()
+    page.hosts.clear()
     assert complaints == []
     assert hosts <= {"127.0.0.1", None}  # none: of a file, or of what the page made itself
-    page.close()
 
 
 def until(page: Any, expression: str, patience: float = 60) -> None:

@@ -1,7 +1,7 @@
 """The loss weights playground in a real browser: the raw losses stay while three sliders move."""
 
 import pytest
-from notebook_page import is_blank, pixels
+from notebook_page import FRAME, is_blank, pixels
 from tidy import assert_keys_stay, assert_prompt, assert_refused, assert_tidy, moves
 
 pytestmark = pytest.mark.browser
@@ -34,7 +34,7 @@ def test_a_slider_moves_the_total_and_the_share_and_not_a_pixel_of_the_raw_losse
     box = slider.bounding_box()
     notebook.page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
     notebook.wait(widget, f"Number(widget.dataset.total) > {total}")
-    notebook.page.wait_for_timeout(100)
+    notebook.page.evaluate(FRAME)
     assert [widget.get_attribute(f"data-{name}-raw") for name in ("box", "cls", "dfl")] == values
     assert (pixels(raw) == before[0]).all()
     assert (pixels(weighted) != before[1]).any()

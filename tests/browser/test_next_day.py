@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from notebook_page import NotebookPage, Server
+from notebook_page import Server
 from PIL import Image
 
 from teachkit.watch.connection import LINE, VIEW
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 CELL = "import teachkit as tk\ntk.IoUPlayground()"
 
 
-def test_a_saved_notebook_shows_its_widgets_picture_the_next_day(browser: Any, server: Server, opened: Any) -> None:
+def test_a_saved_notebook_shows_its_widgets_picture_the_next_day(server: Server, opened: Any) -> None:
     opened.write([CELL]).run_all()
     opened.command("docmanager:save")
     opened.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
@@ -27,12 +27,12 @@ def test_a_saved_notebook_shows_its_widgets_picture_the_next_day(browser: Any, s
     assert VIEW not in saved  # so that every other program shows the picture, too
     assert "image/png" in saved
     shutil.copy(server.folder / "tests.ipynb", server.folder / "next_day.ipynb")  # of which no session is known
-    page = NotebookPage(browser, server).open_file("next_day.ipynb")
-    image = page.widget(".jp-OutputArea-output img")
+    opened.end_kernel()
+    opened.open_file("next_day.ipynb")
+    image = opened.widget(".jp-OutputArea-output img")
     stored = Image.open(io.BytesIO(base64.b64decode(saved["image/png"])))
     size = image.evaluate("image => [image.naturalWidth, image.naturalHeight]")
     assert size == [stored.width, stored.height + LINE]  # the line says to run the cell
-    assert page.page.get_by_text("model not found").count() == 0
-    page.run_all()
-    page.widget("[data-ack]")
-    page.shut_down()
+    assert opened.page.get_by_text("model not found").count() == 0
+    opened.run_all()
+    opened.widget("[data-ack]")

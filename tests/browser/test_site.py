@@ -167,25 +167,59 @@ def alive(pages, tmp_path_factory):
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
 
 
+def watched(browser, faults, worker=False, **settings):
+    """A browser of its own; what it complains of, or asks of any other host, is a fault."""
+    context = browser.new_context(**settings)
+    if not worker:
+        context.add_init_script(NO_WORKER)
+    context.on("console", lambda one: one.type in ("error", "warning") and faults.append(one.text))
+    context.on("weberror", lambda one: faults.append(str(one.error)))
+    context.on("request", lambda one: urlsplit(one.url).hostname in ("127.0.0.1", None) or faults.append(one.url))
+    return context
+
+
 @pytest.fixture
 def context(browser):
-    """A browser of its own; afterwards nothing may have been complained of, or asked of any other host."""
     contexts, faults = [], []
 
-    def make(worker=False, **settings):
-        context = browser.new_context(**settings)
-        if not worker:
-            context.add_init_script(NO_WORKER)
-        context.on("console", lambda one: one.type in ("error", "warning") and faults.append(one.text))
-        context.on("weberror", lambda one: faults.append(str(one.error)))
-        context.on("request", lambda one: urlsplit(one.url).hostname in ("127.0.0.1", None) or faults.append(one.url))
-        contexts.append(context)
-        return context
+    def make(**settings):
+        contexts.append(watched(browser, faults, **settings))
+        return contexts[-1]
 
     yield make
     for one in contexts:
         one.close()
     assert faults == []
+
+
+@pytest.fixture(scope="module")
+def screens(browser):
+    """A phone and a dark screen, each for all the pages that are only looked at."""
+    faults = []
+    settings = {"phone": {"viewport": {"width": 390, "height": 844}}, "dark": {"color_scheme": "dark"}}
+    pages = {name: watched(browser, faults, **one).new_page() for name, one in settings.items()}
+    yield pages, faults
+    for page in pages.values():
+        page.context.close()
+
+
+@pytest.fixture
+def look(screens):
+    """look("phone", address) → the page, opened there."""
+    pages, faults = screens
+    opened = []
+
+    def go(screen, address):
+        pages[screen].goto(address)
+        opened.append(pages[screen])
+        return pages[screen]
+
+    yield go
+    for page in opened:
+        page.goto("about:blank")  # nothing of it goes on
+    found = faults[:]
+    faults.clear()
+    assert found == []
 
 
 OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
@@ -218,9 +252,8 @@ ALIVE = ["03_punish_box", "04_punish_class", "06_total_loss", "07_learn", "09_tr
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [*ALIVE, "playgrounds", "photo", "live", "index"])
-def test_on_a_phone_what_is_alive_fits_and_every_control_has_a_name(alive, context, name):
-    page = context(viewport={"width": 390, "height": 844}).new_page()
-    page.goto(f"{alive}{name}.html")
+def test_on_a_phone_what_is_alive_fits_and_every_control_has_a_name(alive, look, name):
+    page = look("phone", f"{alive}{name}.html")
     scrolled_through(page)
     assert page.evaluate(TOO_WIDE) <= 0
     assert page.evaluate(NAMELESS) == []
@@ -268,9 +301,8 @@ def test_an_exercise_is_answered_by_keyboard_and_counted_and_the_file_is_collect
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["03_punish_box", "live", "playgrounds"])
-def test_a_dark_system_gets_a_dark_ground_with_readable_words(alive, context, name):
-    page = context(color_scheme="dark").new_page()
-    page.goto(f"{alive}{name}.html")
+def test_a_dark_system_gets_a_dark_ground_with_readable_words(alive, look, name):
+    page = look("dark", f"{alive}{name}.html")
     page.locator("[data-here], [data-playground], #live").first.scroll_into_view_if_needed()
     page.locator(".tk-root").first.wait_for()
     for place in ("body", ".tk-root"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
-from notebook_page import MOVE, NotebookPage
+from notebook_page import FRAME, MOVE, NotebookPage, resize
 from playwright.sync_api import Locator
 
 IN_WORDS = (
@@ -39,8 +39,7 @@ CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.
 def assert_tidy(widget: Locator, width: int) -> None:
     """width: px, of the window while it is looked at."""
     page, before = widget.page, widget.page.viewport_size
-    page.set_viewport_size({"width": width, "height": before["height"]})
-    page.wait_for_timeout(200)  # JupyterLab lays its panels out anew
+    resize(page, width, before["height"])
     cut, over, sizes, parts = widget.evaluate(LOOK, [IN_WORDS, PARTS, LETTERS])
     page.set_viewport_size(before)
     assert parts > 2
@@ -58,7 +57,7 @@ def assert_keys_stay(notebook: NotebookPage, widget: Locator, *controls: str) ->
             widget.locator(f"[data-control={control}], {control}").first.focus()
             for key in keys:
                 notebook.page.keyboard.press(key)
-            notebook.page.wait_for_timeout(100)
+            notebook.page.evaluate(FRAME)
             assert notebook.page.evaluate(CELLS) == before, (control, keys)
 
 
