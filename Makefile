@@ -36,7 +36,7 @@ test: lint units notebooks
 
 # The two side by side: each takes one core.
 lint:
-	@$(MAKE) --no-print-directory --jobs=2 lint-python lint-scripts
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs=2) lint-python lint-scripts
 
 lint-python:
 	@$(MAKE_PY) lint

@@ -125,7 +125,7 @@ def sweep_ratio(rounds: int) -> tuple[float, float]:
         one.append(seconds(lambda: run_once(RATES[0], 0, "adamw", STEPS, "constant")))
         first.append(seconds(lambda: sweep(RATES, steps=STEPS, device="cpu", progress=False)))
         later.append(seconds(lambda: sweep(RATES, steps=STEPS, device="cpu", progress=False)))
-        Process.rested_or_new().executor.shutdown()
+        Process.rested_or_new().end()
     together = sweep(RATES, steps=STEPS, device="cpu", progress=False)
     same = all(_losses(one) == _losses(other) for one, other in zip(alone, together, strict=True))
     verdict("each of the eight has the losses that it has alone", same)

@@ -4,11 +4,14 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from threading import Thread, Timer
 from typing import Any
+
+from teachkit.learn.resources import usable_cores
 
 REST = 60.0  # seconds that a process waits for more work
 _stop: Any = None  # in such a process: the event that cancels its work
@@ -17,13 +20,20 @@ _stop: Any = None  # in such a process: the event that cancels its work
 class Process:
     """A process of its own, so that one that is killed takes only its own work with it.
 
-    executor: of that process alone; stop: an event that makes `cancelled()` true there; begun: set once it is alive.
+    stop: an event that makes `cancelled()` true there, after which it ends; begun: set once it is alive.
     """
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")  # a forked process would inherit broken threads of torch
         self.stop, self.begun, self._owner = context.Event(), context.Event(), os.getpid()
-        self.executor = ProcessPoolExecutor(1, context, _begin, (self.stop, self.begun))
+        self._executor = ProcessPoolExecutor(1, context, _begin, (self.stop, self.begun))
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return self._executor.submit(_out_of_reach, function, *arguments)
+
+    def end(self) -> None:
+        """After the work at hand."""
+        self._executor.shutdown(wait=False)
 
     @classmethod
     def rested_or_new(cls) -> "Process":
@@ -32,15 +42,16 @@ class Process:
                 one = _resting.pop()
                 one._alarm.cancel()
                 with suppress(BrokenProcessPool):
-                    if one._owner == os.getpid():  # not that of a process that this one was forked from
-                        one.executor.submit(os.getpid).result()
+                    # not one cancelled since it rests, nor that of a process that this one was forked from
+                    if not one.stop.is_set() and one._owner == os.getpid():
+                        one.submit(os.getpid).result()
                         return one
         return cls()
 
     def rest(self) -> None:
-        """Waits for more work, at most for `REST` seconds. One that was cancelled ends at once."""
-        if self.stop.is_set():
-            self.executor.shutdown(wait=False)
+        """Waits for more work, at most for `REST` seconds. One that was cancelled, or is one too many, ends at once."""
+        if self.stop.is_set() or len(_resting) >= max(1, usable_cores() - 1):
+            self.end()
             return
         self._alarm = Timer(REST, self._leave)
         self._alarm.daemon = True
@@ -50,7 +61,7 @@ class Process:
     def _leave(self) -> None:
         with suppress(ValueError):
             _resting.remove(self)  # unless it has just been taken
-            self.executor.shutdown(wait=False)
+            self.end()
 
 
 _resting: deque[Process] = deque()
@@ -59,6 +70,12 @@ _resting: deque[Process] = deque()
 def cancelled() -> bool:
     """Whether the work of this process is to end."""
     return _stop is not None and _stop.is_set()
+
+
+def _out_of_reach(function: Callable[..., Any], *arguments: Any) -> Any:
+    """In a thread: in the main one each step of a Trainer looks out for Ctrl-C, meant for the first process alone."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def _begin(stop: Any, begun: Any) -> None:

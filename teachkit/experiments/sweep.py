@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import torch
@@ -115,7 +116,8 @@ def in_processes(
     """The same runs, each by whichever process is free. This one begins at once; the others import torch first."""
     left, runs = deque(enumerate(wanted)), dict[int, SweptRun]()
     threads, others = torch.get_num_threads(), min(workers, len(wanted)) - 1
-    bar, at_work = tqdm(total=len(wanted), unit="run", disable=not progress), list[Process]()
+    bar = tqdm(total=len(wanted), unit="run", disable=not progress)
+    at_work, lock = list[Process](), Lock()
 
     def work_here() -> None:
         for place, (lr, seed) in _taken(left):
@@ -123,17 +125,23 @@ def in_processes(
             bar.update(len(runs) - bar.n)
 
     def hand_out() -> None:
-        at_work.append(process := Process.rested_or_new())
-        for place, (lr, seed) in _taken(left):
-            try:
-                runs[place] = process.executor.submit(run_once, lr, seed, optimizer, steps, schedule).result()
-            except BrokenProcessPool as error:
-                if process.begun.is_set():
-                    runs[place] = SweptRun(lr, seed, error=_named(lr, seed, error))
-                else:  # as in a script without `if __name__ == "__main__":`
-                    left.append((place, (lr, seed)))
-                return
-        process.rest()
+        process = Process.rested_or_new()
+        with lock:
+            at_work.append(process)
+        try:
+            for place, (lr, seed) in _taken(left):
+                try:
+                    runs[place] = process.submit(run_once, lr, seed, optimizer, steps, schedule).result()
+                except BrokenProcessPool as error:
+                    if process.begun.is_set():
+                        runs[place] = SweptRun(lr, seed, error=_named(lr, seed, error))
+                    else:  # as in a script without `if __name__ == "__main__":`
+                        left.append((place, (lr, seed)))
+                    return
+        finally:
+            with lock:  # whoever takes it next is not to be cancelled with this sweep
+                at_work.remove(process)
+                process.rest()
 
     with bar, ThreadPoolExecutor(max(1, others)) as pool:
         try:
@@ -148,8 +156,9 @@ def in_processes(
             bar.update(len(runs) - bar.n)
         except BaseException:
             left.clear()
-            for process in at_work:
-                process.stop.set()
+            with lock:
+                for process in at_work:
+                    process.stop.set()
             raise
         finally:
             use_threads(threads)

@@ -171,6 +171,7 @@ def padded(boxes: list[Tensor], labels: list[Tensor]) -> GroundTruth:
     counts = [len(one) for one in labels]
     most = max(OBJECTS_STEP, -(-max(counts) // OBJECTS_STEP) * OBJECTS_STEP)
     mask = torch.arange(most) < torch.tensor(counts)[:, None]  # [B, M]
-    truth = GroundTruth(torch.zeros(*mask.shape, 4), torch.zeros(mask.shape, dtype=torch.int64), mask)
-    truth.boxes[mask], truth.labels[mask] = torch.cat(boxes), torch.cat(labels)
+    all_boxes, all_labels = torch.cat(boxes), torch.cat(labels)
+    truth = GroundTruth(all_boxes.new_zeros(*mask.shape, 4), all_labels.new_zeros(mask.shape), mask)
+    truth.boxes[mask], truth.labels[mask] = all_boxes, all_labels
     return truth

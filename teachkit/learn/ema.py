@@ -6,8 +6,6 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from teachkit.learn.state import copy_all
-
 
 class AveragedWeights(AveragedModel):
     """A copy of the model in eval mode; `update_parameters(model)` averages the model's weights and buffers into it.
@@ -33,7 +31,8 @@ class AveragedWeights(AveragedModel):
         decay = min(self.decay, (1 + t) / (10 + t)) if t else 0.0
         ours, theirs = self._real
         torch._foreach_lerp_(ours, theirs, 1 - decay)  # as get_ema_multi_avg_fn, which makes a function of it each time
-        copy_all(*self._whole)
+        for averaged, current in zip(*self._whole, strict=True):
+            averaged.copy_(current)
         self.n_averaged += 1
 
     @torch.no_grad()
@@ -41,4 +40,5 @@ class AveragedWeights(AveragedModel):
         """Moves by this share of the way to the weights, 0-d on their device. The updates are counted by the caller."""
         for averaged, current in zip(*self._real, strict=True):
             averaged.lerp_(current, share.to(averaged.dtype))
-        copy_all(*self._whole)
+        for averaged, current in zip(*self._whole, strict=True):
+            averaged.copy_(current)

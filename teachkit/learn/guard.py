@@ -54,7 +54,7 @@ def clip_and_check(
 def clip_gradient(parameters: list[nn.Parameter], clip: float) -> Tensor:
     """As `clip_grad_norm_`, which multiplies each gradient, most often by 1. → the norm before it, 0-d."""
     norm = nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])
-    if norm.device.type != "cpu" or not norm + 1e-6 <= clip:  # a look would wait for the device
+    if norm.device.type != "cpu" or not clip / (norm + 1e-6) >= 1:  # a look would wait for the device
         nn.utils.clip_grads_with_norm_(parameters, clip, norm)
     return norm
 

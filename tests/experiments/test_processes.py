@@ -11,12 +11,13 @@ import pytest
 
 from teachkit.experiments import processes
 from teachkit.experiments.processes import Process
+from teachkit.learn.interrupts import HeldInterrupt
 
 PATIENCE = 20  # s
 
 
 def number(process):
-    return process.executor.submit(os.getpid).result(PATIENCE)
+    return process.submit(os.getpid).result(PATIENCE)
 
 
 def ends(pid):
@@ -32,11 +33,12 @@ def ends(pid):
 
 @pytest.fixture
 def process(monkeypatch):
-    """None rests but those of the test."""
+    """None rests but those of the test, and one may."""
     monkeypatch.setattr(processes, "_resting", type(processes._resting)())
+    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
     one = Process()
     yield one
-    one.executor.shutdown()
+    one.end()
 
 
 def test_one_that_rests_is_taken_before_a_new_one_is_started_and_two_never_share_it(process):
@@ -44,12 +46,39 @@ def test_one_that_rests_is_taken_before_a_new_one_is_started_and_two_never_share
     assert Process.rested_or_new() is process
     other = Process.rested_or_new()
     assert other is not process
-    other.executor.shutdown()
+    other.end()
 
 
 def test_ctrl_c_in_its_terminal_leaves_it_alive(process):
     os.kill(number(process), signal.SIGINT)
     assert number(process)
+
+
+def held():
+    with HeldInterrupt() as interrupt:
+        os.kill(os.getpid(), signal.SIGINT)
+    return interrupt.received
+
+
+def test_ctrl_c_in_the_midst_of_a_step_is_none_of_its_business(process):
+    assert process.submit(held).result(PATIENCE) is False
+
+
+def test_no_more_rest_than_there_are_other_cores(process):
+    other = Process()
+    pid = number(other)
+    process.rest()
+    other.rest()
+    assert list(processes._resting) == [process]
+    assert ends(pid)
+
+
+def test_one_that_is_cancelled_at_rest_is_not_taken(process):
+    process.rest()
+    process.stop.set()
+    other = Process.rested_or_new()
+    assert other is not process
+    other.end()
 
 
 def test_one_that_was_killed_at_rest_is_replaced(process):
@@ -59,7 +88,7 @@ def test_one_that_was_killed_at_rest_is_replaced(process):
     assert ends(pid)
     other = Process.rested_or_new()
     assert number(other) != pid
-    other.executor.shutdown()
+    other.end()
 
 
 def test_after_a_while_without_work_it_ends(process, monkeypatch):
@@ -83,7 +112,7 @@ def test_its_time_begins_anew_with_each_rest(process, monkeypatch):
 def test_one_that_was_cancelled_ends_and_does_not_rest(process):
     pid = number(process)
     process.stop.set()
-    assert process.executor.submit(processes.cancelled).result(PATIENCE)
+    assert process.submit(processes.cancelled).result(PATIENCE)
     process.rest()
     assert not processes._resting
     assert ends(pid)
@@ -94,7 +123,7 @@ def test_what_another_process_started_is_left_to_it(process, monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: -1)
     other = Process.rested_or_new()
     assert other is not process
-    other.executor.shutdown()
+    other.end()
 
 
 def test_it_does_not_outlive_the_process_that_started_it():
@@ -102,7 +131,7 @@ def test_it_does_not_outlive_the_process_that_started_it():
         import os, signal
         from teachkit.experiments.processes import Process
         process = Process()
-        print(process.executor.submit(os.getpid).result(), flush=True)
+        print(process.submit(os.getpid).result(), flush=True)
         process.rest()
         os.kill(os.getpid(), signal.SIGKILL)"""
     killed = subprocess.run(

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -88,7 +90,7 @@ def test_the_other_process_stays_for_the_next_sweep(monkeypatch):
     (before,) = processes._resting
     assert [run.losses("box") for run in sweep([1e-3, 2e-3], steps=3, progress=False)] == found
     assert list(processes._resting) == [before]
-    before.executor.shutdown()
+    before.end()
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -109,6 +111,57 @@ def test_an_interrupt_cancels_what_has_not_begun_and_goes_on(monkeypatch):
     monkeypatch.setattr(module, "run_once", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sweep([1e-3] * 50, steps=100_000, progress=False)
+
+
+def interrupted_once_the_other_works(lr, seed, optimizer, steps, schedule):
+    marker = Path(os.environ["MARKER"])
+    if multiprocessing.parent_process() is not None:
+        marker.touch()
+        return run_once(lr, seed, optimizer, steps, schedule)
+    while not marker.exists():
+        time.sleep(0.01)
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_ends_what_another_process_is_at(monkeypatch, tmp_path):
+    """After its step, long before the last one; and nothing cancelled is left to the next sweep."""
+    monkeypatch.setenv("MARKER", str(tmp_path / "marker"))
+    monkeypatch.setattr(processes, "_resting", type(processes._resting)())
+    monkeypatch.setattr(module, "run_once", interrupted_once_the_other_works)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        sweep([1e-3] * 2, steps=3000, progress=False)
+    assert time.monotonic() - began < 15
+    assert not processes._resting
+
+
+def test_an_interrupt_after_another_process_has_done_its_share_leaves_that_to_the_next_sweep(monkeypatch):
+    monkeypatch.setattr(processes, "_resting", type(processes._resting)())
+
+    def interrupted(*arguments):
+        assert asked.wait(30)
+        end = time.monotonic() + 30
+        while not processes._resting and time.monotonic() < end:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    def submitted(process, function, *arguments):
+        if function is interrupted:
+            asked.set()
+            function = run_once
+        return submit(process, function, *arguments)
+
+    asked = threading.Event()
+    shared, submit = module.Process(), module.Process.submit
+    assert shared.submit(os.getpid).result()
+    shared.rest()
+    monkeypatch.setattr(module.Process, "submit", submitted)
+    monkeypatch.setattr(module, "run_once", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep([1e-3] * 2, steps=3, progress=False)
+    assert list(processes._resting) == [shared]
+    assert not shared.stop.is_set()
+    shared.end()
 
 
 def test_an_interrupt_while_the_others_are_sent_off_cancels_too(monkeypatch):

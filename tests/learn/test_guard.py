@@ -32,6 +32,19 @@ def test_a_gradient_is_clipped_as_by_torch_at_a_norm_of_just_that_size_too(gradi
         torch.testing.assert_close(one.grad, other.grad, rtol=0, atol=0, equal_nan=True)
 
 
+def test_at_the_very_edge_a_gradient_is_clipped_as_by_torch():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        gradient = torch.randn(3, generator=generator)
+        norm = nn.utils.get_total_norm([gradient])
+        for clip in (norm.item(), (norm + 1e-6).item(), norm.item() + 1e-6, math.nextafter((norm + 1e-6).item(), 0)):
+            ours, theirs = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+            ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+            clip_gradient([ours], clip)
+            nn.utils.clip_grad_norm_([theirs], clip)
+            assert torch.equal(ours.grad, theirs.grad), clip
+
+
 def unpool(dimensions):
     pooled, places = getattr(nn.functional, f"max_pool{dimensions}d")(
         torch.rand(1, 1, *[4] * dimensions), 2, return_indices=True

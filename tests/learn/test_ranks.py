@@ -34,6 +34,14 @@ from tests.learn.tiny import make_batches
 ROOT = Path(__file__).resolve().parent.parent.parent
 TORCHRUN = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
 
+# What each rank runs that torchrun has forked: started, it would not have torchrun's way with signals.
+RANK = """
+import signal, sys
+from teachkit.__main__ import main
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
 # torchrun with its command line, of which each rank is forked where torch is loaded already
 COMMAND = """
 import sys, warnings
@@ -238,7 +246,8 @@ def test_killed_ranks_end_all_and_the_next_start_loses_nothing(folder, tmp_path,
     """Any of them at any step. torchrun starts them anew once; when it gives up, one process goes on."""
     log, save = tmp_path / "log.jsonl", tmp_path / "run"
     options = ["--data", folder, "--epochs", 10, "--batch-size", 6, "--lr", 1e-4, "--log", log, "--save", save]
-    forks = ["--start-method", "fork", "--run-path", "--", ROOT / "teachkit" / "__main__.py"]
+    (tmp_path / "rank.py").write_text(RANK)
+    forks = ["--start-method", "fork", "--run-path", "--", tmp_path / "rank.py"]
     process = forked.begun(COMMAND, *TORCHRUN, *forks, "train", *options, err=tmp_path / "err")
     kill_at(process, log, random.randint(2, 5), random.randint(0, 1))
     began = kill_at(process, log, 10, 1)
