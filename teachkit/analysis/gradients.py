@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from teachkit.feed.detector import Detector
-from teachkit.learn.state import copy_all
 from teachkit.punish.criterion import Assigner, Criterion
 from teachkit.structures import LOSS_NAMES, Assignment, Batch, GroundTruth, LossWeights, Predictions
 
@@ -45,7 +44,9 @@ def statistics_kept(model: torch.nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        copy_all(buffers, before)
+        with torch.no_grad():  # one by one: a step that is traced for the page has no other way
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
 
 
 def loss_gradients(model: Detector, criterion: Criterion, batch: Batch) -> dict[str, Tensor]:
