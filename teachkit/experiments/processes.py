@@ -37,6 +37,7 @@ class Process:
 
     @classmethod
     def rested_or_new(cls) -> "Process":
+        """One that rests and is alive, else a new one."""
         with suppress(IndexError):
             while True:
                 one = _resting.pop()

@@ -79,7 +79,7 @@ def count_objects(batch: Batch) -> dict[str, Tensor]:
     low, high = boxes.chunk(2, -1)
     inverted = (high < low).any(-1)  # [B, M]
     tiny = (boxes.abs() <= 1).all(-1) | (high == low).any(-1)
-    centre = low + high  # twice
+    centre = low + high  # twice that
     x, y = centre.unbind(-1)
     outside = (centre < 0).any(-1) | (x > 2 * width) | (y > 2 * height)
     found = torch.stack([mask, inverted, tiny, outside]) & mask  # [4, B, M]

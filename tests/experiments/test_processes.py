@@ -126,16 +126,18 @@ def test_what_another_process_started_is_left_to_it(process, monkeypatch):
     other.end()
 
 
-def test_it_does_not_outlive_the_process_that_started_it():
-    program = """if __name__ == "__main__":
-        import os, signal
+@pytest.mark.parametrize("number", [0, signal.SIGKILL])  # 0: it ends by itself, and waits for nobody's rest
+def test_it_does_not_outlive_the_process_that_started_it(number):
+    program = f"""if __name__ == "__main__":
+        import os
         from teachkit.experiments.processes import Process
         process = Process()
         print(process.submit(os.getpid).result(), flush=True)
         process.rest()
-        os.kill(os.getpid(), signal.SIGKILL)"""
-    killed = subprocess.run(
+        os.kill(os.getpid(), {int(number)})"""
+    ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
-    assert killed.returncode == -signal.SIGKILL
-    assert ends(int(killed.stdout))
+    assert ended.returncode == -number
+    assert number or ended.stderr == ""
+    assert ends(int(ended.stdout))

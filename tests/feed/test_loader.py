@@ -236,6 +236,18 @@ def test_a_place_that_does_not_exist_is_refused_and_the_old_one_stays(state):
     assert loader.state_dict() == {"epoch": 4, "place": 1}
 
 
+@pytest.mark.parametrize("boxes", [torch.float32, torch.float64, torch.int64])
+@pytest.mark.parametrize("labels", [torch.int64, torch.int32])
+def test_padding_keeps_the_kind_of_numbers_that_it_is_given(boxes, labels):
+    truth = padded(
+        [torch.ones(2, 4, dtype=boxes), torch.zeros(0, 4, dtype=boxes)],
+        [torch.ones(count, dtype=labels) for count in (2, 0)],
+    )
+    assert (truth.boxes.dtype, truth.labels.dtype) == (boxes, labels)
+    assert truth.boxes.sum() == 8
+    assert truth.labels.tolist() == [[1, 1, 0, 0], [0, 0, 0, 0]]
+
+
 @pytest.mark.parametrize(("counts", "expected"), [([0, 0], 4), ([1], 4), ([4, 2], 4), ([5, 0], 8), ([13], 16)])
 def test_objects_are_padded_to_a_multiple_of_four(counts, expected):
     boxes = [torch.rand(count, 4) + 1 for count in counts]
