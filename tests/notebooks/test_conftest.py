@@ -1,12 +1,16 @@
 """What holds for every notebook under test."""
 
+import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
+import psutil
 import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -46,6 +50,38 @@ def test_a_bar_that_only_a_slow_machine_shows_is_no_difference(tmp_path):
 def test_kernels_that_start_at_once_have_no_ports_to_fall_out_about(tmp_path):
     ask = "from ipykernel.connect import get_connection_info as ask; print(ask(unpack=True)['transport'])"
     assert failed(tmp_path, [(ask, "ipc", {})]) == []
+
+
+TOLD = """import json, multiprocessing, os, sys, time, pathlib
+loaded = [name for name in ("torch", "matplotlib", "teachkit") if name in sys.modules]
+child = multiprocessing.Process(target=int)
+child.start()
+child.join()
+strange = [one for one in sys.path if one and not one.startswith((sys.prefix, sys.base_prefix))]
+state = [loaded, sys.argv[:2], strange, multiprocessing.get_start_method(), child.exitcode]
+told = [os.getpid(), state]
+pathlib.Path("new").write_text(json.dumps(told))
+pathlib.Path("new").rename("told.json")
+time.sleep(100)"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux")
+def test_kernels_of_several_notebooks_have_loaded_nothing_of_ours_and_end_with_the_tests(tmp_path):
+    for name in ("conftest.py", "sanitize.cfg"):
+        (tmp_path / name).write_bytes((NOTEBOOKS / name).read_bytes())
+    for name in ("one", "two"):
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TOLD)]), tmp_path / f"{name}.ipynb")
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--nbval", "--nbval-current-env", tmp_path]
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    tests = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=plain)
+    told, until = tmp_path / "told.json", time.time() + 100
+    while not told.exists() and time.time() < until:
+        time.sleep(0.02)
+    kernel, state = json.loads(told.read_text())
+    assert state == [["torch"], ["ipykernel_launcher", "-f"], [], multiprocessing.get_start_method(), 0]
+    tests.kill()
+    tests.wait()
+    assert psutil.wait_procs([psutil.Process(kernel)] if psutil.pid_exists(kernel) else [], timeout=10)[1] == []
 
 
 CELLS = {  # what a cell prints, what is stored, its metadata, and whether it passes
