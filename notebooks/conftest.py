@@ -30,7 +30,7 @@ ABOUT = re.compile(r"≈ *([-−]?\d+(?:\.(\d+))?(?:e([-+]?\d+))?)")  # the numb
 
 # torch._dynamo is what the first step of an optimizer loads
 LIBRARIES = ["torch._dynamo", "ipykernel.kernelapp"]
-# What a forked process does to be the kernel that was asked for: nothing of the process that forks is left in it
+# What a forked process does to be the kernel that was asked for; torch and the seed of hashes stay those of all
 KERNEL = """
 import multiprocessing, numpy, os, sys, threading, torch
 os.setsid()
