@@ -31,6 +31,25 @@ RENDER = """async ([entry, messages]) => {
 }"""
 
 
+# Pictures asked for one after another, of which the first are decoded last, and some only after the end.
+LOADS = """async () => {
+    const { Pictures } = await import("/frontend/pictures.js"), decoded = globalThis.createImageBitmap, images = [];
+    globalThis.createImageBitmap = (file) => new Promise((done) => {
+        const image = { wait: file.size, closed: false, close() { this.closed = true; } };
+        images.push(image);
+        setTimeout(done, file.size, image);
+    });
+    const pictures = new Pictures(["ball"], [8, 8]), file = (wait) => new Uint8Array(wait);
+    pictures.canvas.paint = () => {};
+    const shown = await Promise.all([200, 20, 80].map((wait) => pictures.load([file(wait)])));
+    const kept = pictures.images.map((one) => one.wait);
+    const late = pictures.load([file(30)]);
+    pictures.close();
+    globalThis.createImageBitmap = decoded;
+    return [[...shown, await late], kept, images.map((one) => one.closed)];
+}"""
+
+
 # text of a module → what it exports by default
 LOAD = """async (text) => {
     const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
@@ -67,6 +86,13 @@ def test_a_page_can_stand_behind_the_model(front_ends):
     assert state["measure"] == playground.values["measure"]
     assert float(state["loss"]) == pytest.approx(playground.numbers()["measures"][state["measure"]]["loss"])
     assert front_ends.locator(".tk-iou svg .tk-box").bounding_box()["width"] > 10
+
+
+def test_pictures_that_were_asked_for_last_are_shown_and_the_others_closed(front_ends):
+    shown, kept, closed = front_ends.evaluate(LOADS)
+    assert shown == [False, False, True, False]
+    assert kept == [80]
+    assert closed == [True] * 4
 
 
 @pytest.mark.parametrize(

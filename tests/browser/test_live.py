@@ -18,6 +18,7 @@ from teachkit.page.playgrounds import PLAYGROUNDS
 from tests.page.conftest import exported, node_modules  # noqa: F401 — fixtures
 
 ROOT = Path(__file__).resolve().parents[2]
+PICTURE = sorted((ROOT / "data/sample/yolo/images/val").glob("*.png"))[0]
 pytestmark = pytest.mark.browser
 # As browsers without a service worker have it: each of its own fetches all pages anew.
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
@@ -295,6 +296,61 @@ def test_a_dropped_picture_is_looked_at_and_drawn_boxes_are_trained_on_in_the_pa
     reached(page, 20)
     assert "learns your pictures" in page.inner_text(".tk-cockpit h2")
     assert sent == []
+
+
+# Pictures are written slowly for as long as blood cells are looked for.
+SLOW_AT_FIRST = """
+const written = HTMLCanvasElement.prototype.toBlob;
+HTMLCanvasElement.prototype.toBlob = function (done, ...more) {
+  const wait = document.querySelector("#finding select").value === "bccd" ? 2000 : 0;
+  written.call(this, (blob) => setTimeout(done, wait, blob), ...more);
+};
+"""
+
+
+@pytest.fixture
+def photos(browser: Any, address: str) -> Iterator[Any]:
+    """The page of one's own pictures, alone: what it asks for may be held back or refused, and its code be changed."""
+    page = browser.new_page()
+    page.add_init_script(NO_WORKER)
+    page.open = lambda: page.goto(address.replace("live.html", "photo.html"))
+    yield page
+    page.close()
+
+
+def test_a_slower_earlier_look_has_not_the_last_word(photos):
+    photos.add_init_script(SLOW_AT_FIRST)
+    photos.open()
+    with photos.expect_response("**/bccd.bin"):
+        photos.set_input_files("#files", PICTURE)
+    photos.wait_for_timeout(1000)  # long enough to look, not to write the picture
+    photos.locator("#finding select").select_option("shapes")
+    until(photos, "Number(document.getElementById('stage').dataset.found) >= 2")
+    photos.wait_for_timeout(2500)
+    found = photos.locator("#stage").get_attribute("data-found")
+    assert int(found) >= 2
+    assert photos.locator("#stage canvas").get_attribute("data-boxes") == found
+
+
+def test_what_did_not_arrive_is_asked_for_anew_and_a_training_begins_once(photos):
+    refused, held = [], []
+    photos.route("**/bccd.bin", lambda route: route.continue_() if refused else refused.append(route.abort()))
+    photos.route("**/training.bin", lambda route: held.append(route))
+    photos.open()
+    photos.set_input_files("#files", PICTURE)
+    photos.get_by_text("That did not work").wait_for()
+    photos.fill("#typed", "10, 10, 60, 60")
+    photos.press("#typed", "Enter")
+    photos.get_by_text("Found: ").wait_for()
+    photos.click("#train")
+    until(photos, "document.querySelector('#live').innerText !== ''")
+    photos.get_by_label("Name of class 1").fill("cat")
+    photos.keyboard.press("Tab")
+    until(photos, "document.querySelector('#boxes').innerText.includes('cat')")
+    assert photos.locator("#train").is_disabled()
+    held[0].continue_()
+    photos.wait_for_selector(RUNNING)
+    assert photos.locator("#train").is_enabled()
 
 
 def test_one_file_alone_opens_from_the_disk(opened, site):

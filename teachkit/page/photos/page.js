@@ -25,35 +25,46 @@ let chosen = null,
   threshold = 0.25,
   label = 0,
   view = null,
-  worker = null;
+  worker = null,
+  looking = false,
+  lookAgain = false,
+  teaching = false;
 const names = () =>
   [...part("classes").querySelectorAll(".tk-field")].map((one, place) => one.value || `thing ${place + 1}`);
 const tell = (words) => {
   part("told").textContent = words;
 };
 
-async function finder() {
-  if (!finders.has(detector)) finders.set(detector, Finder.load(detector, fetched));
-  return finders.get(detector);
+// One look after another, or an earlier one that takes longer would have the last word.
+async function look() {
+  lookAgain = true;
+  if (looking) return;
+  looking = true;
+  while (lookAgain) {
+    lookAgain = false;
+    await lookOnce().catch(broken);
+  }
+  looking = false;
 }
 // The chosen picture with what is found on it.
-async function look() {
-  if (!chosen) return;
-  const picture = chosen,
-    own = detector,
-    using = await finder();
-  if (picture !== chosen || own !== detector) return;
+async function lookOnce() {
+  const own = detector;
+  if (!finders.has(own)) finders.set(own, await Finder.load(own, fetched)); // what failed is asked for anew
+  const using = finders.get(own),
+    picture = chosen;
+  if (!picture || own !== detector) return;
   picture.looks ??= {};
   picture.looks[own] ??= using.look(picture.bitmap);
   const found = using.above(picture.looks[own], threshold),
-    scale = SHOWN / using.side;
+    scale = SHOWN / using.side,
+    next = new Pictures(using.classes, [SHOWN, SHOWN]);
+  next.truth = [picture.boxes.list.map((box) => box.slice(0, 4).map((one) => one * SHOWN))];
+  next.setCaption("What is found", element("span", { class: "tk-note" }, " solid: found · dashed white: drawn by you"));
+  await next.load([await fileOf(letterboxed(picture.bitmap, SHOWN))]);
+  next.show([found.map((box) => [...box.slice(0, 4).map((one) => one * scale), ...box.slice(4)])]);
   view?.close();
-  view = new Pictures(using.classes, [SHOWN, SHOWN]);
-  view.truth = [picture.boxes.list.map((box) => box.slice(0, 4).map((one) => one * SHOWN))];
+  view = next;
   part("stage").replaceChildren(view.node);
-  view.setCaption("What is found", element("span", { class: "tk-note" }, " solid: found · dashed white: drawn by you"));
-  await view.load([await fileOf(letterboxed(picture.bitmap, SHOWN))]);
-  view.show([found.map((box) => [...box.slice(0, 4).map((one) => one * scale), ...box.slice(4)])]);
   const counts = using.classes.map((name, place) => [name, found.filter((box) => box[4] === place).length]);
   const words = counts.filter(([, count]) => count).map(([name, count]) => `${count} × ${name}`);
   part("found").textContent = words.length ? `Found: ${words.join(", ")}.` : "Found: nothing above this threshold.";
@@ -62,7 +73,7 @@ async function look() {
 function showBoxes() {
   const all = pictures.reduce((sum, one) => sum + one.boxes.list.length, 0);
   part("boxes").replaceChildren(...(chosen?.boxes.rows(names()) ?? []));
-  part("train").disabled = !all;
+  part("train").disabled = !all || teaching;
   part("train").dataset.boxes = all;
   part("easel")
     .querySelectorAll(".tk-drawn")
@@ -73,7 +84,7 @@ function showBoxes() {
     for (const [side, share] of Object.entries(sides)) drawn.style[side] = `${100 * share}%`;
     part("easel").append(drawn);
   }
-  look().catch(broken);
+  look();
 }
 const broken = (one) => tell(`That did not work: ${one.message}`);
 
@@ -122,8 +133,11 @@ function remove() {
 }
 
 async function train() {
-  part("train").disabled = true;
-  await teach().finally(showBoxes);
+  part("train").disabled = teaching = true;
+  await teach().finally(() => {
+    teaching = false;
+    showBoxes();
+  });
 }
 async function teach() {
   const withBoxes = pictures.filter((one) => one.boxes.list.length);
@@ -158,12 +172,12 @@ function begin() {
     ["bccd", "blood cells"],
     ["shapes", "the course's shapes"],
   ];
-  const kind = menu("Look for", detectors, (value) => ((detector = value), look().catch(broken)), "detector");
+  const kind = menu("Look for", detectors, (value) => ((detector = value), look()), "detector");
   const least = part("threshold");
   least.addEventListener("input", () => {
     threshold = Number(least.value);
     part("least").textContent = threshold.toFixed(2);
-    look().catch(broken);
+    look();
   });
   part("finding").prepend(kind.node);
   const fields = Array.from({ length: CLASSES }, (_, place) => {

@@ -53,6 +53,7 @@ async function pixelsOf(file) {
 // Puts the playground of that name into el. folder: the address of live/; first: other first settings than its own.
 export async function alive(name, el, folder, first = {}) {
   kernels ??= fetched(new URL("kernels.wasm", folder), "arrayBuffer").then((bytes) => WebAssembly.compile(bytes));
+  kernels.catch(() => (kernels = null)); // the next playground asks anew
   const [{ facts, program, pictures }, bytes] = await Promise.all([
     fetched(new URL(`playgrounds/${name}.json`, folder), "json"),
     fetched(new URL(`playgrounds/${name}.bin`, folder), "arrayBuffer"),

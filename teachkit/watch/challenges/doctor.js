@@ -28,7 +28,7 @@ class Ward extends Pictures {
     });
   }
   async loadAll(buffers) {
-    await this.load(buffers);
+    if (!(await this.load(buffers))) return;
     this.ward = this.images;
     this.choose(this.chosen ?? 0);
   }

@@ -20,6 +20,7 @@ export class Pictures {
     this.styles = classStyles(classes);
     this.imageSize = imageSize;
     this.images = [];
+    this.turn = 0; // of loading: the last has the last word
     this.truth = [];
     this.detections = [];
     this.earlier = []; // what the parent run detected at the same step
@@ -29,14 +30,18 @@ export class Pictures {
     this.caption = note("solid: found · dashed white: truth");
     this.node = figure("tk-pictures", ["Validation pictures", this.caption], this.canvas.node);
   }
-  // buffers: PNG files.
+  // buffers: PNG files. False where others were asked for meanwhile, or it was closed.
   async load(buffers) {
+    const turn = ++this.turn;
     const images = await Promise.all(
       buffers.map((buffer) => createImageBitmap(new Blob([buffer], { type: "image/png" }))),
     );
-    this.images.forEach((image) => image.close());
+    const current = turn === this.turn;
+    (current ? this.images : images).forEach((image) => image.close());
+    if (!current) return false;
     this.images = images;
     this.canvas.paint();
+    return true;
   }
   show(detections, earlier) {
     const key = JSON.stringify([detections, earlier]);
@@ -111,6 +116,7 @@ export class Pictures {
     return this.styles[label % this.styles.length].colour;
   }
   close() {
+    this.turn += 1;
     this.canvas.close();
     this.images.forEach((image) => image.close());
   }
