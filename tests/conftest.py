@@ -2,7 +2,8 @@
 
 import gc
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,17 @@ def progress_of_nobody(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield
     if nobody.exists():
         nobody.unlink()
+
+
+@pytest.fixture
+def heard() -> Callable[[int], None]:
+    """Skips a test of a signal that is ignored here, as by nohup or in a shell's background, and so by every child."""
+
+    def check(number: int) -> None:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            pytest.skip(f"{signal.Signals(number).name} is ignored in this process")
+
+    return check
 
 
 @pytest.fixture

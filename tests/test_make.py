@@ -278,7 +278,8 @@ def test_cut_off_on_the_way_to_other_versions_and_back_the_old_ones_are_there_ag
     assert machine.installed() == CPU | {"jupyterlab-4.6.6", "teachkit-0.1.0"}
 
 
-def test_stopped_by_hand_it_says_so_and_leaves_no_traceback(machine):
+def test_stopped_by_hand_it_says_so_and_leaves_no_traceback(machine, heard):
+    heard(signal.SIGINT)
     machine.packages.stalled = "jupyterlab"
     process = machine.start()
     assert machine.packages.reached.wait(60)

@@ -196,7 +196,8 @@ print("went on")
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_process_that_is_to_end_saves_first_and_ends_by_that_signal(tmp_path, number):
+def test_a_process_that_is_to_end_saves_first_and_ends_by_that_signal(tmp_path, heard, number):
+    heard(number)
     ended = python(PROGRAM, tmp_path, int(number))
     assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "interrupted\n", "")
     assert load_run(tmp_path).state["progress"]["step"] == 2
@@ -204,7 +205,8 @@ def test_a_process_that_is_to_end_saves_first_and_ends_by_that_signal(tmp_path, 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 @pytest.mark.parametrize("number", ENDINGS)
-def test_within_the_command_an_ending_is_as_ctrl_c_and_none_breaks_off(make_trainer, number):
+def test_within_the_command_an_ending_is_as_ctrl_c_and_none_breaks_off(make_trainer, heard, number):
+    heard(number)
     trainer = make_trainer()
     trainer.optimizer.register_step_post_hook(lambda *_: [signal.raise_signal(number) for _ in range(3)])
     with endings_as_interrupts():
