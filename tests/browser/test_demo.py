@@ -187,7 +187,7 @@ def test_a_page_loaded_anew_comes_back_to_the_same_run_while_it_trains(demo, coc
 
 
 def test_a_hundred_times_the_rate_stops_the_run_and_offers_a_way_back_in_sight(demo, cockpit):
-    wait(demo, "step >= 100")  # what has learnt little is not always thrown far enough back
+    wait(demo, "step >= 100", 200)  # what has learnt little is not always thrown far enough back
     press(demo, "Too high")
     wait(demo, "state === 'rescued'", 200)
     assert_in_sight(demo)  # with a long message and a button beside it
