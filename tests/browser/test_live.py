@@ -298,12 +298,13 @@ def test_a_dropped_picture_is_looked_at_and_drawn_boxes_are_trained_on_in_the_pa
     assert sent == []
 
 
-# Pictures are written slowly for as long as blood cells are looked for.
+# Pictures are decoded slowly for as long as blood cells are looked for.
 SLOW_AT_FIRST = """
-const written = HTMLCanvasElement.prototype.toBlob;
-HTMLCanvasElement.prototype.toBlob = function (done, ...more) {
-  const wait = document.querySelector("#finding select").value === "bccd" ? 2000 : 0;
-  written.call(this, (blob) => setTimeout(done, wait, blob), ...more);
+const decoded = globalThis.createImageBitmap;
+globalThis.createImageBitmap = async (from, ...more) => {
+  const slow = from instanceof HTMLCanvasElement && document.querySelector("#finding select").value === "bccd";
+  await new Promise((done) => setTimeout(done, slow ? 2000 : 0));
+  return decoded(from, ...more);
 };
 """
 
@@ -323,7 +324,7 @@ def test_a_slower_earlier_look_has_not_the_last_word(photos):
     photos.open()
     with photos.expect_response("**/bccd.bin"):
         photos.set_input_files("#files", PICTURE)
-    photos.wait_for_timeout(1000)  # long enough to look, not to write the picture
+    photos.wait_for_timeout(1000)  # long enough to look, not to show the picture
     photos.locator("#finding select").select_option("shapes")
     until(photos, "Number(document.getElementById('stage').dataset.found) >= 2")
     photos.wait_for_timeout(2500)
@@ -342,15 +343,67 @@ def test_what_did_not_arrive_is_asked_for_anew_and_a_training_begins_once(photos
     photos.fill("#typed", "10, 10, 60, 60")
     photos.press("#typed", "Enter")
     photos.get_by_text("Found: ").wait_for()
+    assert photos.inner_text("#told") == ""
     photos.click("#train")
     until(photos, "document.querySelector('#live').innerText !== ''")
     photos.get_by_label("Name of class 1").fill("cat")
     photos.keyboard.press("Tab")
     until(photos, "document.querySelector('#boxes').innerText.includes('cat')")
     assert photos.locator("#train").is_disabled()
+    while not held:
+        photos.wait_for_timeout(20)
     held[0].continue_()
     photos.wait_for_selector(RUNNING)
     assert photos.locator("#train").is_enabled()
+    photos.unroute("**/training.bin")
+    photos.route("**/training.bin", lambda route: route.abort())
+    photos.click("#train")
+    photos.get_by_text("That did not work").wait_for()
+    step = int(photos.locator(".tk-cockpit").get_attribute("data-step"))
+    reached(photos, step + 3)  # the earlier one goes on
+    assert "begins" not in photos.inner_text("#live")
+    photos.unroute("**/training.bin")
+    photos.click("#train")
+    until(photos, f"Number(document.querySelector('.tk-cockpit')?.dataset.step ?? {step}) < {step}")
+    reached(photos, 1)
+    assert photos.locator(".tk-cockpit").count() == len(photos.workers) == 1
+    assert photos.inner_text("#told") == ""
+
+
+def test_a_detector_that_does_not_arrive_keeps_no_other_from_looking(photos):
+    held = []
+    photos.route("**/bccd.bin", lambda route: held.append(route))
+    photos.open()
+    photos.set_input_files("#files", PICTURE)
+    photos.get_by_text("Looking …").wait_for()
+    photos.locator("#finding select").select_option("shapes")
+    until(photos, "Number(document.getElementById('stage').dataset.found) >= 2")
+    found = photos.inner_text("#found")
+    held[0].abort()
+    photos.wait_for_timeout(300)
+    assert (photos.inner_text("#found"), photos.inner_text("#told")) == (found, "")
+    photos.locator("#finding select").select_option("bccd")
+    photos.get_by_text("Looking …").wait_for()
+    assert photos.locator("#stage canvas").count() == 0  # what the other one found is not taken for its own
+
+
+def test_what_the_controls_show_after_the_way_back_is_in_force(browser, address):
+    photos = address.replace("live.html", "photo.html")
+    page = browser.new_page()
+    page.add_init_script(NO_WORKER)
+    page.goto(photos)
+    page.set_input_files("#files", PICTURE)
+    page.locator("#threshold").fill("0.7")
+    page.locator("#finding select").select_option("shapes")
+    page.get_by_label("Draw class 3").check()
+    page.goto(photos.replace("photo.html", "playgrounds.html"))
+    page.go_back()
+    page.set_input_files("#files", PICTURE)
+    page.get_by_text("Found: ").wait_for()
+    assert page.input_value("#threshold") == page.inner_text("#least") == "0.25"
+    assert page.input_value("#finding select") == "bccd"
+    assert page.get_by_label("Draw class 1").is_checked()
+    page.close()
 
 
 def test_one_file_alone_opens_from_the_disk(opened, site):

@@ -68,17 +68,17 @@ function save(template, content) {
 }
 
 // parts: {program, numbers, kernels, facts, sheet} or promises of them; el: where the cockpit goes; replay(): the text of a
-// replay's page, or a promise of it.
+// replay's page, or a promise of it. → what closes the cockpit
 export async function open(worker, parts, el, { location, history }, replay) {
+  const broken = (words) => {
+    el.replaceChildren(Object.assign(document.createElement("p"), { textContent: words, className: "broken" }));
+  };
+  worker.addEventListener("error", ({ message }) => broken(message ?? "The page cannot start: worker.js did not load"));
   const names = Object.keys(parts),
     values = await Promise.all(Object.values(parts));
   const given = Object.fromEntries(names.map((name, place) => [name, values[place]]));
   const { settings, start, hide } = asked(location),
     model = modelOf(worker);
-  const broken = (words) => {
-    el.replaceChildren(Object.assign(document.createElement("p"), { textContent: words, className: "broken" }));
-  };
-  worker.addEventListener("error", ({ message }) => broken(message));
   let address = null,
     waiting = null;
   const loading = el.firstElementChild;
@@ -87,7 +87,7 @@ export async function open(worker, parts, el, { location, history }, replay) {
     if (data.replay)
       Promise.resolve(replay())
         .then((template) => save(template, data.replay))
-        .catch((one) => broken(`The replay cannot be saved: ${one.message}`));
+        .catch((one) => el.prepend(`The replay cannot be saved: ${one.message}`));
     if (data.message?.kind === "setup") {
       loading?.remove();
       queueMicrotask(() => hidden(el, hide));
@@ -105,5 +105,5 @@ export async function open(worker, parts, el, { location, history }, replay) {
   // Its greeting, the first message, goes with all that the worker needs to answer it.
   const send = (message) =>
     worker.postMessage(message.kind === "hello" ? { ...message, open: { ...given, settings, start } } : message);
-  cockpit.render({ model: { ...model, send }, el });
+  return cockpit.render({ model: { ...model, send }, el });
 }

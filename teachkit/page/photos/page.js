@@ -6,7 +6,7 @@ import { Pictures } from "../../watch/frontend/pictures.js";
 import { open } from "../live/live.js";
 import "../live/theme.js";
 import { Finder } from "./found.js";
-import { fileOf, letterboxed, opened } from "./picture.js";
+import { letterboxed, opened } from "./picture.js";
 import { Boxes, CLASSES, drawOver, lesson } from "./teaching.js";
 
 const HERE = document.currentScript.src,
@@ -19,13 +19,15 @@ const fetched = async (name, as) => {
 };
 const part = (name) => document.getElementById(name);
 const pictures = [],
-  finders = new Map();
+  finders = new Map(),
+  loading = new Set(); // names of finders
 let chosen = null,
   detector = "bccd",
   threshold = 0.25,
   label = 0,
   view = null,
   worker = null,
+  close = null, // the cockpit's
   looking = false,
   lookAgain = false,
   teaching = false;
@@ -33,6 +35,11 @@ const names = () =>
   [...part("classes").querySelectorAll(".tk-field")].map((one, place) => one.value || `thing ${place + 1}`);
 const tell = (words) => {
   part("told").textContent = words;
+  delete part("told").dataset.broken;
+};
+const broken = (one) => {
+  tell(`That did not work: ${one.message}`);
+  part("told").dataset.broken = "true";
 };
 
 // One look after another, or an earlier one that takes longer would have the last word.
@@ -46,13 +53,40 @@ async function look() {
   }
   looking = false;
 }
+// Beside the looks, which another detector may serve meanwhile. What failed is asked for anew at the next look.
+async function load(own) {
+  if (loading.has(own)) return;
+  loading.add(own);
+  try {
+    finders.set(own, await Finder.load(own, fetched));
+    if (part("told").dataset.broken) tell("");
+    look();
+  } catch (one) {
+    if (own !== detector) return;
+    part("found").textContent = "";
+    broken(one);
+  } finally {
+    loading.delete(own);
+  }
+}
+function showNothing() {
+  view?.close();
+  view = null;
+  part("stage").replaceChildren();
+  delete part("stage").dataset.found;
+  part("found").textContent = "Looking …";
+}
 // The chosen picture with what is found on it.
 async function lookOnce() {
-  const own = detector;
-  if (!finders.has(own)) finders.set(own, await Finder.load(own, fetched)); // what failed is asked for anew
-  const using = finders.get(own),
+  const own = detector,
+    using = finders.get(own),
     picture = chosen;
-  if (!picture || own !== detector) return;
+  if (!picture) return;
+  if (!using) {
+    showNothing();
+    load(own);
+    return;
+  }
   picture.looks ??= {};
   picture.looks[own] ??= using.look(picture.bitmap);
   const found = using.above(picture.looks[own], threshold),
@@ -60,7 +94,7 @@ async function lookOnce() {
     next = new Pictures(using.classes, [SHOWN, SHOWN]);
   next.truth = [picture.boxes.list.map((box) => box.slice(0, 4).map((one) => one * SHOWN))];
   next.setCaption("What is found", element("span", { class: "tk-note" }, " solid: found · dashed white: drawn by you"));
-  await next.load([await fileOf(letterboxed(picture.bitmap, SHOWN))]);
+  await next.load([letterboxed(picture.bitmap, SHOWN)]);
   next.show([found.map((box) => [...box.slice(0, 4).map((one) => one * scale), ...box.slice(4)])]);
   view?.close();
   view = next;
@@ -71,8 +105,10 @@ async function lookOnce() {
   part("stage").dataset.found = found.length;
 }
 function showBoxes() {
+  const within = part("boxes").contains(document.activeElement); // a button that goes
   const all = pictures.reduce((sum, one) => sum + one.boxes.list.length, 0);
   part("boxes").replaceChildren(...(chosen?.boxes.rows(names()) ?? []));
+  if (within) part("typed").focus();
   part("train").disabled = !all || teaching;
   part("train").dataset.boxes = all;
   part("easel")
@@ -86,8 +122,6 @@ function showBoxes() {
   }
   look();
 }
-const broken = (one) => tell(`That did not work: ${one.message}`);
-
 function choose(picture) {
   chosen = picture;
   for (const one of pictures) one.button.setAttribute("aria-pressed", one === picture);
@@ -99,18 +133,21 @@ function choose(picture) {
   showBoxes();
 }
 async function take(files) {
-  const unread = [],
-    all = [...files];
+  const unread = [];
+  let full = false;
   tell("");
-  for (const file of all) {
-    if (pictures.length >= MOST) break;
-    const bitmap = await opened(file).catch(() => null);
-    if (bitmap) add(file.name || `picture ${pictures.length + 1}`, bitmap);
+  for (const file of [...files]) {
+    full = pictures.length >= MOST;
+    const bitmap = full ? null : await opened(file).catch(() => null);
+    full ||= pictures.length >= MOST; // others may have come meanwhile
+    if (full) bitmap?.close();
+    else if (bitmap) add(file.name || `picture ${pictures.length + 1}`, bitmap);
     else unread.push(file.name);
+    if (full) break;
   }
   const [what, verb] = unread.length > 1 ? ["no pictures", "are"] : ["no picture", "is"];
   const troubles = unread.length ? [`${unread.join(", ")} ${verb} ${what} that this browser can read.`] : [];
-  if (pictures.length >= MOST) troubles.push(`${MOST} pictures are the most that this page takes.`);
+  if (full) troubles.push(`${MOST} pictures are the most that this page takes.`);
   tell(troubles.join(" "));
 }
 function add(name, bitmap) {
@@ -128,30 +165,44 @@ function remove() {
   chosen = null;
   const next = pictures[Math.min(place, pictures.length - 1)];
   if (next) choose(next);
-  else part("work").hidden = true;
+  else {
+    part("work").hidden = true;
+    part("files").focus();
+  }
   showBoxes();
 }
 
 async function train() {
   part("train").disabled = teaching = true;
+  tell("");
   await teach().finally(() => {
     teaching = false;
     showBoxes();
   });
 }
+// A training that is there already runs on until all that the new one needs has arrived.
 async function teach() {
-  const withBoxes = pictures.filter((one) => one.boxes.list.length);
-  const own = await lesson(withBoxes, names(), await fetched("facts.json", "json"));
-  const parts = {
-    program: fetched("training.json", "json"),
-    numbers: fetched("training.bin", "arrayBuffer"),
-    kernels: fetched("kernels.wasm", "arrayBuffer"),
-    ...own,
-  };
-  part("live").replaceChildren(element("p", {}, "The training begins …"));
-  worker?.terminate();
-  worker = new Worker(new URL("worker.js", HERE));
-  await open(worker, parts, part("live"), window, () => fetched("replay.html", "text"));
+  const begins = element("p", {}, "The training begins …");
+  part("live").prepend(begins);
+  try {
+    const [facts, program, numbers, kernels] = await Promise.all([
+      fetched("facts.json", "json"),
+      fetched("training.json", "json"),
+      fetched("training.bin", "arrayBuffer"),
+      fetched("kernels.wasm", "arrayBuffer"),
+    ]);
+    const withBoxes = pictures.filter((one) => one.boxes.list.length);
+    if (!withBoxes.length) throw new Error("no box is left to be learned");
+    const parts = { program, numbers, kernels, ...(await lesson(withBoxes, names(), facts)) };
+    close?.();
+    worker?.terminate();
+    part("live").replaceChildren(begins);
+    worker = new Worker(new URL("worker.js", HERE));
+    close = await open(worker, parts, part("live"), window, () => fetched("replay.html", "text"));
+  } catch (one) {
+    begins.remove();
+    throw one;
+  }
   part("live").scrollIntoView();
 }
 
@@ -162,7 +213,7 @@ function begin() {
     target.value = ""; // so that the same file can be chosen once more
   });
   part("remove").addEventListener("click", remove);
-  for (const kind of ["dragover", "drop"])
+  for (const kind of ["dragover", "dragleave", "drop"])
     document.addEventListener(kind, (event) => {
       event.preventDefault(); // else the browser leaves the page for the picture
       drop.dataset.over = kind === "dragover";
@@ -184,13 +235,15 @@ function begin() {
     const radio = element("input", { type: "radio", name: "class", value: place, checked: place === 0 });
     radio.setAttribute("aria-label", `Draw class ${place + 1}`);
     radio.addEventListener("change", () => (label = place));
+    radio.autocomplete = "off";
     const name = element("input", {
+      autocomplete: "off",
       class: "tk-field",
       value: `thing ${place + 1}`,
       maxlength: 30,
       "aria-label": `Name of class ${place + 1}`,
     });
-    name.addEventListener("change", showBoxes);
+    name.addEventListener("input", showBoxes);
     return element("div", {}, radio, name);
   });
   part("classes").append(...fields);

@@ -46,7 +46,8 @@ export class Boxes {
 // Drawing by pointer over a square element. label() → the class of a new box; told(words) of a refused one.
 export function drawOver(el, boxes, label, told) {
   const ghost = el.appendChild(element("div", { class: "tk-ghost", hidden: true }));
-  let from = null;
+  let from = null,
+    own = null; // boxes of the picture that it began on
   const at = (event) => {
     const box = el.getBoundingClientRect();
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
@@ -55,7 +56,7 @@ export function drawOver(el, boxes, label, told) {
     if (event.button) return;
     event.preventDefault();
     el.setPointerCapture(event.pointerId);
-    from = at(event);
+    [from, own] = [at(event), boxes()];
   });
   el.addEventListener("pointermove", (event) => {
     if (!from) return;
@@ -70,7 +71,7 @@ export function drawOver(el, boxes, label, told) {
   });
   const end = (event) => {
     ghost.hidden = true;
-    if (from && event.type === "pointerup") told(boxes().add([...from, ...at(event)], label()));
+    if (from && event.type === "pointerup") told(own.add([...from, ...at(event)], label()));
     from = null;
   };
   el.addEventListener("pointerup", end);

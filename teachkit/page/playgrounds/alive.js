@@ -53,12 +53,13 @@ async function pixelsOf(file) {
 // Puts the playground of that name into el. folder: the address of live/; first: other first settings than its own.
 export async function alive(name, el, folder, first = {}) {
   kernels ??= fetched(new URL("kernels.wasm", folder), "arrayBuffer").then((bytes) => WebAssembly.compile(bytes));
-  kernels.catch(() => (kernels = null)); // the next playground asks anew
+  const compiled = kernels;
+  compiled.catch(() => (kernels = null)); // the next playground asks anew
   const [{ facts, program, pictures }, bytes] = await Promise.all([
     fetched(new URL(`playgrounds/${name}.json`, folder), "json"),
     fetched(new URL(`playgrounds/${name}.bin`, folder), "arrayBuffer"),
   ]);
-  const machine = await Machine.load(program, bytes.slice(0, pictures[0]), await kernels);
+  const machine = await Machine.load(program, bytes.slice(0, pictures[0]), await compiled);
   const files = pictures.slice(1).map((end, place) => bytes.slice(pictures[place], end));
   const pixels = facts.rules.tiles ? await Promise.all(files.map(pixelsOf)) : [];
   const own = { ...facts, ...facts.rules, pixels, first: { ...facts.first, ...first } };

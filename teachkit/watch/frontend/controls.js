@@ -11,7 +11,11 @@ export function button(text, onclick, attributes = {}) {
 export function menu(label, choices, onChoice, name) {
   const id = uniqueId();
   const options = choices.map(([value, text]) => element("option", { value }, text));
-  const select = element("select", { id, onchange: () => onChoice(select.value), "data-control": name }, ...options);
+  const select = element(
+    "select",
+    { id, autocomplete: "off", onchange: () => onChoice(select.value), "data-control": name },
+    ...options,
+  );
   const show = (value) => {
     if (value != null && select.value !== value) select.value = value;
   };
@@ -33,7 +37,15 @@ const KEY_STEPS = {
 // onMove(value) comes at most once a frame, however fast the hand is; onTyped(text) is checked by Python.
 export function slider(label, scale, { onMove, onTyped, swatch, name }) {
   const id = uniqueId();
-  const range = element("input", { id, type: "range", min: 0, max: 1000, step: 1, "data-control": name });
+  const range = element("input", {
+    id,
+    autocomplete: "off",
+    type: "range",
+    min: 0,
+    max: 1000,
+    step: 1,
+    "data-control": name,
+  });
   const field = element("input", {
     type: "text",
     class: "tk-field",

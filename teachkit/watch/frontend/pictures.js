@@ -30,11 +30,13 @@ export class Pictures {
     this.caption = note("solid: found · dashed white: truth");
     this.node = figure("tk-pictures", ["Validation pictures", this.caption], this.canvas.node);
   }
-  // buffers: PNG files. False where others were asked for meanwhile, or it was closed.
-  async load(buffers) {
+  // given: PNG files, or canvases. False where others were asked for meanwhile, or it was closed.
+  async load(given) {
     const turn = ++this.turn;
     const images = await Promise.all(
-      buffers.map((buffer) => createImageBitmap(new Blob([buffer], { type: "image/png" }))),
+      given.map((one) =>
+        createImageBitmap(one instanceof HTMLCanvasElement ? one : new Blob([one], { type: "image/png" })),
+      ),
     );
     const current = turn === this.turn;
     (current ? this.images : images).forEach((image) => image.close());
