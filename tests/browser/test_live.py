@@ -1,5 +1,6 @@
 """The live page in a real browser, from plain files under a sub-path: it trains, and its address holds the setting."""
 
+import base64
 import functools
 import gzip
 import subprocess
@@ -257,6 +258,19 @@ def test_a_run_is_saved_as_a_replay_that_plays_from_the_disk(opened, address, tm
     plays(opened, tmp_path / "replay.html")
 
 
+def test_a_replay_that_cannot_be_saved_leaves_the_run_in_sight(browser, address):
+    page = browser.new_page()
+    page.add_init_script(NO_WORKER)
+    page.route("**/replay.html", lambda route: route.abort())
+    page.goto(address)
+    page.wait_for_selector(RUNNING)
+    reached(page, 5)
+    page.click('[data-control="export"]')
+    page.get_by_text("The replay cannot be saved").wait_for()
+    reached(page, int(page.locator(".tk-cockpit").get_attribute("data-step")) + 3)
+    page.close()
+
+
 def wide_picture(path: Path) -> Path:
     Image.new("L", (20000, 8)).save(path)
     return path
@@ -404,6 +418,52 @@ def test_what_the_controls_show_after_the_way_back_is_in_force(browser, address)
     assert page.input_value("#finding select") == "bccd"
     assert page.get_by_label("Draw class 1").is_checked()
     page.close()
+
+
+# Two drops at the same moment.
+TWO_DROPS = """async ([text, count]) => {
+  const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0)), drop = () => {
+    const carried = new DataTransfer();
+    for (let i = 0; i < count; i += 1) carried.items.add(new File([bytes], `${i}.png`, { type: "image/png" }));
+    document.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, cancelable: true }));
+  };
+  drop();
+  drop();
+}"""
+
+
+def test_twenty_pictures_are_the_most_however_they_come(photos):
+    photos.open()
+    file = base64.b64encode(PICTURE.read_bytes()).decode()
+    photos.evaluate(TWO_DROPS, [file, 10])
+    until(photos, "document.querySelectorAll('[data-picture]').length === 20")
+    assert photos.inner_text("#told") == ""
+    for _ in range(5):
+        photos.click("#remove")
+    photos.evaluate(TWO_DROPS, [file, 4])
+    photos.get_by_text("20 pictures are the most").wait_for()
+    photos.wait_for_timeout(500)
+    assert photos.locator("[data-picture]").count() == 20
+
+
+def test_a_box_stays_with_its_picture_and_the_keyboard_with_its_place(photos):
+    photos.open()
+    photos.set_input_files("#files", [PICTURE, PICTURE])
+    photos.wait_for_selector('[data-picture]:nth-child(2)[aria-pressed="true"]')
+    photos.locator("#easel").scroll_into_view_if_needed()
+    easel = photos.locator("#easel").bounding_box()
+    photos.mouse.move(easel["x"] + 20, easel["y"] + 20)
+    photos.mouse.down()
+    photos.mouse.move(easel["x"] + 150, easel["y"] + 150)
+    photos.evaluate("document.querySelector('[data-picture]').click()")  # as by a drop: nothing scrolls
+    photos.mouse.up()
+    assert photos.locator("#boxes li").count() == 0
+    photos.locator("[data-picture]").last.press("Enter")
+    photos.get_by_role("button", name="Remove box 1").press("Enter")
+    assert photos.evaluate("document.activeElement.id") == "typed"
+    for _ in range(2):
+        photos.locator("#remove").press("Enter")
+    assert photos.evaluate("document.activeElement.id") == "files"
 
 
 def test_one_file_alone_opens_from_the_disk(opened, site):

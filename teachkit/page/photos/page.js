@@ -232,10 +232,15 @@ function begin() {
   });
   part("finding").prepend(kind.node);
   const fields = Array.from({ length: CLASSES }, (_, place) => {
-    const radio = element("input", { type: "radio", name: "class", value: place, checked: place === 0 });
-    radio.setAttribute("aria-label", `Draw class ${place + 1}`);
+    const radio = element("input", {
+      autocomplete: "off",
+      type: "radio",
+      name: "class",
+      value: place,
+      checked: place === 0,
+      "aria-label": `Draw class ${place + 1}`,
+    });
     radio.addEventListener("change", () => (label = place));
-    radio.autocomplete = "off";
     const name = element("input", {
       autocomplete: "off",
       class: "tk-field",
